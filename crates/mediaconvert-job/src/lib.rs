@@ -1,0 +1,1 @@
+//! crates/mediaconvert-job

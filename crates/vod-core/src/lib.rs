@@ -1,0 +1,1 @@
+//! crates/vod-core
