@@ -4,6 +4,8 @@
 //! Architecture invariant: this crate is pure. It takes values and returns values; it has no async, reads no
 //! environment, no clock, no files, and knows no SDK.
 
+pub mod model;
+pub mod names;
 pub mod template;
 pub mod wire;
 

@@ -1,0 +1,224 @@
+//! The part of the job settings that a transcoder acts on, typed.
+//!
+//! Which further members are harmless and which must be refused is the engine's own table
+//! (`transcode::support`), which looks at the JSON itself: here nothing is lost, because nothing is dropped
+//! there unseen. All members are optional, as in the API's model; the rules are in [`crate::validate`].
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+macro_rules! settings {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
+    };
+}
+
+settings! {
+    /// `JobSettings`.
+    JobSettings { inputs: Vec<Input>, output_groups: Vec<OutputGroup> }
+}
+settings! {
+    Input {
+        file_input: String,
+        audio_selectors: BTreeMap<String, AudioSelector>,
+        video_selector: VideoSelector,
+    }
+}
+settings! {
+    VideoSelector {
+        /// `DEGREE_0` (the default: rotation metadata is ignored), `DEGREES_90`, …, `AUTO`.
+        rotate: Option<String>,
+    }
+}
+settings! {
+    AudioSelector {
+        /// Track numbers, from 1, counting sound tracks only.
+        tracks: Vec<u32>,
+        /// `TRACK` or `LANGUAGE_CODE`.
+        selector_type: Option<String>,
+        /// ISO 639-2, upper case.
+        language_code: Option<String>,
+        /// `DEFAULT` or `NOT_DEFAULT`.
+        default_selection: Option<String>,
+        /// Shift against the video in milliseconds.
+        offset: Option<i32>,
+    }
+}
+settings! {
+    OutputGroup {
+        name: Option<String>,
+        custom_name: Option<String>,
+        output_group_settings: OutputGroupSettings,
+        outputs: Vec<Output>,
+    }
+}
+settings! {
+    OutputGroupSettings {
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        hls_group_settings: HlsGroupSettings,
+        file_group_settings: FileGroupSettings,
+    }
+}
+settings! {
+    HlsGroupSettings {
+        destination: Option<String>,
+        /// Seconds.
+        segment_length: Option<u32>,
+        segment_length_control: Option<String>,
+        manifest_duration_format: Option<String>,
+        target_duration_compatibility_mode: Option<String>,
+        codec_specification: Option<String>,
+        stream_inf_resolution: Option<String>,
+        client_cache: Option<String>,
+    }
+}
+settings! {
+    FileGroupSettings { destination: Option<String> }
+}
+settings! {
+    Output {
+        name_modifier: Option<String>,
+        extension: Option<String>,
+        container_settings: ContainerSettings,
+        output_settings: OutputSettings,
+        video_description: Option<VideoDescription>,
+        audio_descriptions: Vec<AudioDescription>,
+    }
+}
+settings! {
+    OutputSettings { hls_settings: HlsSettings }
+}
+settings! {
+    HlsSettings { segment_modifier: Option<String> }
+}
+settings! {
+    ContainerSettings { container: Option<String>, mp4_settings: Mp4Settings }
+}
+settings! {
+    Mp4Settings {
+        /// `PROGRESSIVE_DOWNLOAD` puts the index in front.
+        moov_placement: Option<String>,
+    }
+}
+settings! {
+    VideoDescription {
+        /// Pixels; absent: follows the source.
+        width: Option<u32>,
+        height: Option<u32>,
+        scaling_behavior: Option<String>,
+        /// 0 (soft) to 100 (sharp), 50 by default.
+        sharpness: Option<u32>,
+        codec_settings: VideoCodecSettings,
+        video_preprocessors: VideoPreprocessors,
+    }
+}
+settings! {
+    VideoPreprocessors { color_corrector: Option<ColorCorrector> }
+}
+settings! {
+    ColorCorrector { color_space_conversion: Option<String> }
+}
+settings! {
+    VideoCodecSettings {
+        codec: Option<String>,
+        h264_settings: H264Settings,
+        frame_capture_settings: FrameCaptureSettings,
+    }
+}
+settings! {
+    /// Bit rates in bits per second, buffer size in bits. `Hash`-like equality decides which outputs can share
+    /// one encode.
+    H264Settings {
+        rate_control_mode: Option<String>,
+        bitrate: Option<u64>,
+        max_bitrate: Option<u64>,
+        hrd_buffer_size: Option<u64>,
+        hrd_buffer_initial_fill_percentage: Option<u32>,
+        qvbr_settings: QvbrSettings,
+        quality_tuning_level: Option<String>,
+        codec_profile: Option<String>,
+        codec_level: Option<String>,
+        entropy_encoding: Option<String>,
+        adaptive_quantization: Option<String>,
+        gop_size: Option<f64>,
+        gop_size_units: Option<String>,
+        gop_b_reference: Option<String>,
+        dynamic_sub_gop: Option<String>,
+        #[serde(rename = "numberBFramesBetweenReferenceFrames")]
+        b_frames: Option<u32>,
+        number_reference_frames: Option<u32>,
+        scene_change_detect: Option<String>,
+        slices: Option<u32>,
+        framerate_control: Option<String>,
+        framerate_numerator: Option<u32>,
+        framerate_denominator: Option<u32>,
+        par_control: Option<String>,
+        par_numerator: Option<u32>,
+        par_denominator: Option<u32>,
+    }
+}
+settings! {
+    QvbrSettings { qvbr_quality_level: Option<u32>, qvbr_quality_level_fine_tune: Option<f64> }
+}
+settings! {
+    /// One picture every denominator/numerator seconds.
+    FrameCaptureSettings {
+        framerate_numerator: Option<u32>,
+        framerate_denominator: Option<u32>,
+        max_captures: Option<u32>,
+        /// 1 to 100.
+        quality: Option<u32>,
+    }
+}
+settings! {
+    AudioDescription {
+        audio_source_name: Option<String>,
+        codec_settings: AudioCodecSettings,
+        language_code: Option<String>,
+        language_code_control: Option<String>,
+    }
+}
+settings! {
+    AudioCodecSettings { codec: Option<String>, aac_settings: AacSettings }
+}
+settings! {
+    AacSettings {
+        /// Bits per second.
+        bitrate: Option<u32>,
+        coding_mode: Option<String>,
+        rate_control_mode: Option<String>,
+        /// Hertz.
+        sample_rate: Option<u32>,
+        vbr_quality: Option<String>,
+    }
+}
+
+impl VideoDescription {
+    /// The codec, in the API's word.
+    pub fn codec(&self) -> &str {
+        self.codec_settings.codec.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Template;
+
+    #[test]
+    fn the_default_template_is_read() {
+        let template =
+            Template::parse(include_bytes!("../../../job-templates/default.json")).expect("is a template");
+        let settings: JobSettings = serde_json::from_value(template.settings).expect("fits the model");
+        let hls = &settings.output_groups[0];
+        let video = hls.outputs[2].video_description.as_ref().expect("has video");
+        assert_eq!((video.width, video.height), (Some(1280), Some(720)));
+        assert_eq!(video.codec_settings.h264_settings.max_bitrate, Some(4_500_000));
+        assert_eq!(settings.inputs[0].video_selector.rotate.as_deref(), Some("AUTO"));
+    }
+}
