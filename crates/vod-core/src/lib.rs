@@ -1,1 +1,15 @@
-//! crates/vod-core
+//! The pure core of the pipeline: values in, values out.
+//!
+//! # Architecture invariant
+//!
+//! Nothing here does I/O: no async, no environment, no clock (`now` is a parameter), no AWS SDK. What is
+//! decided here can therefore be tested without a server and is the same on AWS and on one machine.
+
+pub mod asset;
+pub mod catalogue;
+pub mod digest;
+pub mod events;
+pub mod job;
+pub mod keys;
+pub mod record;
+pub mod state;

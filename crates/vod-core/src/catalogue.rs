@@ -1,0 +1,188 @@
+//! MediaConvert's error codes in plain words: what happened, what to do, whether trying again can help.
+//!
+//! Source: the MediaConvert user guide, "MediaConvert error codes". A code we do not know counts as permanent: trying
+//! again costs money, and the alarm tells a person.
+
+use crate::record::JobError;
+
+struct Entry {
+    codes: &'static [u32],
+    meaning: &'static str,
+    remedy: &'static str,
+    retryable: bool,
+}
+
+const INPUT_UNREADABLE: Entry = Entry {
+    codes: &[1010, 1075],
+    meaning: "the file could not be opened as a video",
+    remedy: "check that the file plays on your computer, and upload it again; a file cut off in mid-upload looks like this too",
+    retryable: false,
+};
+
+const DENIED: Entry = Entry {
+    codes: &[1401, 1432, 1433, 1434, 1515, 1091, 3401, 3403],
+    meaning: "MediaConvert was not allowed to read the upload or to write the outputs",
+    remedy: "check the MediaConvert role: it must trust mediaconvert.amazonaws.com and may read input/ and write output/; then retry",
+    retryable: false,
+};
+
+const TABLE: &[Entry] = &[
+    INPUT_UNREADABLE,
+    DENIED,
+    Entry {
+        codes: &[1020],
+        meaning: "the file holds no video track",
+        remedy: "upload a file with a picture; for sound alone use a template without video",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1021],
+        meaning: "the template asks for sound and the file has none",
+        remedy: "leave the rule drop-missing-audio on, or upload a file with an audio track",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1030, 1022],
+        meaning: "the file's codec is not supported",
+        remedy: "export the video as H.264 or HEVC with AAC sound and upload it again",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1076],
+        meaning: "the file ends too early or is damaged",
+        remedy: "upload the file again; if it happens again, repair or export it anew",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1092, 1093],
+        meaning: "the sound could not be decoded",
+        remedy: "export the video again with AAC sound and upload it",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1040, 1043, 1060, 1080, 3457],
+        meaning: "the job's settings do not fit this video",
+        remedy: "correct the template at the setting that the message names, then upload again",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1041, 1042],
+        meaning: "the job's settings do not allow accelerated transcoding",
+        remedy: "set AccelerationSettings.Mode to DISABLED or PREFERRED in the template",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1404, 3404, 1056],
+        meaning: "the upload was not there when MediaConvert looked for it",
+        remedy: "check that the object still exists; if it does, the next attempt will find it",
+        retryable: true,
+    },
+    Entry {
+        codes: &[3400],
+        meaning: "the HLS input could not be read",
+        remedy: "upload the video as one file",
+        retryable: false,
+    },
+    Entry {
+        codes: &[1050, 1507],
+        meaning: "the encoder's disk was full",
+        remedy: "make room (locally: on the disk of the state folder); it is tried again",
+        retryable: true,
+    },
+    Entry {
+        codes: &[1517, 1522, 1550, 1999, 3408, 3450, 3451, 3999],
+        meaning: "the encoder failed for a reason of its own",
+        remedy: "nothing to do at first: it is tried again; if it keeps failing, look at the message",
+        retryable: true,
+    },
+];
+
+const UNKNOWN: Entry = Entry {
+    codes: &[],
+    meaning: "MediaConvert gave up for a reason we have no words for",
+    remedy: "look up the code in the MediaConvert user guide",
+    retryable: false,
+};
+
+const REFUSED: Entry = Entry {
+    codes: &[400, 404, 409, 422],
+    meaning: "MediaConvert refused the job",
+    remedy: "correct the template at the setting that the message names (vod check FILE tells more), then upload again",
+    retryable: false,
+};
+
+/// The longest message kept, in characters: messages can quote the input.
+const MESSAGE_MAX: usize = 2000;
+
+/// A MediaConvert error with its meaning and remedy. Code 1010 also wraps S3's refusals, so the message
+/// counts as well.
+pub fn explain(code: u32, message: &str) -> JobError {
+    let denied = matches!(code, 1010 | 1404) && message.to_ascii_lowercase().contains("access denied");
+    let entry = if denied {
+        &DENIED
+    } else {
+        TABLE
+            .iter()
+            .find(|entry| entry.codes.contains(&code))
+            .unwrap_or(&UNKNOWN)
+    };
+    error(code, message, entry)
+}
+
+/// A refusal by CreateJob itself; the code is the HTTP status.
+pub fn refused(status: u16, message: &str) -> JobError {
+    error(u32::from(status), message, &REFUSED)
+}
+
+/// A template that could not be used; `message` names the template and the place in it.
+pub fn unusable_template(message: &str) -> JobError {
+    JobError {
+        code: 400,
+        message: message.chars().take(MESSAGE_MAX).collect(),
+        meaning: format!("the job template cannot be used: {message}"),
+        remedy: "correct or remove the template under jobs/ and upload the video again".to_owned(),
+        retryable: false,
+    }
+}
+
+fn error(code: u32, message: &str, entry: &Entry) -> JobError {
+    JobError {
+        code,
+        message: message.chars().take(MESSAGE_MAX).collect(),
+        meaning: entry.meaning.to_owned(),
+        remedy: entry.remedy.to_owned(),
+        retryable: entry.retryable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_code_stands_once() {
+        let mut seen = HashSet::new();
+        for code in TABLE.iter().flat_map(|entry| entry.codes) {
+            assert!(seen.insert(code), "{code} stands twice");
+        }
+    }
+
+    #[test]
+    fn s3_denial_inside_1010_is_a_matter_of_permission() {
+        let text =
+            "Unable to open input file [s3://b/x.mp4]: [Failed to read data: Access denied to s3://b/x.mp4]";
+        assert_eq!(explain(1010, text).meaning, DENIED.meaning);
+        assert_eq!(
+            explain(1010, "no moov box found").meaning,
+            INPUT_UNREADABLE.meaning
+        );
+    }
+
+    #[test]
+    fn unknown_codes_are_permanent() {
+        assert!(!explain(7777, "?").retryable);
+        assert!(explain(1999, "?").retryable);
+    }
+}

@@ -1,0 +1,376 @@
+//! Uploads: S3 notifications, bare or inside SQS, SNS inside SQS, and EventBridge `Object Created`.
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// An object that S3 says was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectCreated {
+    pub bucket: String,
+    /// Decoded, as every other API of AWS wants it.
+    pub key: String,
+    /// Bytes, where the event tells it.
+    pub size: Option<u64>,
+    /// Without quotes.
+    pub etag: Option<String>,
+    pub version: Option<String>,
+    /// S3's order of events of one key, see [`is_newer`].
+    pub sequencer: Option<String>,
+}
+
+/// What one delivery says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upload {
+    Created(ObjectCreated),
+    /// `s3:TestEvent`, sent once when a notification is set up, or an event of another kind (a removal):
+    /// acknowledged, nothing to do.
+    Nothing,
+}
+
+/// An invocation's event, taken apart.
+#[derive(Debug, PartialEq)]
+pub enum Delivery {
+    /// S3 or EventBridge called the function itself: it succeeds or fails as a whole.
+    Direct(Vec<Upload>),
+    /// SQS: each message is answered for by itself.
+    Messages(Vec<Message>),
+}
+
+/// One SQS message; a body that cannot be read fails alone.
+#[derive(Debug, PartialEq)]
+pub struct Message {
+    pub id: String,
+    /// How often SQS has handed it out, this time included.
+    pub receive_count: u32,
+    pub uploads: Result<Vec<Upload>, EventError>,
+}
+
+/// An event that is none of the known ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    #[error("event is not JSON: {0}")]
+    NotJson(String),
+    #[error("event is neither an S3 notification nor `Object Created`: {0}")]
+    Unknown(String),
+    #[error("object key is not UTF-8 once decoded: `{0}`")]
+    Key(String),
+}
+
+#[derive(Deserialize)]
+struct S3Record {
+    #[serde(rename = "eventName")]
+    name: String,
+    s3: S3Entity,
+}
+
+#[derive(Deserialize)]
+struct S3Entity {
+    bucket: Bucket,
+    object: S3Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct S3Object {
+    key: String,
+    size: Option<u64>,
+    #[serde(rename = "eTag")]
+    etag: Option<String>,
+    #[serde(rename = "versionId")]
+    version: Option<String>,
+    sequencer: Option<String>,
+}
+
+/// `detail` of EventBridge's `Object Created`: other names for the same things, and the key as it is.
+#[derive(Deserialize)]
+struct Detail {
+    bucket: Bucket,
+    object: DetailObject,
+}
+
+#[derive(Deserialize)]
+struct DetailObject {
+    key: String,
+    size: Option<u64>,
+    etag: Option<String>,
+    #[serde(rename = "version-id")]
+    version: Option<String>,
+    sequencer: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SqsRecord {
+    #[serde(rename = "messageId")]
+    id: String,
+    body: String,
+    #[serde(default)]
+    attributes: SqsAttributes,
+}
+
+#[derive(Deserialize, Default)]
+struct SqsAttributes {
+    #[serde(rename = "ApproximateReceiveCount")]
+    receive_count: Option<String>,
+}
+
+/// Takes an invocation's event apart.
+pub fn parse_upload_event(event: &Value) -> Result<Delivery, EventError> {
+    let records = event.get("Records").and_then(Value::as_array);
+    let from_sqs = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
+    match records {
+        Some(records) if records.iter().any(from_sqs) => Ok(Delivery::Messages(
+            records.iter().map(message).collect::<Result<_, _>>()?,
+        )),
+        _ => Ok(Delivery::Direct(parse_notification(event)?)),
+    }
+}
+
+/// Reads the text of one message: an S3 notification, one wrapped by SNS, or an EventBridge event.
+pub fn parse_upload_message(body: &str) -> Result<Vec<Upload>, EventError> {
+    let event: Value = serde_json::from_str(body).map_err(|error| EventError::NotJson(error.to_string()))?;
+    match sns_message(&event) {
+        Some(inner) => {
+            let inner =
+                serde_json::from_str(inner).map_err(|error| EventError::NotJson(error.to_string()))?;
+            parse_notification(&inner)
+        }
+        None => parse_notification(&event),
+    }
+}
+
+fn message(record: &Value) -> Result<Message, EventError> {
+    let record = SqsRecord::deserialize(record).map_err(unknown)?;
+    let receive_count = record
+        .attributes
+        .receive_count
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
+    Ok(Message {
+        id: record.id,
+        receive_count,
+        uploads: parse_upload_message(&record.body),
+    })
+}
+
+/// The notification inside an SNS envelope, delivered through SQS without raw message delivery.
+fn sns_message(event: &Value) -> Option<&str> {
+    let kind = event.get("Type")?.as_str()?;
+    (kind == "Notification")
+        .then(|| event.get("Message")?.as_str())
+        .flatten()
+}
+
+fn parse_notification(event: &Value) -> Result<Vec<Upload>, EventError> {
+    if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+        return Ok(vec![Upload::Nothing]);
+    }
+    if event.get("source").and_then(Value::as_str) == Some("aws.s3") {
+        return Ok(vec![parse_bridge(event)?]);
+    }
+    match event.get("Records").and_then(Value::as_array) {
+        Some(records) => records.iter().map(parse_record).collect(),
+        None => Err(EventError::Unknown(excerpt(event))),
+    }
+}
+
+fn parse_bridge(event: &Value) -> Result<Upload, EventError> {
+    if event.get("detail-type").and_then(Value::as_str) != Some("Object Created") {
+        return Ok(Upload::Nothing);
+    }
+    let detail = Detail::deserialize(&event["detail"]).map_err(unknown)?;
+    Ok(Upload::Created(ObjectCreated {
+        bucket: detail.bucket.name,
+        key: detail.object.key,
+        size: detail.object.size,
+        etag: detail.object.etag.map(unquoted),
+        version: detail.object.version.filter(|version| version != "null"),
+        sequencer: detail.object.sequencer,
+    }))
+}
+
+fn parse_record(record: &Value) -> Result<Upload, EventError> {
+    // SNS may call a function itself; its record then holds the notification as text.
+    if let Some(text) = record.pointer("/Sns/Message").and_then(Value::as_str) {
+        let uploads = parse_upload_message(text)?;
+        return Ok(uploads.into_iter().next().unwrap_or(Upload::Nothing));
+    }
+    let record = S3Record::deserialize(record).map_err(unknown)?;
+    if !record
+        .name
+        .trim_start_matches("s3:")
+        .starts_with("ObjectCreated:")
+    {
+        return Ok(Upload::Nothing);
+    }
+    let object = record.s3.object;
+    Ok(Upload::Created(ObjectCreated {
+        bucket: record.s3.bucket.name,
+        key: decode_key(&object.key)?,
+        size: object.size,
+        etag: object.etag.map(unquoted),
+        version: object.version.filter(|version| version != "null"),
+        sequencer: object.sequencer,
+    }))
+}
+
+/// Decodes a key of an S3 notification: form encoding, `+` is a space and `%XX` a byte.
+pub fn decode_key(encoded: &str) -> Result<String, EventError> {
+    let spaced = encoded.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(|key| key.into_owned())
+        .map_err(|_| EventError::Key(encoded.to_owned()))
+}
+
+/// Whether sequencer `a` is later than `b`, both of the same key: the shorter one is padded with zeros on
+/// the right, then they compare as text (S3 user guide, "Event message structure").
+pub fn is_newer(a: &str, b: &str) -> bool {
+    let width = a.len().max(b.len());
+    format!("{a:0<width$}").to_ascii_uppercase() > format!("{b:0<width$}").to_ascii_uppercase()
+}
+
+fn unquoted(etag: String) -> String {
+    if etag.contains('"') {
+        etag.trim_matches('"').to_owned()
+    } else {
+        etag
+    }
+}
+
+fn unknown(error: serde_json::Error) -> EventError {
+    EventError::Unknown(error.to_string())
+}
+
+/// The beginning of an event, for an error text.
+fn excerpt(event: &Value) -> String {
+    event.to_string().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn s3(key: &str, name: &str) -> Value {
+        json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": name,
+            "s3": {"bucket": {"name": "in"}, "object": {"key": key, "size": 5, "eTag": "e", "sequencer": "0A"}}}]})
+    }
+
+    fn sqs(bodies: &[String]) -> Value {
+        let record = |(i, body): (usize, &String)| {
+            json!({"messageId": format!("m{i}"), "eventSource": "aws:sqs", "body": body,
+                   "attributes": {"ApproximateReceiveCount": "3"}})
+        };
+        json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
+    }
+
+    fn created(upload: &Upload) -> &ObjectCreated {
+        match upload {
+            Upload::Created(object) => object,
+            Upload::Nothing => panic!("expected an object"),
+        }
+    }
+
+    #[test]
+    fn a_bare_notification() {
+        let Ok(Delivery::Direct(uploads)) = parse_upload_event(&s3("input/a+b%2Bc.mp4", "ObjectCreated:Put"))
+        else {
+            panic!("not read");
+        };
+        let object = created(&uploads[0]);
+        assert_eq!(object.key, "input/a b+c.mp4");
+        assert_eq!(
+            (object.size, object.etag.as_deref(), object.version.as_deref()),
+            (Some(5), Some("e"), None)
+        );
+    }
+
+    #[test]
+    fn inside_sqs_and_inside_sns_inside_sqs() {
+        let bare = s3("input/x.mp4", "ObjectCreated:Copy").to_string();
+        let wrapped = json!({"Type": "Notification", "Message": bare}).to_string();
+        let Ok(Delivery::Messages(messages)) =
+            parse_upload_event(&sqs(&[bare, wrapped, "no json".into(), "{}".into()]))
+        else {
+            panic!("not read");
+        };
+        assert_eq!(messages[0].receive_count, 3);
+        for message in &messages[..2] {
+            assert_eq!(created(&message.uploads.as_ref().unwrap()[0]).key, "input/x.mp4");
+        }
+        assert!(matches!(messages[2].uploads, Err(EventError::NotJson(_))));
+        assert!(matches!(messages[3].uploads, Err(EventError::Unknown(_))));
+    }
+
+    #[test]
+    fn event_bridge_keys_are_not_encoded() {
+        let event = json!({"detail-type": "Object Created", "source": "aws.s3", "detail": {"version": "0",
+            "bucket": {"name": "in"}, "object": {"key": "input/a+b c%20.mp4", "size": 5, "etag": "\"e\"",
+            "version-id": "v1", "sequencer": "617f"}}});
+        let Ok(Delivery::Direct(uploads)) = parse_upload_event(&event) else {
+            panic!("not read")
+        };
+        let object = created(&uploads[0]);
+        assert_eq!(object.key, "input/a+b c%20.mp4");
+        assert_eq!(
+            (object.etag.as_deref(), object.version.as_deref()),
+            (Some("e"), Some("v1"))
+        );
+    }
+
+    #[test]
+    fn what_needs_nothing_is_acknowledged() {
+        let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"});
+        for event in [test, s3("input/x", "ObjectRemoved:Delete")] {
+            assert_eq!(
+                parse_upload_event(&event),
+                Ok(Delivery::Direct(vec![Upload::Nothing]))
+            );
+        }
+    }
+
+    #[test]
+    fn every_record_counts() {
+        let mut event = s3("input/1", "ObjectCreated:Put");
+        let second = s3("input/2", "ObjectCreated:Put")["Records"][0].clone();
+        event["Records"].as_array_mut().unwrap().push(second);
+        let Ok(Delivery::Direct(uploads)) = parse_upload_event(&event) else {
+            panic!("not read")
+        };
+        assert_eq!(uploads.len(), 2);
+    }
+
+    #[test]
+    fn sequencers_compare_padded() {
+        let cases = [
+            ("0A", "09", true),
+            ("0A", "0A", false),
+            ("0A1", "0A", true),
+            ("0A", "0A0", false),
+        ];
+        for (a, b, newer) in cases {
+            assert_eq!(is_newer(a, b), newer, "{a} {b}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_read_back(key in "\\PC{0,40}") {
+            let encoded: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+            prop_assert_eq!(decode_key(&encoded), Ok(key));
+        }
+
+        #[test]
+        fn no_event_panics(text in "\\PC{0,80}", key in "[%+a-f0-9]{0,12}") {
+            let _ = parse_upload_message(&text);
+            let _ = parse_upload_event(&s3(&key, "ObjectCreated:Put"));
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The record of an asset, `catalog/<asset>.json`: a contract, see ARCHITECTURE.md.
+//!
+//! A field that does not apply is absent, never null. Times are RFC 3339 in UTC, durations milliseconds,
+//! sizes bytes or pixels, paths bucket keys.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::AssetId;
+
+/// The version of this format.
+pub const SCHEMA: u32 = 1;
+
+/// Where an asset is on its way; a pure function of the latest attempts of its jobs (see [`crate::state`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Claimed, no job yet.
+    Queued,
+    Submitted,
+    Progressing,
+    Complete,
+    Error,
+    Canceled,
+    /// A directory marker, zero bytes, or gone before it could be read; the reason says which.
+    Ignored,
+    /// Reserved: waiting for the owner's word on cost. Nothing enters it yet.
+    Held,
+}
+
+impl State {
+    /// Whether nothing more happens by itself.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Complete | Self::Error | Self::Canceled | Self::Ignored
+        )
+    }
+
+    /// The name in records and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Submitted => "SUBMITTED",
+            Self::Progressing => "PROGRESSING",
+            Self::Complete => "COMPLETE",
+            Self::Error => "ERROR",
+            Self::Canceled => "CANCELED",
+            Self::Ignored => "IGNORED",
+            Self::Held => "HELD",
+        }
+    }
+}
+
+/// The state of one attempt: SUBMITTED → PROGRESSING → one of the three ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum JobState {
+    Submitted,
+    Progressing,
+    Complete,
+    Error,
+    Canceled,
+}
+
+impl JobState {
+    /// Whether the attempt has ended.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Complete | Self::Error | Self::Canceled)
+    }
+
+    /// What wins where two events of one attempt disagree: the higher rank. Being a maximum, the result
+    /// does not depend on the order in which events arrive.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Submitted => 0,
+            Self::Progressing => 1,
+            Self::Canceled => 2,
+            Self::Error => 3,
+            Self::Complete => 4,
+        }
+    }
+}
+
+/// All that is known of one version of one upload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub schema: u32,
+    pub id: AssetId,
+    pub state: State,
+    /// Percent over all templates, 0 to 100.
+    pub progress: u8,
+    /// The file name without folder and suffix, as the user wrote it.
+    pub title: String,
+    pub source: Source,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<Job>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputSet>,
+    /// Why, in plain words; with IGNORED and ERROR only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+}
+
+/// The uploaded object, and what probing it found.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Source {
+    pub bucket: String,
+    pub key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Without quotes.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+    pub uploaded_at: Timestamp,
+    /// S3's order of events of one key (see [`crate::events::is_newer`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+    #[serde(flatten)]
+    pub media: Media,
+}
+
+/// What probing a source found; everything is absent when the probe failed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Media {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Pixels as coded, before rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels as coded, before rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Frames per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<f64>,
+    /// Degrees clockwise that a player turns the picture: 0, 90, 180 or 270.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_tracks: Option<u32>,
+}
+
+impl Media {
+    /// Width and height as a viewer sees them.
+    pub fn displayed(&self) -> Option<(u32, u32)> {
+        let (width, height) = (self.width?, self.height?);
+        match self.rotation {
+            Some(90 | 270) => Some((height, width)),
+            _ => Some((width, height)),
+        }
+    }
+}
+
+/// One attempt at one template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub template: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_sha256: Option<String>,
+    /// From 1.
+    pub attempt: u32,
+    /// Absent until CreateJob has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    pub state: JobState,
+    /// Percent; never goes back within an attempt.
+    pub progress: u8,
+    /// What our rules changed in the template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// Distance of two thumbnails in the template; events do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail_interval_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+}
+
+impl Job {
+    /// An attempt that is planned and not yet created.
+    pub fn planned(template: &str, template_sha256: Option<String>, attempt: u32) -> Self {
+        Self {
+            template: template.to_owned(),
+            template_sha256,
+            attempt,
+            job_id: None,
+            state: JobState::Submitted,
+            progress: 0,
+            changes: Vec::new(),
+            warnings: Vec::new(),
+            thumbnail_interval_ms: None,
+            submitted_at: None,
+            finished_at: None,
+            error: None,
+        }
+    }
+}
+
+/// One thing that a named rule changed in the user's template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub rule: String,
+    /// JSON pointer into the template's settings.
+    pub path: String,
+}
+
+/// A warning of MediaConvert.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    pub code: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Why an attempt failed, with what the owner can do (see [`crate::catalogue`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// MediaConvert's error code; the HTTP status where CreateJob itself was refused.
+    pub code: u32,
+    pub message: String,
+    pub meaning: String,
+    pub remedy: String,
+    pub retryable: bool,
+}
+
+/// What one template made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputSet {
+    pub template: String,
+    /// The live attempt's folder.
+    pub prefix: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hls: Option<Hls>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mp4: Vec<Mp4>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnails: Option<Thumbnails>,
+    /// Manifests of CMAF and DASH groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hls {
+    /// The multivariant playlist.
+    pub master: String,
+    pub variants: Vec<Rendition>,
+}
+
+/// One file or variant playlist, with what MediaConvert says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rendition {
+    pub key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// A variant playlist.
+pub type Variant = Rendition;
+/// A progressive file.
+pub type Mp4 = Rendition;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnails {
+    /// Key with a printf field for the number, e.g. `…/video.%07d.jpg`.
+    pub pattern: String,
+    pub first: u32,
+    pub count: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u64>,
+    /// The image to show before playing: not the first, which is black so often.
+    pub poster: String,
+}
+
+/// Who is working on the claim, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub holder: String,
+    pub until: Timestamp,
+}
+
+impl Record {
+    /// A fresh record, claimed and without jobs.
+    pub fn new(id: AssetId, source: Source, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            title: title(&source.key),
+            id,
+            state: State::Queued,
+            progress: 0,
+            source,
+            jobs: Vec::new(),
+            outputs: Vec::new(),
+            reason: None,
+            created_at: now,
+            updated_at: now,
+            lease: None,
+        }
+    }
+
+    /// Of each template its latest attempt.
+    pub fn latest_attempts(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| {
+            !self
+                .jobs
+                .iter()
+                .any(|other| other.template == job.template && other.attempt > job.attempt)
+        })
+    }
+
+    /// The entry of one attempt, made if it is missing: events may come before the job id is stored.
+    pub fn attempt_mut(&mut self, template: &str, attempt: u32) -> &mut Job {
+        let position = self
+            .jobs
+            .iter()
+            .position(|job| job.template == template && job.attempt == attempt);
+        let index = position.unwrap_or_else(|| {
+            self.jobs.push(Job::planned(template, None, attempt));
+            self.jobs.len() - 1
+        });
+        &mut self.jobs[index]
+    }
+
+    /// The longest duration known, in milliseconds: of the outputs, else of the source.
+    pub fn duration_ms(&self) -> Option<u64> {
+        let outputs = self.outputs.iter().flat_map(|set| {
+            let variants = set.hls.iter().flat_map(|hls| &hls.variants);
+            variants
+                .chain(&set.mp4)
+                .filter_map(|rendition| rendition.duration_ms)
+        });
+        outputs.max().or(self.source.media.duration_ms)
+    }
+}
+
+/// A title for people: the file name without its suffix.
+fn title(key: &str) -> String {
+    let name = key.trim_end_matches('/').rsplit('/').next().unwrap_or(key);
+    let stem = match name.rfind('.') {
+        Some(dot) if dot > 0 => &name[..dot],
+        _ => name,
+    };
+    stem.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sample of the contract, filled in: it must survive a round trip without gaining or losing a member.
+    const SAMPLE: &str = r#"{"schema":1,"id":"my-film-0123456789abcdef-01234567","state":"COMPLETE","progress":100,"title":"my film",
+ "source":{"bucket":"vod","key":"input/my film.mp4","version":"v","etag":"e","size":1048576,"uploaded_at":"2026-11-21T10:00:00Z","sequencer":"0055",
+           "duration_ms":7000,"width":1280,"height":720,"frame_rate":30.0,"rotation":0,"audio_tracks":1},
+ "jobs":[{"template":"default","template_sha256":"ab","attempt":1,"job_id":"1625859001514-vvqfwj","state":"COMPLETE","progress":100,
+          "changes":[{"rule":"no-upscale","path":"/outputGroups/0/outputs/2"}],
+          "warnings":[{"code":240000,"message":"w"}],"submitted_at":"2026-11-21T10:00:01Z","finished_at":"2026-11-21T10:00:02Z",
+          "error":{"code":1010,"message":"m","meaning":"m","remedy":"r","retryable":false}}],
+ "outputs":[{"template":"default","prefix":"output/my-film/default/",
+             "hls":{"master":"a/hls/video.m3u8","variants":[{"key":"k","width":640,"height":360,"duration_ms":7000}]},
+             "mp4":[{"key":"a/mp4/video.mp4","width":1280,"height":720,"duration_ms":7000}],
+             "thumbnails":{"pattern":"a/thumbnails/video.%07d.jpg","first":0,"count":2,"interval_ms":5000,"poster":"p"}}],
+ "reason":"r","created_at":"2026-11-21T10:00:00Z","updated_at":"2026-11-21T10:00:02Z","lease":{"holder":"h","until":"2026-11-21T10:01:00Z"}}"#;
+
+    #[test]
+    fn contract_sample_round_trips() -> serde_json::Result<()> {
+        let record: Record = serde_json::from_str(SAMPLE)?;
+        let expected: serde_json::Value = serde_json::from_str(SAMPLE)?;
+        assert_eq!(serde_json::to_value(&record)?, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_apply_is_absent() -> serde_json::Result<()> {
+        let id = AssetId::new("vod", "input/a b.mp4", None, "e");
+        let source = Source {
+            bucket: "vod".into(),
+            key: "input/a b.mp4".into(),
+            ..Source::default()
+        };
+        let json = serde_json::to_string(&Record::new(id, source, Timestamp::UNIX_EPOCH))?;
+        assert!(!json.contains("null"), "{json}");
+        assert!(json.contains(r#""title":"a b""#), "{json}");
+        Ok(())
+    }
+
+    #[test]
+    fn displayed_size_follows_rotation() {
+        let media = Media {
+            width: Some(1920),
+            height: Some(1080),
+            rotation: Some(90),
+            ..Media::default()
+        };
+        assert_eq!(media.displayed(), Some((1080, 1920)));
+    }
+}

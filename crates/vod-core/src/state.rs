@@ -1,0 +1,326 @@
+//! The one state machine: which event moves which attempt where.
+//!
+//! | attempt is \ event | progress | COMPLETE | ERROR | CANCELED |
+//! |---|---|---|---|---|
+//! | SUBMITTED   | PROGRESSING | COMPLETE | ERROR    | CANCELED |
+//! | PROGRESSING | PROGRESSING | COMPLETE | ERROR    | CANCELED |
+//! | CANCELED    | stays       | COMPLETE | ERROR    | stays    |
+//! | ERROR       | stays       | COMPLETE | stays    | stays    |
+//! | COMPLETE    | stays       | stays    | stays    | stays    |
+//!
+//! Every cell is the maximum of two ranks, and percentages and warnings are maxima and unions too: the end
+//! depends on the set of events alone, whatever their order and however often each arrives.
+
+use jiff::Timestamp;
+
+use crate::record::{Job, JobError, JobState, Media, OutputSet, Record, State, Warning};
+
+/// What an event says of one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The attempt is under way; percent where the event tells it.
+    Progress(Option<u8>),
+    /// What MediaConvert found in the input.
+    Input(Media),
+    Warning(Warning),
+    Complete {
+        outputs: Box<OutputSet>,
+        warnings: Vec<Warning>,
+    },
+    Error(JobError),
+    Canceled,
+}
+
+/// Applies what an event at `at` says of (`template`, `attempt`) to the record. Returns whether anything
+/// changed; times and derived fields are only touched then.
+pub fn apply(
+    record: &mut Record,
+    template: &str,
+    attempt: u32,
+    job_id: &str,
+    change: &Change,
+    at: Timestamp,
+) -> bool {
+    let before = record.clone();
+    if let Change::Input(media) = change {
+        fill(&mut record.source.media, media);
+    }
+    let job = record.attempt_mut(template, attempt);
+    if job.job_id.is_none() && !job_id.is_empty() {
+        job.job_id = Some(job_id.to_owned());
+    }
+    let won = advance(job, change, at);
+    if let (true, Change::Complete { outputs, .. }) = (won, change) {
+        adopt(record, attempt, outputs);
+    }
+    refresh(record);
+    *record != before
+}
+
+/// Moves one attempt. Returns whether the event's state is the one that now stands.
+fn advance(job: &mut Job, change: &Change, at: Timestamp) -> bool {
+    let target = match change {
+        Change::Progress(_) | Change::Input(_) => JobState::Progressing,
+        // A warning may be about a job that still waits.
+        Change::Warning(_) => job.state,
+        Change::Complete { .. } => JobState::Complete,
+        Change::Error(_) => JobState::Error,
+        Change::Canceled => JobState::Canceled,
+    };
+    match change {
+        Change::Progress(Some(percent)) => job.progress = job.progress.max((*percent).min(100)),
+        Change::Warning(warning) => add_warning(job, warning),
+        Change::Complete { warnings, .. } => warnings.iter().for_each(|warning| add_warning(job, warning)),
+        _ => {}
+    }
+    if target.rank() <= job.state.rank() {
+        return false;
+    }
+    job.state = target;
+    if target.is_terminal() {
+        job.finished_at = Some(at);
+        job.error = None;
+    }
+    match change {
+        Change::Complete { .. } => job.progress = 100,
+        Change::Error(error) => job.error = Some(error.clone()),
+        _ => {}
+    }
+    true
+}
+
+/// One entry per code; one that has a text wins over one that has none.
+fn add_warning(job: &mut Job, warning: &Warning) {
+    match job.warnings.iter_mut().find(|known| known.code == warning.code) {
+        Some(known) if known.message < warning.message => known.message.clone_from(&warning.message),
+        Some(_) => {}
+        None => {
+            job.warnings.push(warning.clone());
+            job.warnings.sort();
+        }
+    }
+}
+
+/// Fills in what the probe at submission did not find; what it found stands.
+fn fill(known: &mut Media, found: &Media) {
+    known.duration_ms = known.duration_ms.or(found.duration_ms);
+    known.width = known.width.or(found.width);
+    known.height = known.height.or(found.height);
+    known.frame_rate = known.frame_rate.or(found.frame_rate);
+    known.rotation = known.rotation.or(found.rotation);
+    known.audio_tracks = known.audio_tracks.or(found.audio_tracks);
+}
+
+/// Makes an attempt's outputs the live ones, unless a later attempt's already are.
+fn adopt(record: &mut Record, attempt: u32, outputs: &OutputSet) {
+    let later = |job: &Job| {
+        job.template == outputs.template && job.attempt > attempt && job.state == JobState::Complete
+    };
+    if record.jobs.iter().any(later) {
+        return;
+    }
+    record.outputs.retain(|set| set.template != outputs.template);
+    record.outputs.push(outputs.clone());
+    record.outputs.sort_by(|a, b| a.template.cmp(&b.template));
+}
+
+/// Recomputes what follows from the jobs: state, progress, reason.
+pub fn refresh(record: &mut Record) {
+    record
+        .jobs
+        .sort_by(|a, b| (&a.template, a.attempt).cmp(&(&b.template, b.attempt)));
+    let latest: Vec<&Job> = record.latest_attempts().collect();
+    if latest.is_empty() {
+        return;
+    }
+    let state = state_of(&latest);
+    let total: usize = latest.iter().map(|job| usize::from(job.progress)).sum();
+    let progress = u8::try_from(total / latest.len()).unwrap_or(100);
+    let reason = latest
+        .iter()
+        .find_map(|job| job.error.as_ref())
+        .map(|error| error.meaning.clone());
+    record.progress = progress;
+    record.reason = if state == State::Error { reason } else { None };
+    record.state = state;
+}
+
+/// The record's state as a function of its latest attempts (the contract's rule, in its order).
+fn state_of(latest: &[&Job]) -> State {
+    let any = |state: JobState| latest.iter().any(|job| job.state == state);
+    let all = |state: JobState| latest.iter().all(|job| job.state == state);
+    if latest
+        .iter()
+        .all(|job| job.job_id.is_none() && !job.state.is_terminal())
+    {
+        return State::Queued;
+    }
+    if latest.iter().any(|job| !job.state.is_terminal()) {
+        return if all(JobState::Submitted) {
+            State::Submitted
+        } else {
+            State::Progressing
+        };
+    }
+    if all(JobState::Complete) {
+        State::Complete
+    } else if any(JobState::Error) {
+        State::Error
+    } else {
+        State::Canceled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::asset::AssetId;
+    use crate::record::Source;
+
+    fn record() -> Record {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let mut record = Record::new(id, Source::default(), Timestamp::UNIX_EPOCH);
+        record.jobs.push(Job::planned("default", None, 1));
+        record
+    }
+
+    fn outputs(prefix: &str) -> Box<OutputSet> {
+        Box::new(OutputSet {
+            template: "default".into(),
+            prefix: prefix.into(),
+            hls: None,
+            mp4: vec![],
+            thumbnails: None,
+            manifests: vec![],
+        })
+    }
+
+    fn failure() -> Change {
+        Change::Error(crate::catalogue::explain(1010, "no moov"))
+    }
+
+    fn complete(prefix: &str) -> Change {
+        Change::Complete {
+            outputs: outputs(prefix),
+            warnings: vec![Warning {
+                code: 240_000,
+                message: None,
+            }],
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn every_cell_of_the_table() {
+        use JobState::{Canceled, Complete, Error, Progressing, Submitted};
+        let cases = [
+            (Submitted, [Progressing, Complete, Error, Canceled]),
+            (Progressing, [Progressing, Complete, Error, Canceled]),
+            (Canceled, [Canceled, Complete, Error, Canceled]),
+            (Error, [Error, Complete, Error, Error]),
+            (Complete, [Complete, Complete, Complete, Complete]),
+        ];
+        let events = [
+            Change::Progress(Some(5)),
+            complete("p"),
+            failure(),
+            Change::Canceled,
+        ];
+        for (from, row) in cases {
+            for (event, to) in events.iter().zip(row) {
+                let mut record = record();
+                record.jobs[0].state = from;
+                apply(&mut record, "default", 1, "j", event, at(1));
+                assert_eq!(record.jobs[0].state, to, "{from:?} + {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_template_keeps_the_record_open() {
+        let mut record = record();
+        record.jobs.push(Job::planned("hd", None, 1));
+        apply(&mut record, "default", 1, "j", &complete("p"), at(1));
+        assert_eq!(record.state, State::Progressing);
+        apply(&mut record, "hd", 1, "k", &failure(), at(2));
+        assert_eq!(record.state, State::Error);
+        assert!(record.reason.is_some());
+    }
+
+    #[test]
+    fn a_new_attempt_reopens_and_its_outputs_become_live() {
+        let mut record = record();
+        apply(&mut record, "default", 1, "j", &failure(), at(1));
+        record.jobs.push(Job::planned("default", None, 2));
+        refresh(&mut record);
+        assert_eq!((record.state, record.reason.clone()), (State::Queued, None));
+        apply(&mut record, "default", 2, "k", &complete("a2"), at(2));
+        // A late COMPLETE of the first attempt is noted and does not take its place.
+        apply(&mut record, "default", 1, "j", &complete("a1"), at(3));
+        assert_eq!(record.outputs[0].prefix, "a2");
+        assert_eq!(record.state, State::Complete);
+    }
+
+    #[test]
+    fn repeating_an_event_changes_nothing() {
+        let mut record = record();
+        assert!(apply(&mut record, "default", 1, "j", &complete("p"), at(1)));
+        assert!(!apply(&mut record, "default", 1, "j", &complete("p"), at(2)));
+    }
+
+    fn any_change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            (0u8..=100).prop_map(|p| Change::Progress(Some(p))),
+            Just(Change::Input(Media {
+                width: Some(640),
+                ..Media::default()
+            })),
+            (1u32..3).prop_map(|code| Change::Warning(Warning {
+                code,
+                message: Some("w".into())
+            })),
+            Just(complete("p")),
+            Just(failure()),
+            Just(Change::Canceled),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_set_of_events_counts(
+            events in prop::collection::vec((any_change(), 1u32..3), 1..12),
+            seed in any::<prop::sample::Index>(),
+        ) {
+            let run = |events: &[(Change, u32)]| {
+                let mut record = record();
+                for (change, attempt) in events {
+                    apply(&mut record, "default", *attempt, "j", change, at(7));
+                }
+                record
+            };
+            let forward = run(&events);
+            let mut shuffled = events.clone();
+            shuffled.rotate_left(seed.index(events.len()));
+            shuffled.reverse();
+            shuffled.extend(events.iter().take(3).cloned());
+            prop_assert_eq!(forward, run(&shuffled));
+        }
+
+        #[test]
+        fn progress_never_goes_back(events in prop::collection::vec(any_change(), 1..12)) {
+            let mut record = record();
+            let (mut progress, mut rank) = (0, 0);
+            for change in &events {
+                apply(&mut record, "default", 1, "j", change, at(7));
+                prop_assert!(record.jobs[0].progress >= progress);
+                prop_assert!(record.jobs[0].state.rank() >= rank);
+                (progress, rank) = (record.jobs[0].progress, record.jobs[0].state.rank());
+            }
+        }
+    }
+}
