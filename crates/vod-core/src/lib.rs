@@ -7,9 +7,12 @@
 
 pub mod asset;
 pub mod catalogue;
+pub mod cloudfront;
 pub mod digest;
 pub mod events;
+pub mod grant;
 pub mod job;
 pub mod keys;
+pub mod playlist;
 pub mod record;
 pub mod state;

@@ -1,0 +1,205 @@
+//! The signing secret: several keys, one of them active, so that a rotation breaks nobody in mid-film.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::keys::{Algorithm, Hash, KeyError, PublicKey, SigningKey};
+
+/// Why a signing secret cannot be used. Never holds anything of a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// Not the JSON of a signing secret. The parser's own words might quote it, so only the place is told.
+    #[error("the signing secret is not the expected json (line {line}, column {column})")]
+    Json {
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault.
+        column: usize,
+    },
+    /// No key has the id that `active` names.
+    #[error("the active key is not among the keys: `{0}`")]
+    NoActive(String),
+    /// The active key comes without its private half.
+    #[error("the active key has no private half: `{0}`")]
+    NoPrivate(String),
+    /// Two keys share an id.
+    #[error("two keys have the id `{0}`")]
+    Twice(String),
+    /// An id that could not stand in a URL.
+    #[error("not a key id (letters, digits, - and _ are expected): `{0}`")]
+    Id(String),
+    /// A key that cannot be read.
+    #[error("key `{id}`: {half} key: {source}")]
+    Key {
+        /// The key's id.
+        id: String,
+        /// `private` or `public`.
+        half: &'static str,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A key of another kind than the secret says.
+    #[error("key `{id}` is {found}, not {expected}")]
+    Algorithm {
+        /// The key's id.
+        id: String,
+        /// What it is.
+        found: Algorithm,
+        /// What the secret says.
+        expected: Algorithm,
+    },
+    /// Private and public half of different keys.
+    #[error("key `{0}`: its private and public halves do not belong together")]
+    Mismatch(String),
+}
+
+/// Public keys by their CloudFront id: what an edge trusts.
+#[derive(Debug, Clone, Default)]
+pub struct PublicKeys(BTreeMap<String, PublicKey>);
+
+impl PublicKeys {
+    /// The key of this id.
+    pub fn get(&self, id: &str) -> Option<&PublicKey> {
+        self.0.get(id)
+    }
+
+    /// Trusts one more key.
+    pub fn insert(&mut self, id: String, key: PublicKey) {
+        self.0.insert(id, key);
+    }
+}
+
+impl FromIterator<(String, PublicKey)> for PublicKeys {
+    fn from_iter<I: IntoIterator<Item = (String, PublicKey)>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+/// All keys of the signing secret, parsed and checked.
+pub struct Keyring {
+    active: String,
+    signing: SigningKey,
+    public: PublicKeys,
+}
+
+impl Keyring {
+    /// Reads `{"active":"K2…","keys":[{"id","algorithm","private_pem","public_pem"}]}`. Every key must have a
+    /// public half; only the active one needs its private half.
+    pub fn from_json(json: &str) -> Result<Self, KeyringError> {
+        let secret: Secret = serde_json::from_str(json).map_err(|error| KeyringError::Json {
+            line: error.line(),
+            column: error.column(),
+        })?;
+        let mut public = PublicKeys::default();
+        let mut signing = None;
+        for entry in secret.keys {
+            check_id(&entry.id)?;
+            let (key, private) = entry.parse()?;
+            if entry.id == secret.active {
+                signing = Some(private.ok_or_else(|| KeyringError::NoPrivate(entry.id.clone()))?);
+            }
+            if public.0.insert(entry.id.clone(), key).is_some() {
+                return Err(KeyringError::Twice(entry.id));
+            }
+        }
+        let signing = signing.ok_or_else(|| KeyringError::NoActive(secret.active.clone()))?;
+        Ok(Self {
+            active: secret.active,
+            signing,
+            public,
+        })
+    }
+
+    /// Id of the key that signs.
+    pub fn active(&self) -> &str {
+        &self.active
+    }
+
+    /// The key that signs.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The public halves of all keys.
+    pub fn public_keys(&self) -> &PublicKeys {
+        &self.public
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring")
+            .field("active", &self.active)
+            .field("keys", &self.public)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_id(id: &str) -> Result<(), KeyringError> {
+    let fine = !id.is_empty()
+        && id.len() <= 64
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fine {
+        Ok(())
+    } else {
+        Err(KeyringError::Id(id.to_owned()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    active: String,
+    keys: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    algorithm: Algorithm,
+    private_pem: Option<String>,
+    public_pem: String,
+}
+
+impl Entry {
+    fn parse(&self) -> Result<(PublicKey, Option<SigningKey>), KeyringError> {
+        let fault = |half| {
+            move |source| KeyringError::Key {
+                id: self.id.clone(),
+                half,
+                source,
+            }
+        };
+        let public = PublicKey::from_pem(&self.public_pem).map_err(fault("public"))?;
+        self.check_algorithm(public.algorithm())?;
+        let Some(pem) = &self.private_pem else {
+            return Ok((public, None));
+        };
+        let private = SigningKey::from_pem(pem).map_err(fault("private"))?;
+        self.check_algorithm(private.algorithm())?;
+
+        // One signature at start is cheaper than every viewer's 403 later.
+        let probe = self.id.as_bytes();
+        let signature = private.sign(probe).map_err(fault("private"))?;
+        if !public.verify(Hash::Sha256, probe, &signature) {
+            return Err(KeyringError::Mismatch(self.id.clone()));
+        }
+        Ok((public, Some(private)))
+    }
+
+    fn check_algorithm(&self, found: Algorithm) -> Result<(), KeyringError> {
+        if found == self.algorithm {
+            return Ok(());
+        }
+        Err(KeyringError::Algorithm {
+            id: self.id.clone(),
+            found,
+            expected: self.algorithm,
+        })
+    }
+}
