@@ -1,0 +1,196 @@
+//! Which AWS operation a request is, judged by its method, path and query alone.
+
+use http::{HeaderMap, Method, Uri};
+use serde::Serialize;
+
+use super::Port;
+
+/// A service's operation and what it is about. Fields that do not apply are left out of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Operation {
+    /// `s3`, `mediaconvert`, `lambda`, `sqs`, `cloudfront` or `edge`.
+    pub service: &'static str,
+    /// AWS's name of it, such as `CreateJob`; for Invoke followed by the function's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub operation: String,
+    /// S3 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// S3 only, decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Names the operation of a request that came in through `port`.
+pub fn classify(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
+    let path = uri.path();
+    if port == Port::Edge {
+        return Operation {
+            service: "edge",
+            ..Operation::default()
+        };
+    }
+    if let Some(rest) = path.strip_prefix("/2017-08-29/") {
+        return named("mediaconvert", media_convert(method, rest));
+    }
+    if let Some(rest) = path.strip_prefix("/2015-03-31/functions/") {
+        return named(
+            "lambda",
+            format!("Invoke {}", rest.split('/').next().unwrap_or_default()),
+        );
+    }
+    if let Some(rest) = path.strip_prefix("/lambda-url/") {
+        return named(
+            "lambda",
+            format!("InvokeFunctionUrl {}", rest.split('/').next().unwrap_or_default()),
+        );
+    }
+    if let Some(target) = headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
+        return named("sqs", target.rsplit('.').next().unwrap_or_default().to_owned());
+    }
+    if path.starts_with("/2020-05-31/") {
+        return named("cloudfront", "CreateInvalidation".to_owned());
+    }
+    s3(method, uri, headers)
+}
+
+fn named(service: &'static str, operation: String) -> Operation {
+    Operation {
+        service,
+        operation,
+        ..Operation::default()
+    }
+}
+
+fn media_convert(method: &Method, path: &str) -> String {
+    let mut segments = path.split('/');
+    let (collection, one) = (segments.next().unwrap_or_default(), segments.next().is_some());
+    let name = match (method.as_str(), collection, one) {
+        ("POST", "jobs", false) => "CreateJob",
+        ("GET", "jobs", false) => "ListJobs",
+        ("GET", "jobs", true) => "GetJob",
+        ("DELETE", "jobs", true) => "CancelJob",
+        ("GET", "search", _) => "SearchJobs",
+        ("POST", "probe", _) => "Probe",
+        ("GET", "queues", false) => "ListQueues",
+        ("GET", "queues", true) => "GetQueue",
+        ("POST", "endpoints", _) => "DescribeEndpoints",
+        _ => return format!("{method} {collection}"),
+    };
+    name.to_owned()
+}
+
+fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
+    let path = uri.path().trim_start_matches('/');
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let query: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or_default())
+        .collect();
+    let has = |name: &str| query.contains(&name);
+    let copy = headers.contains_key("x-amz-copy-source");
+    let name = match (method.as_str(), bucket.is_empty(), key.is_empty()) {
+        ("GET", true, _) => "ListBuckets",
+        ("GET", _, true) if has("list-type") => "ListObjectsV2",
+        ("GET", _, true) if has("uploads") => "ListMultipartUploads",
+        ("GET", _, true) if has("location") => "GetBucketLocation",
+        ("GET", _, true) => "ListObjects",
+        ("HEAD", _, true) => "HeadBucket",
+        ("PUT", _, true) => "CreateBucket",
+        ("POST", _, true) if has("delete") => "DeleteObjects",
+        ("DELETE", _, true) => "DeleteBucket",
+        ("GET", _, false) if has("uploadId") => "ListParts",
+        ("GET", _, false) => "GetObject",
+        ("HEAD", _, false) => "HeadObject",
+        ("PUT", _, false) if has("partNumber") && copy => "UploadPartCopy",
+        ("PUT", _, false) if has("partNumber") => "UploadPart",
+        ("PUT", _, false) if copy => "CopyObject",
+        ("PUT", _, false) => "PutObject",
+        ("POST", _, false) if has("uploads") => "CreateMultipartUpload",
+        ("POST", _, false) if has("uploadId") => "CompleteMultipartUpload",
+        ("DELETE", _, false) if has("uploadId") => "AbortMultipartUpload",
+        ("DELETE", _, false) => "DeleteObject",
+        _ => "",
+    };
+    let decode = |text: &str| {
+        (!text.is_empty()).then(|| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8_lossy()
+                .into_owned()
+        })
+    };
+    let operation = if name.is_empty() {
+        method.to_string()
+    } else {
+        name.to_owned()
+    };
+    Operation {
+        service: "s3",
+        operation,
+        bucket: decode(bucket),
+        key: decode(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_by_path() {
+        let table = [
+            ("POST", "/2017-08-29/jobs", "mediaconvert", "CreateJob"),
+            ("GET", "/2017-08-29/jobs?status=ERROR", "mediaconvert", "ListJobs"),
+            ("GET", "/2017-08-29/jobs/1-a", "mediaconvert", "GetJob"),
+            ("DELETE", "/2017-08-29/jobs/1-a", "mediaconvert", "CancelJob"),
+            (
+                "GET",
+                "/2017-08-29/search?inputFile=x",
+                "mediaconvert",
+                "SearchJobs",
+            ),
+            ("GET", "/2017-08-29/presets", "mediaconvert", "GET presets"),
+            (
+                "POST",
+                "/2015-03-31/functions/submit/invocations",
+                "lambda",
+                "Invoke submit",
+            ),
+            (
+                "GET",
+                "/lambda-url/signer/api/playback",
+                "lambda",
+                "InvokeFunctionUrl signer",
+            ),
+            ("GET", "/vod?list-type=2&prefix=input%2F", "s3", "ListObjectsV2"),
+            ("PUT", "/vod/input/a?partNumber=1&uploadId=u", "s3", "UploadPart"),
+            ("POST", "/vod/input/a?uploads", "s3", "CreateMultipartUpload"),
+            ("GET", "/vod/catalog/a.json", "s3", "GetObject"),
+        ];
+        for (method, uri, service, operation) in table {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let found = classify(Port::Api, &method, &uri.parse().unwrap(), &HeaderMap::new());
+            assert_eq!(
+                (found.service, found.operation.as_str()),
+                (service, operation),
+                "{uri}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_object_has_its_decoded_key() {
+        let found = classify(
+            Port::Api,
+            &Method::GET,
+            &"/vod/input/a%20b+c.mp4".parse().unwrap(),
+            &HeaderMap::new(),
+        );
+        assert_eq!(
+            (found.bucket.as_deref(), found.key.as_deref()),
+            (Some("vod"), Some("input/a b+c.mp4"))
+        );
+    }
+}
