@@ -1,0 +1,31 @@
+# Aliases only: what they do stands in scripts/ and in the tools themselves.
+# ARGS reaches `vod up` and the test runner: make up ARGS="--edge 0.0.0.0:8080", make test ARGS=a_test.
+
+.PHONY: help up setup test check bench
+
+help:
+	@echo "make up      install what is missing, build, and start the whole pipeline on this machine"
+	@echo "make test    every test, end to end ones included"
+	@echo "make check   what CI runs: format, lints, tests"
+	@echo "make bench   side-by-side measurements, as a table"
+	@echo "make setup   install what 'make up' and 'make test' need, and nothing else"
+
+up:
+	@scripts/setup.sh run
+	cargo run --locked --package vod -- up $(ARGS)
+
+setup:
+	@scripts/setup.sh run test
+
+test:
+	@scripts/setup.sh run test
+	scripts/test.sh $(ARGS)
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(MAKE) test
+
+bench:
+	@scripts/setup.sh run test
+	scripts/bench.sh $(ARGS)

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs what is missing on this machine, and says what it does. Run it as often as you like.
+#
+#   scripts/setup.sh run          what `vod up` needs: a C compiler for the build, ffmpeg for the encodes
+#   scripts/setup.sh run test     also what the tests and the bench need: the AWS CLI, in tests/.tools/venv
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly VENV=tests/.tools/venv
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        die "need root to run '$*': run it yourself as root, then start again"
+    fi
+}
+
+# install_packages WHY PACKAGE...
+install_packages() {
+    local why=$1
+    shift
+    if [ "$(uname -s)" = Darwin ]; then
+        die "$why is missing: run 'brew install $*', then start again"
+    fi
+    has apt-get || die "$why is missing and this system has no apt-get: install the equivalent of '$*', then start again"
+    say "installing $* ($why)"
+    # The package lists of a fresh machine or container are empty or old.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null ||
+        die "'apt-get update' failed: is there a network?"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null ||
+        die "'apt-get install $*' failed: install it yourself, then start again"
+}
+
+setup_run() {
+    has cargo || die "cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then start again"
+    has cc || install_packages "a C compiler" build-essential
+    { has ffmpeg && has ffprobe; } || install_packages ffmpeg ffmpeg
+    # Into a variable: with pipefail, `grep -q` closing the pipe early would look like a failure of ffmpeg.
+    local encoders
+    encoders=$(ffmpeg -hide_banner -encoders 2>/dev/null)
+    [[ $encoders == *libx264* ]] ||
+        die "this ffmpeg has no libx264: install a build with it (Debian's has), then start again"
+    # They drop privileges and set limits around each ffmpeg; every Linux has them, macOS does not.
+    if [ "$(uname -s)" = Linux ]; then
+        { has prlimit && has setpriv; } || install_packages "util-linux" util-linux
+    fi
+}
+
+setup_test() {
+    has python3 || install_packages "Python 3" python3 python3-venv
+    local stamp=$VENV/.requirements
+    if cmp -s tests/requirements.txt "$stamp"; then
+        return
+    fi
+    say "installing the AWS CLI into $VENV"
+    rm -rf "$VENV"
+    python3 -m venv "$VENV" 2>/dev/null || {
+        rm -rf "$VENV"
+        install_packages "Python's venv module" python3-venv
+        python3 -m venv "$VENV"
+    }
+    "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt ||
+        die "pip could not install tests/requirements.txt: is there a network?"
+    cp tests/requirements.txt "$stamp"
+}
+
+[ $# -gt 0 ] || die "usage: scripts/setup.sh run [test]"
+for part in "$@"; do
+    case $part in
+        run) setup_run ;;
+        test) setup_test ;;
+        *) die "unknown part '$part': say run or test" ;;
+    esac
+done
