@@ -1,1 +1,19 @@
-//! crates/vod-aws
+//! What the functions do on AWS: SDK clients built once and small, the catalogue on S3, MediaConvert.
+//!
+//! The only crate that knows the MediaConvert SDK (170,000 lines): keep it so. Locally the same clients speak
+//! to the same APIs at other addresses, given by `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_MEDIACONVERT`.
+
+mod catalog;
+mod clients;
+mod config;
+mod mediaconvert;
+mod rotation;
+mod source;
+mod templates;
+
+pub use catalog::{Catalog, CatalogError, Page, Versioned};
+pub use clients::{mediaconvert, s3};
+pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};
+pub use mediaconvert::{CreateJobError, MediaConvert, MediaConvertError};
+pub use source::{Head, SourceError, Sources};
+pub use templates::{LoadedTemplate, TemplatesError, load_templates};

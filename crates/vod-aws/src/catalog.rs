@@ -1,0 +1,235 @@
+//! The catalogue: one JSON object per asset, written with conditional puts only.
+//!
+//! `If-None-Match: *` claims, `If-Match` changes. 412 means that someone else was first: read again. 409 means
+//! that S3 saw two writers at one instant: try again. (S3 user guide, "Conditional writes".)
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime_api::http::Response;
+use jiff::Timestamp;
+use vod_core::asset::AssetId;
+use vod_core::keys::{CATALOG, asset_of_record, record_key};
+use vod_core::record::Record;
+
+/// Tries of a change before giving up: as many writers as one record has, many times over.
+const TRIES: u32 = 12;
+/// Largest record that is read, in bytes.
+const RECORD_MAX: usize = 4 << 20;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// The records of one bucket. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    s3: Client,
+    bucket: String,
+}
+
+/// A value with the `ETag` under which it was read.
+#[derive(Debug, Clone)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub etag: String,
+}
+
+/// Some records in key order, and where to go on.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// Pass it as `after` for the next page; absent at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("failed to {action} `{key}`")]
+    S3 {
+        action: &'static str,
+        key: String,
+        source: Source,
+    },
+    #[error("record `{key}` cannot be read as a record")]
+    Damaged { key: String, source: Source },
+    #[error("record `{key}` kept changing under {TRIES} tries")]
+    Contended { key: String },
+}
+
+/// How a conditional put ended.
+enum Put {
+    Done,
+    /// Someone else was first, or at the same instant.
+    Lost,
+}
+
+impl Catalog {
+    pub fn new(s3: Client, bucket: String) -> Self {
+        Self { s3, bucket }
+    }
+
+    /// The record of an asset.
+    pub async fn get(&self, id: &AssetId) -> Result<Option<Versioned<Record>>, CatalogError> {
+        self.get_key(&record_key(id)).await
+    }
+
+    async fn get_key(&self, key: &str) -> Result<Option<Versioned<Record>>, CatalogError> {
+        let answer = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => return Ok(None),
+            Err(error) => return Err(failed("read record", key, error)),
+        };
+        let etag = answer.e_tag().unwrap_or_default().to_owned();
+        if answer
+            .content_length()
+            .is_some_and(|length| length > RECORD_MAX as i64)
+        {
+            let source = format!("larger than {RECORD_MAX} bytes").into();
+            return Err(CatalogError::Damaged {
+                key: key.to_owned(),
+                source,
+            });
+        }
+        let body = answer
+            .body
+            .collect()
+            .await
+            .map_err(|error| failed("read record", key, error))?;
+        match serde_json::from_slice(&body.into_bytes()) {
+            Ok(value) => Ok(Some(Versioned { value, etag })),
+            Err(error) => Err(CatalogError::Damaged {
+                key: key.to_owned(),
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Writes a record that must not exist yet. `false`: someone else has claimed the asset.
+    pub async fn claim(&self, record: &Record) -> Result<bool, CatalogError> {
+        for attempt in 1..=TRIES {
+            match self.put(record, None).await? {
+                Put::Done => return Ok(true),
+                // 409 says only that another writer was at work at this instant: look who has won.
+                Put::Lost if self.get(&record.id).await?.is_some() => return Ok(false),
+                Put::Lost => pause(attempt).await,
+            }
+        }
+        Err(CatalogError::Contended {
+            key: record_key(&record.id),
+        })
+    }
+
+    /// Changes a record: reads it, lets `change` work on it, writes it back, and again if someone else was
+    /// faster. `change` returns whether there is anything to write; it may run several times.
+    ///
+    /// Returns the record as it then stands, or `None` if there is none.
+    pub async fn change(
+        &self,
+        id: &AssetId,
+        mut change: impl FnMut(&mut Record) -> bool,
+    ) -> Result<Option<Record>, CatalogError> {
+        for attempt in 1..=TRIES {
+            let Some(Versioned {
+                value: mut record,
+                etag,
+            }) = self.get(id).await?
+            else {
+                return Ok(None);
+            };
+            if !change(&mut record) {
+                return Ok(Some(record));
+            }
+            record.updated_at = Timestamp::now();
+            match self.put(&record, Some(&etag)).await? {
+                Put::Done => return Ok(Some(record)),
+                Put::Lost => pause(attempt).await,
+            }
+        }
+        Err(CatalogError::Contended { key: record_key(id) })
+    }
+
+    async fn put(&self, record: &Record, etag: Option<&str>) -> Result<Put, CatalogError> {
+        let key = record_key(&record.id);
+        let body = serde_json::to_vec(record).map_err(|error| CatalogError::Damaged {
+            key: key.clone(),
+            source: error.into(),
+        })?;
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .content_type("application/json");
+        let put = match etag {
+            Some(etag) => put.if_match(etag),
+            None => put.if_none_match("*"),
+        };
+        match put.body(ByteStream::from(body)).send().await {
+            Ok(_) => Ok(Put::Done),
+            // 404: If-Match on a record that has been removed meanwhile.
+            Err(error) if matches!(status(&error), Some(404 | 409 | 412)) => Ok(Put::Lost),
+            Err(error) => Err(failed("write record", &key, error)),
+        }
+    }
+
+    /// Records whose id begins with `prefix`, in key order, at most `limit`, after the key `after`.
+    pub async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page, CatalogError> {
+        let key = format!("{CATALOG}{prefix}");
+        let limit = limit.clamp(1, 1000);
+        let answer = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&key)
+            .set_start_after(after.map(str::to_owned))
+            .max_keys(i32::try_from(limit).unwrap_or(1000))
+            .send()
+            .await
+            .map_err(|error| failed("list records under", &key, error))?;
+        let keys: Vec<&str> = answer
+            .contents()
+            .iter()
+            .filter_map(|object| object.key())
+            .collect();
+        let mut page = Page::default();
+        for key in &keys {
+            // Whatever else someone has put under catalog/ is none of our business, nor is one damaged
+            // record a reason to hide the others.
+            if asset_of_record(key).is_none() {
+                continue;
+            }
+            match self.get_key(key).await {
+                Ok(Some(record)) => page.records.push(record.value),
+                Ok(None) => {}
+                Err(CatalogError::Damaged { key, source }) => {
+                    tracing::error!(%key, error = %source, "skipped a damaged record");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if answer.is_truncated().unwrap_or(false) {
+            page.next = keys.last().map(|&key| key.to_owned());
+        }
+        Ok(page)
+    }
+}
+
+/// Waits a little longer after each lost race, and not as long as the others: the clock's own
+/// nanoseconds are jitter enough.
+async fn pause(attempt: u32) {
+    let spread = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) % 20;
+    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
+}
+
+fn status<E>(error: &SdkError<E, Response>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+fn failed(action: &'static str, key: &str, source: impl Into<Source>) -> CatalogError {
+    CatalogError::S3 {
+        action,
+        key: key.to_owned(),
+        source: source.into(),
+    }
+}

@@ -1,0 +1,74 @@
+//! SDK clients: one HTTP stack (hyper 1, rustls, aws-lc), fixed credentials, bounded waiting.
+//!
+//! `aws-config` is left out: it pulls in three more SDK crates to find what Lambda always has in its environment.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::config::AwsConfig;
+
+/// Tries of one call, the first included: the SDK backs off with jitter on 429, 5xx and broken connections.
+const ATTEMPTS: u32 = 4;
+/// A connection that is not there after this long will not come.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Until the first byte of an answer.
+const READ: Duration = Duration::from_secs(30);
+
+fn http() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https()
+}
+
+fn credentials(config: &AwsConfig) -> Credentials {
+    let (id, secret) = (config.access_key_id.clone(), config.secret_access_key.clone());
+    Credentials::new(id, secret, config.session_token.clone(), None, "environment")
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(READ)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+}
+
+/// A client for S3; path-style when an endpoint is given, because a local one has no name per bucket.
+pub fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
+    let mut builder = aws_sdk_s3::Config::builder()
+        .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+        .http_client(http())
+        .credentials_provider(credentials(config))
+        .region(aws_sdk_s3::config::Region::new(config.region.clone()))
+        .timeout_config(timeouts())
+        .retry_config(retries());
+    if let Some(endpoint) = &config.s3_endpoint {
+        builder = builder.endpoint_url(endpoint).force_path_style(true);
+    }
+    aws_sdk_s3::Client::from_conf(builder.build())
+}
+
+/// A client for MediaConvert. AWS no longer wants an endpoint per account: none is looked up.
+pub fn mediaconvert(config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
+    let mut builder = aws_sdk_mediaconvert::Config::builder()
+        .behavior_version(aws_sdk_mediaconvert::config::BehaviorVersion::latest())
+        .http_client(http())
+        .credentials_provider(credentials(config))
+        .region(aws_sdk_mediaconvert::config::Region::new(config.region.clone()))
+        .timeout_config(timeouts())
+        .retry_config(retries());
+    if let Some(endpoint) = &config.mediaconvert_endpoint {
+        builder = builder.endpoint_url(endpoint);
+    }
+    aws_sdk_mediaconvert::Client::from_conf(builder.build())
+}

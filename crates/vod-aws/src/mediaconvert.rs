@@ -1,0 +1,188 @@
+//! MediaConvert through the SDK, with the job's JSON as we built it.
+//!
+//! The SDK has no way to take JSON, and its typed model drops settings newer than itself. So its request is built with
+//! what is required and its body replaced before it is signed: typed answers, the SDK's retries, our bytes.
+
+use aws_sdk_mediaconvert::Client;
+use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, ProbeInputFile, ProbeResult, TrackType};
+use aws_smithy_runtime_api::http::Response;
+use jiff::Timestamp;
+use serde_json::Value;
+use vod_core::record::Media;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Pages of SearchJobs looked at before giving up; 20 jobs each.
+const SEARCH_PAGES: usize = 50;
+
+/// What the functions do with MediaConvert. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MediaConvert {
+    client: Client,
+}
+
+/// Why no job was created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateJobError {
+    /// The job itself is at fault: trying again cannot help.
+    #[error("MediaConvert refused the job ({status}): {message}")]
+    Refused { status: u16, message: String },
+    /// Throttled, unreachable, not permitted: the same job may pass later.
+    #[error("failed to create the job")]
+    Failed(#[source] Source),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action}")]
+pub struct MediaConvertError {
+    action: &'static str,
+    source: Source,
+}
+
+impl MediaConvert {
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Sends `body` as CreateJob and returns the job's id. The SDK retries throttling and faults by itself; the
+    /// token in the body makes those retries safe for one minute.
+    pub async fn create_job(&self, body: &Value) -> Result<String, CreateJobError> {
+        let text = body.to_string();
+        let answer = self
+            .client
+            .create_job()
+            // Whatever the builder insists on; the body that is sent is `text`.
+            .role(body["role"].as_str().unwrap_or_default())
+            .client_request_token(body["clientRequestToken"].as_str().unwrap_or_default())
+            .customize()
+            .mutate_request(move |request| {
+                // The length was set at serialisation and is signed: it must follow the body.
+                request
+                    .headers_mut()
+                    .insert("content-length", text.len().to_string());
+                *request.body_mut() = text.clone().into();
+            })
+            .send()
+            .await
+            .map_err(create_error)?;
+        let id = answer.job.and_then(|job| job.id);
+        id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
+    }
+
+    /// What MediaConvert finds in an input; rotation is not among it.
+    pub async fn probe(&self, url: &str) -> Result<Media, MediaConvertError> {
+        let file = ProbeInputFile::builder().file_url(url).build();
+        let answer = self.client.probe().input_files(file).send().await;
+        let answer = answer.map_err(|error| MediaConvertError {
+            action: "probe the input",
+            source: error.into(),
+        })?;
+        Ok(answer.probe_results().first().map(media).unwrap_or_default())
+    }
+
+    /// The job of one attempt, if it exists: looked for among the jobs of `input_url`, newest first, back to
+    /// `since`. SearchJobs knows no filter by metadata, so that is compared here. Its index may lag.
+    pub async fn find_job(
+        &self,
+        input_url: &str,
+        metadata: &Value,
+        since: Timestamp,
+    ) -> Result<Option<String>, MediaConvertError> {
+        let mut token = None;
+        for _ in 0..SEARCH_PAGES {
+            let search = self
+                .client
+                .search_jobs()
+                .input_file(input_url)
+                .order(Order::Descending)
+                .max_results(20);
+            let answer = search.set_next_token(token).send().await;
+            let answer = answer.map_err(|error| MediaConvertError {
+                action: "search for the job",
+                source: error.into(),
+            })?;
+            for job in answer.jobs() {
+                if is_of(job, metadata) {
+                    return Ok(job.id().map(str::to_owned));
+                }
+            }
+            let oldest = answer.jobs().last().and_then(|job| job.created_at());
+            let reached = oldest.is_none_or(|time| time.secs() < since.as_second());
+            token = answer.next_token().map(str::to_owned);
+            if reached || token.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn is_of(job: &Job, metadata: &Value) -> bool {
+    let (Some(found), Some(wanted)) = (job.user_metadata(), metadata.as_object()) else {
+        return false;
+    };
+    // A job that someone has cancelled is no success and is in nobody's way.
+    job.status() != Some(&JobStatus::Canceled)
+        && wanted
+            .iter()
+            .all(|(key, value)| found.get(key).map(String::as_str) == value.as_str())
+}
+
+fn create_error<E>(error: SdkError<E, Response>) -> CreateJobError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match (status, error.as_service_error()) {
+        // 403 is a matter of our own permissions, 402 and 429 of limits: they pass once someone mends them.
+        (Some(status @ (400 | 404 | 409 | 422)), Some(service)) => {
+            let message = service.message().unwrap_or("no reason given").to_owned();
+            CreateJobError::Refused { status, message }
+        }
+        _ => CreateJobError::Failed(error.into()),
+    }
+}
+
+fn media(result: &ProbeResult) -> Media {
+    let Some(container) = result.container() else {
+        return Media::default();
+    };
+    let tracks = container.tracks();
+    let video = tracks.iter().find_map(|track| track.video_properties());
+    let pixels = |value: Option<i32>| {
+        value
+            .and_then(|value| u32::try_from(value).ok())
+            .filter(|&v| v > 0)
+    };
+    let rate = video.and_then(|video| video.frame_rate()).and_then(|rate| {
+        let (numerator, denominator) = (rate.numerator()?, rate.denominator()?);
+        (numerator > 0 && denominator > 0).then(|| f64::from(numerator) / f64::from(denominator))
+    });
+    let audio = tracks
+        .iter()
+        .filter(|track| track.track_type() == Some(&TrackType::Audio))
+        .count();
+    Media {
+        duration_ms: container.duration().and_then(milliseconds),
+        width: video.and_then(|video| pixels(video.width())),
+        height: video.and_then(|video| pixels(video.height())),
+        frame_rate: rate,
+        rotation: None,
+        // Without any track the probe has found nothing, which is not the same as no sound.
+        audio_tracks: if tracks.is_empty() {
+            None
+        } else {
+            u32::try_from(audio).ok()
+        },
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be a sane duration"
+)]
+fn milliseconds(seconds: f64) -> Option<u64> {
+    (seconds.is_finite() && (0.0..1e9).contains(&seconds)).then(|| (seconds * 1000.0).round() as u64)
+}
