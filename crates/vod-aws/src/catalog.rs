@@ -77,13 +77,19 @@ impl Catalog {
     async fn get_key(&self, key: &str) -> Result<Option<Versioned<Record>>, CatalogError> {
         let answer = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(failed("read record", key, error)),
         };
         let etag = answer.e_tag().unwrap_or_default().to_owned();
         if answer
             .content_length()
-            .is_some_and(|length| length > RECORD_MAX as i64)
+            .is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > RECORD_MAX))
         {
             let source = format!("larger than {RECORD_MAX} bytes").into();
             return Err(CatalogError::Damaged {

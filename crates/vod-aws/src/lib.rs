@@ -6,6 +6,7 @@
 mod catalog;
 mod clients;
 mod config;
+mod logs;
 mod mediaconvert;
 mod rotation;
 mod source;
@@ -14,6 +15,7 @@ mod templates;
 pub use catalog::{Catalog, CatalogError, Page, Versioned};
 pub use clients::{mediaconvert, s3};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};
+pub use logs::{chain, init_logs};
 pub use mediaconvert::{CreateJobError, MediaConvert, MediaConvertError};
 pub use source::{Head, SourceError, Sources};
 pub use templates::{LoadedTemplate, TemplatesError, load_templates};

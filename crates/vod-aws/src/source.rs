@@ -50,7 +50,13 @@ impl Sources {
             .set_version_id(version.map(str::to_owned));
         let answer = match call.send().await {
             Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) =>
+            {
+                return Ok(None);
+            }
             Err(error) => {
                 return Err(SourceError {
                     action: "read the head",

@@ -61,12 +61,18 @@ pub async fn load_templates(s3: &Client, bucket: &str) -> Result<Vec<LoadedTempl
         let answer = match s3.get_object().bucket(bucket).key(key).send().await {
             Ok(answer) => answer,
             // Removed since it was listed.
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => continue,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
+            {
+                continue;
+            }
             Err(error) => return Err(failed("read", key, error.into())),
         };
         if answer
             .content_length()
-            .is_some_and(|length| length > MAX_BYTES as i64)
+            .is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > MAX_BYTES))
         {
             let problem = format!("{key}: larger than {MAX_BYTES} bytes");
             templates.push(LoadedTemplate {

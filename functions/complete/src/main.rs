@@ -1,1 +1,19 @@
-fn main() {}
+//! `complete` on Lambda.
+
+use complete::{Complete, Config};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use vod_aws::{AwsConfig, EnvReader};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    vod_aws::init_logs();
+    let mut env = EnvReader::new(|name| std::env::var(name).ok());
+    let (aws, config) = (AwsConfig::read(&mut env), Config::read(&mut env));
+    let (aws, config) = env.finish((aws, config))?;
+    // Built once per cold start, shared by every invocation.
+    let complete = Complete::new(&aws, config);
+    run(service_fn(|event: LambdaEvent<serde_json::Value>| {
+        complete.handle(event)
+    }))
+    .await
+}

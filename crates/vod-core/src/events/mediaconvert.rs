@@ -64,7 +64,7 @@ struct EventWarning {
     message: Option<String>,
 }
 
-/// NEW_WARNING writes its code as a string, COMPLETE as a number.
+/// `NEW_WARNING` writes its code as a string, COMPLETE as a number.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Code {

@@ -1,5 +1,7 @@
 //! Uploads: S3 notifications, bare or inside SQS, SNS inside SQS, and EventBridge `Object Created`.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
@@ -223,7 +225,7 @@ pub fn decode_key(encoded: &str) -> Result<String, EventError> {
     let spaced = encoded.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
     decoded
-        .map(|key| key.into_owned())
+        .map(Cow::into_owned)
         .map_err(|_| EventError::Key(encoded.to_owned()))
 }
 
@@ -242,6 +244,7 @@ fn unquoted(etag: String) -> String {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unknown(error: serde_json::Error) -> EventError {
     EventError::Unknown(error.to_string())
 }

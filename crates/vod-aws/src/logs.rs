@@ -1,0 +1,46 @@
+//! Logs of a Lambda: JSON lines with the fields of the spans they stand in.
+
+use std::error::Error;
+use std::str::FromStr;
+
+use aws_smithy_types::error::display::DisplayErrorContext;
+use tracing::Level;
+
+/// Lambda's own variable for the level; `INFO` where it is absent or unknown.
+const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+
+/// Starts logging to standard output. Lambda adds its own time, so ours is left out.
+pub fn init_logs() {
+    let level = std::env::var(LEVEL)
+        .ok()
+        .and_then(|level| Level::from_str(&level).ok());
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(true)
+        .with_max_level(level.unwrap_or(Level::INFO))
+        .without_time()
+        .finish();
+    // Fails only where a subscriber is set already, which is as well.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// An error with its causes on one line, the service's own code and message included.
+pub fn chain<E: Error>(error: &E) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        if error.source().is_none() {
+            break;
+        }
+        cause = error.source();
+    }
+    // Only the SDK's own formatter knows how to show what a service has answered.
+    match cause {
+        Some(root) => format!("{text} ({})", DisplayErrorContext(root)),
+        None => text,
+    }
+}

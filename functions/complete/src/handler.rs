@@ -1,0 +1,104 @@
+//! One event of MediaConvert into one record.
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::Value;
+use tracing::{info, warn};
+use vod_aws::{AwsConfig, Catalog, CatalogError};
+use vod_core::events::{EventError, JobEvent, parse_job_event};
+use vod_core::record::Record;
+use vod_core::state::{self, Change};
+
+use crate::config::Config;
+
+/// The function, with its clients. Cheap to share.
+#[derive(Debug, Clone)]
+pub struct Complete {
+    config: Config,
+    catalog: Catalog,
+}
+
+/// Why an event must be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum CompleteError {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The record is claimed before its job is created, so this is a record that someone has deleted; the
+    /// event goes to the dead letters, where a person or `reconcile` sees it.
+    #[error("there is no record of asset `{0}`")]
+    NoRecord(String),
+}
+
+impl From<CompleteError> for Diagnostic {
+    fn from(error: CompleteError) -> Self {
+        let error_type = match &error {
+            CompleteError::Event(_) => "UnknownEvent",
+            CompleteError::Catalog(_) => "CatalogUnavailable",
+            CompleteError::NoRecord(_) => "NoRecord",
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: vod_aws::chain(&error),
+        }
+    }
+}
+
+impl Complete {
+    pub fn new(aws: &AwsConfig, config: Config) -> Self {
+        Self {
+            catalog: Catalog::new(vod_aws::s3(aws), config.bucket.clone()),
+            config,
+        }
+    }
+
+    /// Takes `MediaConvert Job State Change` from EventBridge. Safe to repeat and to reorder: see
+    /// [`vod_core::state`].
+    #[tracing::instrument(skip_all, fields(request_id = %event.context.request_id, asset = tracing::field::Empty))]
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, CompleteError> {
+        let Some(event) = parse_job_event(&event.payload, &self.config.application)? else {
+            info!("not a job of this application");
+            return Ok(Value::Null);
+        };
+        tracing::Span::current().record("asset", event.asset.as_str());
+        let (job_id, status) = (&event.job_id, &event.status);
+        let Some(change) = &event.change else {
+            info!(%job_id, %status, "nothing to record");
+            return Ok(Value::Null);
+        };
+        let mut before = None;
+        let record = self.catalog.change(&event.asset, |record| {
+            before = Some(record.state);
+            record_event(record, &event, change)
+        });
+        let record = record
+            .await?
+            .ok_or_else(|| CompleteError::NoRecord(event.asset.to_string()))?;
+        let (from, to) = (before.unwrap_or(record.state).as_str(), record.state.as_str());
+        info!(%job_id, %status, from, to, progress = record.progress, "recorded");
+        Ok(Value::Null)
+    }
+}
+
+/// Applies the event; what events do not tell (the distance of thumbnails) comes from the attempt's entry.
+fn record_event(record: &mut Record, event: &JobEvent, change: &Change) -> bool {
+    let mut change = change.clone();
+    if let Change::Complete { outputs, .. } = &mut change {
+        let attempt = record.attempt_mut(&event.template, event.attempt);
+        let interval = attempt.thumbnail_interval_ms;
+        if let Some(thumbnails) = &mut outputs.thumbnails {
+            thumbnails.interval_ms = interval;
+        }
+        if outputs.prefix.is_empty() {
+            warn!(job_id = %event.job_id, "COMPLETE names no outputs");
+            outputs.prefix = vod_core::keys::output_prefix(&event.asset, &event.template, event.attempt);
+        }
+    }
+    let at = if event.at == Timestamp::UNIX_EPOCH {
+        Timestamp::now()
+    } else {
+        event.at
+    };
+    state::apply(record, &event.template, event.attempt, &event.job_id, &change, at)
+}

@@ -1,0 +1,156 @@
+//! Event in, answer out: which deliveries succeeded is all that SQS wants to know.
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::{Value, json};
+use vod_aws::{
+    AwsConfig, Catalog, CatalogError, MediaConvert, MediaConvertError, SourceError, Sources, TemplatesError,
+};
+use vod_core::events::{Delivery, EventError, ObjectCreated, Upload, parse_upload_event};
+
+use crate::config::Config;
+
+/// The function, with its clients. Cheap to share.
+#[derive(Debug, Clone)]
+pub struct Submit {
+    pub(crate) config: Config,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) catalog: Catalog,
+    pub(crate) sources: Sources,
+    pub(crate) mediaconvert: MediaConvert,
+}
+
+/// Why an upload must be delivered again. What cannot get better by trying again ends in the record instead.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Templates(#[from] TemplatesError),
+    #[error("failed to create a job of `{asset}`")]
+    CreateJob {
+        asset: String,
+        source: vod_aws::CreateJobError,
+    },
+    #[error(transparent)]
+    Search(#[from] MediaConvertError),
+    #[error("too little time left to create a job safely; it is delivered again")]
+    OutOfTime,
+}
+
+impl From<SubmitError> for Diagnostic {
+    fn from(error: SubmitError) -> Self {
+        // Stable words for alarms; type names would change under refactoring.
+        let error_type = match &error {
+            SubmitError::Event(_) => "UnknownEvent",
+            SubmitError::Catalog(_) => "CatalogUnavailable",
+            SubmitError::Source(_) | SubmitError::Templates(_) => "BucketUnavailable",
+            SubmitError::CreateJob { .. } => "CreateJobFailed",
+            SubmitError::Search(_) => "MediaConvertUnavailable",
+            SubmitError::OutOfTime => "OutOfTime",
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: vod_aws::chain(&error),
+        }
+    }
+}
+
+/// Whose delivery this is, and until when it may act.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    /// The same for every redelivery of one message: SQS hands a message out again only when the function
+    /// that had it must have ended.
+    pub(crate) holder: String,
+    /// When Lambda ends this invocation.
+    pub(crate) deadline: Timestamp,
+}
+
+impl Submit {
+    pub fn new(aws: &AwsConfig, config: Config) -> Self {
+        let s3 = vod_aws::s3(aws);
+        Self {
+            catalog: Catalog::new(s3.clone(), config.bucket.clone()),
+            sources: Sources::new(s3.clone()),
+            mediaconvert: MediaConvert::new(vod_aws::mediaconvert(aws)),
+            s3,
+            config,
+        }
+    }
+
+    /// Takes S3 notifications straight, in SQS, in SNS in SQS, and EventBridge's `Object Created`.
+    ///
+    /// Safe to repeat: what has been done is found in the record and not done again. An SQS batch is answered
+    /// with `batchItemFailures`; any other event succeeds or fails as a whole.
+    #[tracing::instrument(skip_all, fields(request_id = %event.context.request_id))]
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, SubmitError> {
+        let deadline = deadline(&event.context);
+        match parse_upload_event(&event.payload)? {
+            Delivery::Direct(uploads) => {
+                let invocation = Invocation {
+                    holder: event.context.request_id.clone(),
+                    deadline,
+                };
+                self.uploads(&uploads, &invocation).await?;
+                Ok(Value::Null)
+            }
+            Delivery::Messages(messages) => {
+                let mut failures = Vec::new();
+                for message in messages {
+                    let invocation = Invocation {
+                        holder: message.id.clone(),
+                        deadline,
+                    };
+                    let done = match message.uploads {
+                        Ok(uploads) => self.uploads(&uploads, &invocation).await,
+                        Err(error) => Err(error.into()),
+                    };
+                    if let Err(error) = done {
+                        let (message_id, receive_count) = (&message.id, message.receive_count);
+                        tracing::error!(
+                            message_id,
+                            receive_count,
+                            error = vod_aws::chain(&error),
+                            "message failed"
+                        );
+                        failures.push(json!({"itemIdentifier": message.id}));
+                    }
+                }
+                Ok(json!({"batchItemFailures": failures}))
+            }
+        }
+    }
+
+    async fn uploads(&self, uploads: &[Upload], invocation: &Invocation) -> Result<(), SubmitError> {
+        let mut failure = None;
+        for upload in uploads {
+            let Upload::Created(object) = upload else { continue };
+            if let Err(error) = self.upload(object, invocation).await {
+                // The others of this delivery must not suffer from one.
+                tracing::error!(key = %object.key, error = vod_aws::chain(&error), "upload failed");
+                failure = Some(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn upload(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<(), SubmitError> {
+        if !object.key.starts_with(vod_core::keys::INPUT) {
+            tracing::warn!(key = %object.key, "ignored an object outside of input/");
+            return Ok(());
+        }
+        // Boxed: the SDK's futures are large and this one holds many.
+        Box::pin(self.submit(object, invocation)).await
+    }
+}
+
+/// Lambda's deadline; a test without one has a minute.
+fn deadline(context: &Context) -> Timestamp {
+    let deadline = i64::try_from(context.deadline).ok().filter(|&ms| ms > 0);
+    let deadline = deadline.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    deadline.unwrap_or_else(|| Timestamp::now() + SignedDuration::from_mins(1))
+}
