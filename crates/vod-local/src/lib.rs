@@ -1,10 +1,16 @@
-//! crates/vod-local
+//! The one-machine stack: services that speak the protocols of S3, MediaConvert, Lambda and CloudFront on
+//! loopback, and the pipeline's own functions behind them.
+//!
+//! Each room only translates between its protocol and the state on disk. Between functions and services everything
+//! crosses real HTTP and the real JSON, as on AWS.
 
 pub mod access;
 pub mod clock;
 pub mod db;
+pub mod endpoints;
 pub mod events;
 pub mod ids;
 pub mod lambda;
 pub mod queue;
+pub mod secrets;
 pub mod sigv4;

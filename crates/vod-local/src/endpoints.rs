@@ -1,0 +1,109 @@
+//! `<state>/endpoints.json`: how other programs find a running stack. A contract, see ARCHITECTURE.md.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// Addresses and credentials of a running stack.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// S3, MediaConvert, Lambda: `http://127.0.0.1:9000`.
+    pub api: String,
+    /// What viewers see: `http://127.0.0.1:8080`.
+    pub edge: String,
+    pub bucket: String,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: String,
+    /// A bearer token with every scope.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Endpoints {
+    /// Without the secret key and the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Endpoints");
+        shown.field("api", &self.api).field("edge", &self.edge).field("bucket", &self.bucket);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl Endpoints {
+    /// Where the file lies.
+    pub fn path(state: &Path) -> PathBuf {
+        state.join("endpoints.json")
+    }
+
+    /// Reads the file of a running stack; `None` if there is none.
+    pub fn read(state: &Path) -> anyhow::Result<Option<Self>> {
+        let path = Self::path(state);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
+        };
+        let endpoints = serde_json::from_slice(&text);
+        endpoints.map(Some).with_context(|| format!("{} is damaged; restart `vod up`", path.display()))
+    }
+
+    /// Writes the file for its owner alone, whole or not at all.
+    pub(crate) fn write(&self, state: &Path) -> anyhow::Result<()> {
+        write_private(&Self::path(state), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// Removes the file, so that nobody takes a stopped stack for a running one.
+    pub(crate) fn remove(state: &Path) -> anyhow::Result<()> {
+        match fs::remove_file(Self::path(state)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("failed to remove the old endpoints.json")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes a file with mode 0600 by rename: a reader sees the old text or the new, and never half of it.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let temporary = path.with_extension("tmp");
+    // A file left over from a crash would keep its mode.
+    let _ = fs::remove_file(&temporary);
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path).with_context(|| format!("failed to write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn reads_back_what_only_the_owner_may_read() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(Endpoints::read(state.path()).unwrap(), None);
+        let text = |name: &str| name.to_owned();
+        let endpoints = Endpoints {
+            api: text("http://127.0.0.1:1"),
+            edge: text("http://127.0.0.1:2"),
+            bucket: text("vod"),
+            region: text("us-east-1"),
+            access_key: text("vod"),
+            secret_key: text("hidden"),
+            token: text("hidden"),
+        };
+        endpoints.write(state.path()).unwrap();
+        assert_eq!(Endpoints::read(state.path()).unwrap().as_ref(), Some(&endpoints));
+        let mode = fs::metadata(Endpoints::path(state.path())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!format!("{endpoints:?}").contains("hidden"));
+        Endpoints::remove(state.path()).unwrap();
+        assert_eq!(Endpoints::read(state.path()).unwrap(), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! `<state>/secrets.json`: the keys of one stack. Made at the first start; they survive restarts, so that links and
+//! tokens do too.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rand::fill;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::{Timestamp, ToSpan as _};
+use jsonwebtoken::{EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::endpoints::write_private;
+
+/// Every scope that the signer knows.
+pub const ALL_SCOPES: &str = "playback library upload admin";
+
+/// The keys. `Debug` is left out on purpose.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Secrets {
+    /// The HS256 key of viewers' tokens.
+    pub jwt_secret: String,
+    /// The signing secret, in the form that Secrets Manager would hold.
+    pub signing: Value,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    assets: &'a [String],
+    iat: i64,
+    exp: i64,
+}
+
+impl Secrets {
+    /// Reads the keys of a state folder.
+    pub fn read(state: &Path) -> anyhow::Result<Option<Self>> {
+        let path = state.join("secrets.json");
+        match fs::read(&path) {
+            Ok(text) => {
+                let secrets = serde_json::from_slice(&text);
+                secrets.map(Some).with_context(|| format!("{} is damaged", path.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
+        }
+    }
+
+    /// Reads the keys, or makes them at the first start.
+    pub(crate) fn open(state: &Path) -> anyhow::Result<Self> {
+        if let Some(secrets) = Self::read(state)? {
+            return Ok(secrets);
+        }
+        let key = signing_key()?;
+        let signing = json!({"active": key["id"], "keys": [key]});
+        let secrets = Self { jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?), signing };
+        write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
+        Ok(secrets)
+    }
+
+    /// A bearer token for the signer: scopes separated by spaces, good for `seconds`, and for `assets` alone (patterns
+    /// with `*`) unless that is empty.
+    pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
+        let now = Timestamp::now();
+        let until = now.checked_add(seconds.seconds()).context("the token's time to live is too long")?;
+        let claims = Claims { sub: "vod", scope, assets, iat: now.as_second(), exp: until.as_second() };
+        let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
+        jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
+    }
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(&mut bytes).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    Ok(bytes)
+}
+
+/// A P-256 key pair as one entry of the signing secret, with an id of the form that CloudFront gives.
+fn signing_key() -> anyhow::Result<Value> {
+    let failed = |_| anyhow!("failed to make a signing key");
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
+    let private: Pkcs8V1Der<'_> = pair.to_pkcs8v1().map_err(failed)?;
+    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(failed)?;
+    Ok(json!({
+        "id": format!("K{}", crate::ids::letters(13).to_ascii_uppercase()),
+        "algorithm": "ES256",
+        "private_pem": pem("PRIVATE KEY", private.as_ref()),
+        "public_pem": pem("PUBLIC KEY", public.as_ref()),
+    }))
+}
+
+/// RFC 7468: base64 in lines of 64 characters.
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in STANDARD.encode(der).as_bytes().chunks(64) {
+        text.extend(line.iter().map(|&byte| char::from(byte)));
+        text.push('\n');
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use vod_core::cloudfront::Keyring;
+
+    use super::*;
+
+    #[test]
+    fn keys_survive_a_restart_and_make_a_keyring() {
+        let state = tempfile::tempdir().unwrap();
+        let first = Secrets::open(state.path()).unwrap();
+        let second = Secrets::open(state.path()).unwrap();
+        assert_eq!(first.jwt_secret, second.jwt_secret);
+        assert_eq!(first.signing, second.signing);
+        assert!(Keyring::from_json(&first.signing.to_string()).is_ok());
+    }
+
+    #[test]
+    fn tokens_have_three_parts_and_an_end() {
+        let state = tempfile::tempdir().unwrap();
+        let secrets = Secrets::open(state.path()).unwrap();
+        let token = secrets.token("playback", &[], 60).unwrap();
+        assert_eq!(token.split('.').count(), 3);
+        assert!(secrets.token("playback", &[], i64::MAX).is_err());
+    }
+}
