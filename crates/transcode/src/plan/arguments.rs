@@ -1,0 +1,165 @@
+//! The command line, flag by flag. All outputs are relative to the work directory.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::exec::{FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST};
+use crate::plan::h264::decimal;
+use crate::plan::{Capture, Group, GroupKind, Media, Output, Plan};
+
+impl Plan {
+    /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>
+    pub fn arguments(&self, input: &Path) -> Vec<OsString> {
+        let mut arguments = Arguments::default();
+        self.input(&mut arguments, input);
+        arguments.flag("-filter_complex").add(&self.filters);
+        self.streams(&mut arguments);
+        for (index, capture) in self.captures.iter().enumerate() {
+            frames(&mut arguments, index, capture);
+        }
+        arguments.0
+    }
+
+    fn input(&self, arguments: &mut Arguments, input: &Path) {
+        // Never ask or read the terminal; files of an earlier try may lie there.
+        arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
+        arguments.flag("-loglevel").add("error");
+        // Machine-readable progress every half second on standard output.
+        arguments
+            .flag("-nostats")
+            .flag("-stats_period")
+            .add("0.5")
+            .flag("-progress")
+            .add("pipe:1");
+        // What parses an upload may open that file and nothing else: no playlists, no network.
+        arguments.flag("-protocol_whitelist").add(PROTOCOL_WHITELIST);
+        arguments.flag("-format_whitelist").add(FORMAT_WHITELIST);
+        arguments.flag("-max_pixels").add(MAX_PIXELS);
+        if !self.autorotate {
+            arguments.flag("-noautorotate");
+        }
+        // With its protocol in front no name can be taken for an option or another protocol.
+        let mut file = OsString::from("file:");
+        file.push(input);
+        arguments.flag("-i").0.push(file);
+    }
+
+    /// All encodes, in one output which the `tee` muxer writes as many files.
+    fn streams(&self, arguments: &mut Arguments) {
+        for index in 0..self.videos.len() {
+            arguments.flag("-map").add(&format!("[v{index}]"));
+        }
+        for index in 0..self.sounds.len() {
+            arguments.flag("-map").add(&format!("[a{index}]"));
+        }
+        for (index, video) in self.videos.iter().enumerate() {
+            for (option, value) in &video.options {
+                arguments.flag(&format!("-{option}:v:{index}")).add(value);
+            }
+        }
+        for (index, sound) in self.sounds.iter().enumerate() {
+            for (option, value) in &sound.options {
+                arguments.flag(&format!("-{option}:a:{index}")).add(value);
+            }
+            if let Some(language) = &sound.language {
+                arguments
+                    .flag(&format!("-metadata:s:a:{index}"))
+                    .add(&format!("language={language}"));
+            }
+        }
+        // Pictures are evenly spaced already; dropping or doubling here would undo that.
+        arguments.flag("-fps_mode").add("passthrough");
+        // Parameter sets out of band, as MP4 wants them; the transport stream muxer puts them back in.
+        arguments.flag("-flags").add("+global_header");
+        // No place, camera or chapter of the uploaded file goes into what is published.
+        arguments
+            .flag("-map_metadata")
+            .add("-1")
+            .flag("-map_chapters")
+            .add("-1");
+        let slaves: Vec<String> = self
+            .groups
+            .iter()
+            .flat_map(|group| {
+                group
+                    .outputs
+                    .iter()
+                    .filter_map(|output| self.slave(group, output))
+            })
+            .collect();
+        arguments.flag("-f").add("tee").add(&slaves.join("|"));
+    }
+
+    /// One file (or playlist with segments) of the `tee` muxer. <https://ffmpeg.org/ffmpeg-formats.html#tee>
+    fn slave(&self, group: &Group, output: &Output) -> Option<String> {
+        let Media::Streams {
+            video,
+            sounds,
+            muxer,
+            options,
+        } = &output.media
+        else {
+            return None;
+        };
+        let first_sound = self.videos.len();
+        let streams: Vec<String> = video
+            .iter()
+            .copied()
+            .chain(sounds.iter().map(|sound| first_sound + sound))
+            .map(|it| it.to_string())
+            .collect();
+        let path = format!("{}/{}", group.folder, output.stem);
+        let mut slave = vec![format!("select={}", streams.join(",")), format!("f={muxer}")];
+        if let GroupKind::Hls(hls) = &group.kind {
+            slave.push(format!("hls_time={}", decimal(hls.segment_seconds)));
+            slave.push("hls_playlist_type=vod:start_number=1".to_owned());
+            slave.push(format!("hls_segment_filename={path}_%05d.ts"));
+        }
+        if !options.is_empty() {
+            slave.push((*options).to_owned());
+        }
+        Some(format!(
+            "[{}]{}",
+            slave.join(":"),
+            output.file(&group.folder)?.display()
+        ))
+    }
+}
+
+/// Captured frames: one JPEG each, numbered from 0.
+fn frames(arguments: &mut Arguments, index: usize, capture: &Capture) {
+    arguments.flag("-map").add(&format!("[c{index}]"));
+    arguments
+        .flag("-c:v")
+        .add("mjpeg")
+        .flag("-q:v")
+        .add(&capture.quantizer.to_string());
+    arguments
+        .flag("-fps_mode")
+        .add("passthrough")
+        .flag("-map_metadata")
+        .add("-1");
+    arguments.flag("-frames:v").add(&capture.max_captures.to_string());
+    arguments
+        .flag("-f")
+        .add("image2")
+        .flag("-start_number")
+        .add("0")
+        .add(&capture.pattern);
+}
+
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    /// An option's name.
+    fn flag(&mut self, name: &str) -> &mut Self {
+        self.add(name)
+    }
+
+    /// An option's value, or an output.
+    fn add(&mut self, value: &str) -> &mut Self {
+        self.0.push(value.into());
+        self
+    }
+}

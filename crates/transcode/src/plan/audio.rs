@@ -1,0 +1,148 @@
+//! Sound: which track an output takes, and AAC settings as encoder options.
+
+use mediaconvert_job::model::{AacSettings, AudioDescription, AudioSelector, Input};
+
+use crate::plan::{NO_AUDIO, Refusal, SoundEncode};
+use crate::probe::{AudioTrack, MediaInfo};
+
+/// Plans one audio description. `path` is its own.
+pub(crate) fn sound(
+    description: &AudioDescription,
+    input: &Input,
+    source: &MediaInfo,
+    path: &str,
+) -> Result<SoundEncode, Refusal> {
+    let (name, selector) = selector(description, input, path)?;
+    let track = select(name, selector, source)?;
+    let settings = &description.codec_settings.aac_settings;
+    let aac = format!("{path}/codecSettings/aacSettings");
+    let sample_rate = required(settings.sample_rate, "sampleRate", &aac)?;
+    let layout = layout(settings, &source.audio[track], &aac)?;
+    let mut filters = Vec::new();
+    match selector.offset.unwrap_or(0) {
+        0 => {}
+        late if late > 0 => filters.push(format!("adelay={late}:all=1")),
+        early => filters.push(format!(
+            "atrim=start={},asetpts=PTS-STARTPTS",
+            f64::from(early.unsigned_abs()) / 1000.0
+        )),
+    }
+    // Gaps become silence, and sound that starts late starts with silence: players expect both tracks from 0.
+    filters.push("aresample=async=1:first_pts=0".to_owned());
+    filters.push(format!(
+        "aformat=sample_rates={sample_rate}:channel_layouts={layout}"
+    ));
+    let mut options = vec![("c", "aac".to_owned())];
+    match settings.rate_control_mode.as_deref() {
+        Some("VBR") => options.push(("q", vbr_quality(settings.vbr_quality.as_deref()).to_owned())),
+        _ => options.push(("b", required(settings.bitrate, "bitrate", &aac)?.to_string())),
+    }
+    let language = language(description, &source.audio[track]);
+    Ok(SoundEncode {
+        track,
+        filters: filters.join(","),
+        options,
+        language,
+    })
+}
+
+/// The selector that a description names, or the only one there is.
+fn selector<'a>(
+    description: &'a AudioDescription,
+    input: &'a Input,
+    path: &str,
+) -> Result<(&'a str, &'a AudioSelector), Refusal> {
+    let is_default = |selector: &AudioSelector| selector.default_selection.as_deref() == Some("DEFAULT");
+    let selectors = &input.audio_selectors;
+    let found = match &description.audio_source_name {
+        Some(name) => selectors.get_key_value(name),
+        None => selectors
+            .iter()
+            .find(|(_, selector)| is_default(selector))
+            .or_else(|| selectors.iter().next()),
+    };
+    found
+        .map(|(name, selector)| (name.as_str(), selector))
+        .ok_or_else(|| {
+            let name = description.audio_source_name.as_deref().unwrap_or_default();
+            Refusal::setting(
+                format!("{path}/audioSourceName"),
+                format!("no audio selector is called `{name}`"),
+            )
+        })
+}
+
+/// The number of the track that a selector means, from 0.
+fn select(name: &str, selector: &AudioSelector, source: &MediaInfo) -> Result<usize, Refusal> {
+    let path = format!("/inputs/0/audioSelectors/{name}");
+    let none = |track: &str| Refusal {
+        code: NO_AUDIO,
+        path: path.clone(),
+        // MediaConvert's own words.
+        message: format!("No audio frames decoded on [selector-({name})-track-{track}-drc]"),
+    };
+    if selector.selector_type.as_deref() == Some("LANGUAGE_CODE") {
+        let wanted = selector.language_code.as_deref().unwrap_or_default();
+        let speaks = |track: &AudioTrack| {
+            track
+                .language
+                .as_deref()
+                .is_some_and(|it| it.eq_ignore_ascii_case(wanted))
+        };
+        let found = source.audio.iter().position(speaks);
+        // MediaConvert falls back to the first track of a default selector.
+        let fallback = (selector.default_selection.as_deref() == Some("DEFAULT")).then_some(0);
+        return found
+            .or(fallback)
+            .filter(|track| *track < source.audio.len())
+            .ok_or_else(|| none(wanted));
+    }
+    match selector.tracks.as_slice() {
+        [] if source.audio.is_empty() => Err(none("1")),
+        [] => Ok(0),
+        [track] => (*track as usize)
+            .checked_sub(1)
+            .filter(|track| *track < source.audio.len())
+            .ok_or_else(|| none(&track.to_string())),
+        _ => Err(Refusal::setting(
+            format!("{path}/tracks/1"),
+            "the local engine cannot join several tracks into one",
+        )),
+    }
+}
+
+fn layout(settings: &AacSettings, track: &AudioTrack, path: &str) -> Result<&'static str, Refusal> {
+    match required(settings.coding_mode.as_deref(), "codingMode", path)? {
+        "CODING_MODE_1_0" => Ok("mono"),
+        "CODING_MODE_5_1" => Ok("5.1"),
+        "CODING_MODE_AUTO" => Ok(match track.channels {
+            1 => "mono",
+            6.. => "5.1",
+            _ => "stereo",
+        }),
+        _ => Ok("stereo"),
+    }
+}
+
+fn required<T>(value: Option<T>, name: &str, path: &str) -> Result<T, Refusal> {
+    value.ok_or_else(|| Refusal::setting(path, format!("{name} is a required property")))
+}
+
+/// The encoder's quality scale: 1 is about 100 kbit/s for stereo.
+fn vbr_quality(quality: Option<&str>) -> &'static str {
+    match quality {
+        Some("LOW") => "0.5",
+        Some("MEDIUM_LOW") => "0.8",
+        Some("HIGH") => "2",
+        _ => "1.2",
+    }
+}
+
+fn language(description: &AudioDescription, track: &AudioTrack) -> Option<String> {
+    let configured = description.language_code.as_deref().map(str::to_ascii_lowercase);
+    match description.language_code_control.as_deref() {
+        Some("USE_CONFIGURED") => configured,
+        // What the file says goes first; what is configured stands in where it says nothing.
+        _ => track.language.clone().or(configured),
+    }
+}

@@ -1,0 +1,205 @@
+//! The filter graph: one source, a cascade of sizes, and a branch for each encode and capture.
+
+use std::fmt::Write as _;
+
+use crate::plan::picture::{Frame, Picture, SQUARE, Shape};
+use crate::plan::{Capture, SoundEncode, VideoEncode};
+use crate::probe::Ratio;
+
+/// All that the graph is made from.
+pub(crate) struct Graph<'a> {
+    pub(crate) frame: Frame,
+    /// Filters on each source picture before anything is scaled: turning, deinterlacing, even spacing.
+    pub(crate) prepare: Vec<String>,
+    /// Filters after the first scaling.
+    pub(crate) color: Vec<String>,
+    /// Rate after `prepare`.
+    pub(crate) rate: Ratio,
+    pub(crate) videos: &'a [VideoEncode],
+    pub(crate) captures: &'a [Capture],
+    pub(crate) sounds: &'a [SoundEncode],
+}
+
+/// One size in the cascade.
+struct Node {
+    size: (u32, u32),
+    scaler: &'static str,
+    /// Index of the node it is scaled from; `None`: from the source.
+    parent: Option<usize>,
+}
+
+/// A branch that leaves a node (or the source): its filters and the label at its end.
+struct Branch {
+    from: Option<usize>,
+    filters: Vec<String>,
+    label: String,
+}
+
+impl Graph<'_> {
+    /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for sound.
+    pub(crate) fn render(&self) -> String {
+        let nodes = self.nodes();
+        let mut branches: Vec<Branch> = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            branches.push(Branch {
+                from: node.parent,
+                filters: self.scaling(node),
+                label: format!("n{index}"),
+            });
+        }
+        for (index, video) in self.videos.iter().enumerate() {
+            let from = nodes
+                .iter()
+                .position(|node| node.size == video.picture.scaled && node.scaler == video.picture.scaler);
+            branches.push(Branch {
+                from,
+                filters: self.video_filters(video),
+                label: format!("v{index}"),
+            });
+        }
+        for (index, capture) in self.captures.iter().enumerate() {
+            branches.push(self.capture_branch(&nodes, capture, format!("c{index}")));
+        }
+        let mut chains = Vec::new();
+        if !branches.is_empty() {
+            chains.push(chain("0:v:0", None, self.prepare.clone(), &branches));
+        }
+        for (index, branch) in branches.iter().enumerate() {
+            let node = (index < nodes.len()).then_some(index);
+            let input = format!("x{index}");
+            match node {
+                Some(_) => chains.push(chain(&input, node, branch.filters.clone(), &branches)),
+                None => chains.push(format!("[{input}]{}[{}]", joined(&branch.filters), branch.label)),
+            }
+        }
+        for (index, sound) in self.sounds.iter().enumerate() {
+            chains.push(format!("[0:a:{}]{}[a{index}]", sound.track, sound.filters));
+        }
+        chains.join(";")
+    }
+
+    /// Sizes from large to small, each with the smallest picture that it can be scaled down from.
+    fn nodes(&self) -> Vec<Node> {
+        let mut sizes: Vec<_> = self
+            .videos
+            .iter()
+            .map(|video| (video.picture.scaled, video.picture.scaler))
+            .collect();
+        sizes.sort_by_key(|&((width, height), scaler)| {
+            (
+                std::cmp::Reverse(u64::from(width) * u64::from(height)),
+                width,
+                scaler,
+            )
+        });
+        sizes.dedup();
+        let mut nodes: Vec<Node> = Vec::new();
+        for (size, scaler) in sizes {
+            let parent = smallest_covering(&nodes, size);
+            nodes.push(Node { size, scaler, parent });
+        }
+        nodes
+    }
+
+    /// Filters that make one size of the cascade.
+    fn scaling(&self, node: &Node) -> Vec<String> {
+        let mut filters = Vec::new();
+        if node.parent.is_some() || node.size != (self.frame.width, self.frame.height) {
+            filters.push(scale(node.size, node.scaler));
+        }
+        if node.parent.is_none() {
+            filters.extend(self.color.iter().cloned());
+        }
+        filters
+    }
+
+    fn video_filters(&self, video: &VideoEncode) -> Vec<String> {
+        let mut filters = finish(&video.picture);
+        if video.rate != self.rate {
+            filters.push(format!("fps=fps={}", video.rate));
+        }
+        filters
+    }
+
+    /// Takes pictures first and scales only those.
+    fn capture_branch(&self, nodes: &[Node], capture: &Capture, label: String) -> Branch {
+        let size = capture.picture.scaled;
+        let from = smallest_covering(nodes, size);
+        // Picture k is the first one at or after k intervals; the margin is for rounded timestamps.
+        let mut filters = vec![format!(
+            "select=gte((t-start_t)*{}/{}+0.0001\\,selected_n)",
+            capture.rate.num, capture.rate.den
+        )];
+        let source_size = from.map_or((self.frame.width, self.frame.height), |index| nodes[index].size);
+        if size != source_size {
+            filters.push(scale(size, capture.picture.scaler));
+        }
+        if from.is_none() {
+            filters.extend(self.color.iter().cloned());
+        }
+        filters.extend(finish(&capture.picture));
+        // JPEG samples use the full range.
+        filters.push("scale=out_range=pc,format=yuvj420p".to_owned());
+        Branch { from, filters, label }
+    }
+}
+
+/// The smallest node from which `size` can be made by scaling down or not at all.
+fn smallest_covering(nodes: &[Node], (width, height): (u32, u32)) -> Option<usize> {
+    let covering = |node: &&Node| node.size.0 >= width && node.size.1 >= height;
+    // Nodes are sorted from large to small.
+    let node = nodes.iter().filter(covering).next_back()?;
+    nodes.iter().position(|other| std::ptr::eq(other, node))
+}
+
+/// Filters, then one copy of the picture for each branch that starts here.
+fn chain(input: &str, node: Option<usize>, mut filters: Vec<String>, branches: &[Branch]) -> String {
+    let starts: Vec<usize> = branches
+        .iter()
+        .enumerate()
+        .filter(|(_, branch)| branch.from == node)
+        .map(|(index, _)| index)
+        .collect();
+    if starts.len() > 1 {
+        filters.push(format!("split={}", starts.len()));
+    }
+    let mut text = format!("[{input}]{}", joined(&filters));
+    for start in starts {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "[x{start}]");
+    }
+    text
+}
+
+fn joined(filters: &[String]) -> String {
+    if filters.is_empty() {
+        "null".to_owned()
+    } else {
+        filters.join(",")
+    }
+}
+
+fn scale((width, height): (u32, u32), scaler: &str) -> String {
+    format!("scale={width}:{height}:flags={scaler}")
+}
+
+/// Pixel shape and frame of an output.
+fn finish(picture: &Picture) -> Vec<String> {
+    let Ratio { num, den } = picture.sample_aspect;
+    let mut filters = vec![if picture.sample_aspect == SQUARE {
+        "setsar=1".to_owned()
+    } else {
+        format!("setsar={num}/{den}")
+    }];
+    match picture.shape {
+        Shape::Whole => {}
+        // Even offsets, because chroma has half the resolution.
+        Shape::Pad(width, height) => filters.push(format!(
+            "pad={width}:{height}:{}:{}",
+            (width - picture.scaled.0) / 4 * 2,
+            (height - picture.scaled.1) / 4 * 2
+        )),
+        Shape::Crop(width, height) => filters.push(format!("crop={width}:{height}")),
+    }
+    filters
+}

@@ -1,0 +1,240 @@
+//! Sizes: how a source picture is fitted into the size that an output asks for.
+
+use mediaconvert_job::model::VideoDescription;
+
+use crate::probe::{Ratio, VideoTrack};
+
+/// A picture as it comes from the decoder, turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Shape of a pixel, width to height.
+    pub(crate) sample_aspect: Ratio,
+}
+
+/// What an output shows: the whole source picture scaled to `scaled`, then padded or cropped to `shape`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) scaled: (u32, u32),
+    pub(crate) shape: Shape,
+    pub(crate) sample_aspect: Ratio,
+    /// ffmpeg's scaler.
+    pub(crate) scaler: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Whole,
+    /// Black bars around it.
+    Pad(u32, u32),
+    /// Its middle.
+    Crop(u32, u32),
+}
+
+pub(crate) const SQUARE: Ratio = Ratio { num: 1, den: 1 };
+
+impl Frame {
+    /// The picture of a track turned by quarters.
+    pub(crate) fn turned(track: &VideoTrack, degrees: u32) -> Self {
+        let Ratio { num, den } = track.sample_aspect;
+        if degrees % 180 == 90 {
+            Self {
+                width: track.height,
+                height: track.width,
+                sample_aspect: Ratio { num: den, den: num },
+            }
+        } else {
+            Self {
+                width: track.width,
+                height: track.height,
+                sample_aspect: track.sample_aspect,
+            }
+        }
+    }
+}
+
+impl Picture {
+    /// Fits `frame` into what `wanted` says. `sample_aspect` is the output's pixel shape.
+    pub(crate) fn fit(frame: Frame, wanted: &VideoDescription, sample_aspect: Ratio) -> Self {
+        // The source in the output's pixels, before any scaling.
+        let natural = (
+            f64::from(frame.width) * frame.sample_aspect.as_f64() / sample_aspect.as_f64(),
+            f64::from(frame.height),
+        );
+        let (width, height) = match (wanted.width, wanted.height) {
+            (Some(width), Some(height)) => (even(width.into()), even(height.into())),
+            (Some(width), None) => (even(width.into()), even(f64::from(width) * natural.1 / natural.0)),
+            (None, Some(height)) => (
+                even(f64::from(height) * natural.0 / natural.1),
+                even(height.into()),
+            ),
+            (None, None) => (even(natural.0), even(natural.1)),
+        };
+        let zoom = (f64::from(width) / natural.0, f64::from(height) / natural.1);
+        let at = |zoom: f64| (even(natural.0 * zoom), even(natural.1 * zoom));
+        let inside = at(zoom.0.min(zoom.1));
+        let (scaled, shape) = match wanted.scaling_behavior.as_deref() {
+            Some("STRETCH_TO_OUTPUT") => ((width, height), Shape::Whole),
+            Some("FIT") => (inside, Shape::Whole),
+            Some("FIT_NO_UPSCALE") => (at(zoom.0.min(zoom.1).min(1.0)), Shape::Whole),
+            Some("FILL") => (at(zoom.0.max(zoom.1)), Shape::Crop(width, height)),
+            _ => (inside, Shape::Pad(width, height)),
+        };
+        let shape = if Picture::frame_of(shape) == Some(scaled) {
+            Shape::Whole
+        } else {
+            shape
+        };
+        Self {
+            scaled,
+            shape,
+            sample_aspect,
+            scaler: scaler(wanted.sharpness),
+        }
+    }
+
+    /// Pixels of the output.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        Self::frame_of(self.shape).unwrap_or(self.scaled)
+    }
+
+    fn frame_of(shape: Shape) -> Option<(u32, u32)> {
+        match shape {
+            Shape::Whole => None,
+            Shape::Pad(width, height) | Shape::Crop(width, height) => Some((width, height)),
+        }
+    }
+}
+
+/// 4:2:0 pictures have even sides; `MediaConvert` refuses others.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least 2, and clamped"
+)]
+fn even(pixels: f64) -> u32 {
+    ((pixels / 2.0).round() * 2.0).clamp(2.0, 16_384.0) as u32
+}
+
+/// `MediaConvert`'s scale of sharpness from 0 to 100, 50 by default, as the three kernels that there are.
+fn scaler(sharpness: Option<u32>) -> &'static str {
+    match sharpness.unwrap_or(50) {
+        0..=33 => "bilinear",
+        34..=66 => "bicubic",
+        _ => "lanczos",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wanted(
+        width: impl Into<Option<u32>>,
+        height: impl Into<Option<u32>>,
+        behavior: &str,
+    ) -> VideoDescription {
+        VideoDescription {
+            width: width.into(),
+            height: height.into(),
+            scaling_behavior: Some(behavior.to_owned()),
+            ..VideoDescription::default()
+        }
+    }
+
+    fn frame(width: u32, height: u32) -> Frame {
+        Frame {
+            width,
+            height,
+            sample_aspect: SQUARE,
+        }
+    }
+
+    #[test]
+    fn fitting() {
+        use Shape::{Crop, Pad, Whole};
+        for (source, wanted, scaled, shape) in [
+            (
+                frame(1920, 1080),
+                wanted(1280, 720, "DEFAULT"),
+                (1280, 720),
+                Whole,
+            ),
+            (
+                frame(1080, 1920),
+                wanted(1280, 720, "DEFAULT"),
+                (406, 720),
+                Pad(1280, 720),
+            ),
+            (
+                frame(640, 480),
+                wanted(1280, 720, "DEFAULT"),
+                (960, 720),
+                Pad(1280, 720),
+            ),
+            (frame(853, 479), wanted(640, 360, "DEFAULT"), (640, 360), Whole),
+            (
+                frame(640, 480),
+                wanted(1280, 720, "STRETCH_TO_OUTPUT"),
+                (1280, 720),
+                Whole,
+            ),
+            (frame(640, 480), wanted(1280, 720, "FIT"), (960, 720), Whole),
+            (
+                frame(640, 480),
+                wanted(1280, 720, "FIT_NO_UPSCALE"),
+                (640, 480),
+                Whole,
+            ),
+            (
+                frame(640, 480),
+                wanted(1280, 720, "FILL"),
+                (1280, 960),
+                Crop(1280, 720),
+            ),
+            (
+                frame(1279, 721),
+                wanted(None, None, "DEFAULT"),
+                (1280, 722),
+                Whole,
+            ),
+            (frame(1920, 1080), wanted(640, None, "DEFAULT"), (640, 360), Whole),
+            (frame(1920, 1080), wanted(None, 540, "DEFAULT"), (960, 540), Whole),
+        ] {
+            let picture = Picture::fit(source, &wanted, SQUARE);
+            assert_eq!(
+                (picture.scaled, picture.shape),
+                (scaled, shape),
+                "{source:?} {wanted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pixels_become_square_or_keep_their_shape() {
+        let anamorphic = Frame {
+            width: 720,
+            height: 576,
+            sample_aspect: Ratio { num: 64, den: 45 },
+        };
+        let square = Picture::fit(anamorphic, &wanted(1024, 576, "DEFAULT"), SQUARE);
+        assert_eq!((square.scaled, square.shape), ((1024, 576), Shape::Whole));
+        let kept = Picture::fit(anamorphic, &wanted(720, 576, "DEFAULT"), anamorphic.sample_aspect);
+        assert_eq!((kept.scaled, kept.shape), ((720, 576), Shape::Whole));
+    }
+
+    proptest! {
+        #[test]
+        fn padded_pictures_fit_inside_and_are_even(
+            source in (16_u32..5000, 16_u32..5000), size in (16_u32..2000, 16_u32..2000)
+        ) {
+            let picture = Picture::fit(frame(source.0, source.1), &wanted(size.0, size.1, "DEFAULT"), SQUARE);
+            let (width, height) = picture.size();
+            prop_assert!(picture.scaled.0 <= width && picture.scaled.1 <= height);
+            prop_assert!([picture.scaled.0, picture.scaled.1, width, height].iter().all(|side| side % 2 == 0));
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a finished plan left in its work directory, under the names and keys that the job asked for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use mediaconvert_job::names;
+use serde_json::{Map, Value, json};
+
+use crate::plan::{Group, GroupKind, HlsGroup, Media, Output, Plan};
+use crate::playlist::{self, Segment, Variant};
+
+/// All files of a job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Produced {
+    pub groups: Vec<ProducedGroup>,
+    /// In the order in which they should be sent: whoever sees a playlist can fetch what it names.
+    pub files: Vec<ProducedFile>,
+}
+
+/// One file to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducedFile {
+    /// Relative to the work directory.
+    pub path: PathBuf,
+    /// `s3://bucket/key`.
+    pub url: String,
+    /// Bytes.
+    pub size: u64,
+    pub stage: Stage,
+}
+
+/// Files are sent in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Media,
+    Playlist,
+    Master,
+}
+
+/// An output group as the COMPLETE event lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducedGroup {
+    /// `HLS_GROUP` or `FILE_GROUP`.
+    pub kind: &'static str,
+    pub outputs: Vec<ProducedOutput>,
+    /// URLs of master playlists.
+    pub playlists: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducedOutput {
+    /// URLs; of captured frames the last one only, as `MediaConvert` has it.
+    pub paths: Vec<String>,
+    pub duration_ms: u64,
+    /// Pixels; absent for sound alone.
+    pub size: Option<(u32, u32)>,
+}
+
+impl Produced {
+    /// `outputGroupDetails` of the COMPLETE event.
+    pub fn output_group_details(&self) -> Value {
+        self.groups.iter().map(ProducedGroup::details).collect()
+    }
+
+    /// Longest play time of any output in milliseconds.
+    pub(crate) fn duration_ms(&self) -> u64 {
+        let outputs = self.groups.iter().flat_map(|group| &group.outputs);
+        outputs.map(|output| output.duration_ms).max().unwrap_or(0)
+    }
+}
+
+impl ProducedGroup {
+    fn details(&self) -> Value {
+        let outputs: Vec<Value> = self.outputs.iter().map(ProducedOutput::details).collect();
+        let mut details = Map::new();
+        details.insert("outputDetails".to_owned(), outputs.into());
+        if !self.playlists.is_empty() {
+            details.insert("playlistFilePaths".to_owned(), self.playlists.clone().into());
+        }
+        details.insert("type".to_owned(), self.kind.into());
+        Value::Object(details)
+    }
+}
+
+impl ProducedOutput {
+    fn details(&self) -> Value {
+        let mut details = json!({"outputFilePaths": self.paths, "durationInMs": self.duration_ms});
+        if let Some((width, height)) = self.size {
+            details["videoDetails"] = json!({"widthInPx": width, "heightInPx": height});
+        }
+        details
+    }
+}
+
+/// Gives the files of a work directory their names, and writes playlists.
+///
+/// `durations` has the play time in milliseconds of each file of a file group, by its path.
+pub(crate) fn collect(plan: &Plan, work: &Path, durations: &BTreeMap<PathBuf, u64>) -> io::Result<Produced> {
+    let mut produced = Produced::default();
+    for group in &plan.groups {
+        let group = Collector {
+            plan,
+            work,
+            group,
+            files: &mut produced.files,
+        }
+        .group(durations)?;
+        produced.groups.push(group);
+    }
+    produced.files.sort_by_key(|file| file.stage);
+    Ok(produced)
+}
+
+struct Collector<'a> {
+    plan: &'a Plan,
+    work: &'a Path,
+    group: &'a Group,
+    files: &'a mut Vec<ProducedFile>,
+}
+
+impl Collector<'_> {
+    fn group(mut self, durations: &BTreeMap<PathBuf, u64>) -> io::Result<ProducedGroup> {
+        let group = self.group;
+        let mut outputs = Vec::new();
+        let mut variants = Vec::new();
+        for output in &group.outputs {
+            outputs.push(match (&group.kind, &output.media) {
+                (GroupKind::Hls(hls), Media::Streams { .. }) => {
+                    let (output, variant) = self.rendition(hls, output)?;
+                    variants.push(variant);
+                    output
+                }
+                (_, Media::Streams { .. }) => self.file(output, durations)?,
+                (_, Media::Capture(index)) => self.frames(output, *index)?,
+            });
+        }
+        match &group.kind {
+            GroupKind::File => Ok(ProducedGroup {
+                kind: "FILE_GROUP",
+                outputs,
+                playlists: Vec::new(),
+            }),
+            GroupKind::Hls(hls) => {
+                let name = names::hls_master(&group.destination.base);
+                let path = self.path("master.m3u8");
+                let playlist = self.write(path, &name, &playlist::master(hls, &variants), Stage::Master)?;
+                Ok(ProducedGroup {
+                    kind: "HLS_GROUP",
+                    outputs,
+                    playlists: vec![playlist],
+                })
+            }
+        }
+    }
+
+    /// A segmented rendition: its segments, and the playlist in its final words.
+    fn rendition(&mut self, hls: &HlsGroup, output: &Output) -> io::Result<(ProducedOutput, Variant)> {
+        let base = &self.group.destination.base;
+        let path = self.path(&format!("{}.m3u8", output.stem));
+        let mut segments = Vec::new();
+        for (number, seconds) in (1..).zip(playlist::durations(&fs::read_to_string(self.work.join(&path))?)) {
+            let name = names::hls_segment(base, &output.name_modifier, &output.segment_modifier, number);
+            let file = self.path(&format!("{}_{number:05}.ts", output.stem));
+            let bytes = self.add(file, &name, Stage::Media)?;
+            segments.push(Segment { name, seconds, bytes });
+        }
+        if segments.is_empty() {
+            return Err(io::Error::other("the encoder wrote no segment"));
+        }
+        let name = names::hls_variant(base, &output.name_modifier);
+        let url = self.write(path, &name, &playlist::media(hls, &segments), Stage::Playlist)?;
+        let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
+        let (bandwidth, average_bandwidth) = playlist::bandwidth(&segments);
+        let (size, rate) = self.video(output);
+        let variant = Variant {
+            name,
+            bandwidth,
+            average_bandwidth,
+            codecs: self.codecs(hls, output)?,
+            size: size.unwrap_or_default(),
+            rate,
+        };
+        Ok((
+            ProducedOutput {
+                paths: vec![url],
+                duration_ms: milliseconds(seconds),
+                size,
+            },
+            variant,
+        ))
+    }
+
+    fn codecs(&self, hls: &HlsGroup, output: &Output) -> io::Result<Vec<String>> {
+        // Enough for the tables and the first picture's parameter sets.
+        let mut start = Vec::new();
+        let first = self.path(&format!("{}_00001.ts", output.stem));
+        fs::File::open(self.work.join(first))?
+            .take(64 << 10)
+            .read_to_end(&mut start)?;
+        let video = playlist::avc_codec(&start, hls.rfc_6381)
+            .ok_or_else(|| io::Error::other("a segment has no H.264 parameters"))?;
+        let Media::Streams { sounds, .. } = &output.media else {
+            return Ok(vec![video]);
+        };
+        // AAC-LC, the only sound codec there is.
+        let sound = (!sounds.is_empty()).then(|| "mp4a.40.2".to_owned());
+        Ok(std::iter::once(video).chain(sound).collect())
+    }
+
+    fn file(&mut self, output: &Output, durations: &BTreeMap<PathBuf, u64>) -> io::Result<ProducedOutput> {
+        let name = names::file(
+            &self.group.destination.base,
+            &output.name_modifier,
+            &output.extension,
+        );
+        let path = output
+            .file(&self.group.folder)
+            .ok_or_else(|| io::Error::other("a capture is no file"))?;
+        let duration_ms = durations.get(&path).copied().unwrap_or(self.plan.duration_ms);
+        self.add(path, &name, Stage::Media)?;
+        let paths = vec![self.group.destination.url(&name)];
+        Ok(ProducedOutput {
+            paths,
+            duration_ms,
+            size: self.video(output).0,
+        })
+    }
+
+    fn frames(&mut self, output: &Output, capture: usize) -> io::Result<ProducedOutput> {
+        let base = &self.group.destination.base;
+        let mut last = None;
+        for number in 0.. {
+            let path = self.path(&format!("{}.{number:07}.jpg", output.stem));
+            if !self.work.join(&path).try_exists()? {
+                break;
+            }
+            let name = names::frame(base, &output.name_modifier, &output.extension, number);
+            self.add(path, &name, Stage::Media)?;
+            last = Some(self.group.destination.url(&name));
+        }
+        let paths = vec![last.ok_or_else(|| io::Error::other("the encoder captured no frame"))?];
+        let size = self.plan.captures.get(capture).map(crate::plan::Capture::size);
+        Ok(ProducedOutput {
+            paths,
+            duration_ms: self.plan.duration_ms,
+            size,
+        })
+    }
+
+    fn video(&self, output: &Output) -> (Option<(u32, u32)>, crate::probe::Ratio) {
+        let Media::Streams {
+            video: Some(index), ..
+        } = &output.media
+        else {
+            return (None, crate::plan::SQUARE);
+        };
+        let video = &self.plan.videos[*index];
+        (Some(video.size()), video.rate)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        Path::new(&self.group.folder).join(file)
+    }
+
+    fn write(&mut self, path: PathBuf, name: &str, text: &str, stage: Stage) -> io::Result<String> {
+        fs::write(self.work.join(&path), text)?;
+        self.add(path, name, stage)?;
+        Ok(self.group.destination.url(name))
+    }
+
+    fn add(&mut self, path: PathBuf, name: &str, stage: Stage) -> io::Result<u64> {
+        let size = fs::metadata(self.work.join(&path))?.len();
+        self.files.push(ProducedFile {
+            path,
+            url: self.group.destination.url(name),
+            size,
+            stage,
+        });
+        Ok(size)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "durations are not negative"
+)]
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1000.0).round() as u64
+}
