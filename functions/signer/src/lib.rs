@@ -1,1 +1,59 @@
-//! functions/signer
+//! Lambda: who may watch gets signed URLs, cookies and playlists.
+//!
+//! `GET /api/playback` signs, for whom a bearer token admits. `GET /play/<grant>/<key>` only verifies: it hands
+//! out playlists in which every URI carries the grant of its own path. `GET /api/assets` reads the records. It
+//! stands behind the same distribution as the files, so there is no CORS and cookies are first-party.
+
+mod app;
+mod assets;
+pub mod auth;
+pub mod config;
+mod play;
+mod playback;
+mod problem;
+mod secret;
+mod secrets_manager;
+mod thumbnails;
+mod viewer;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use tracing::{Instrument, info, info_span};
+
+pub use app::{App, Clock, Parts, Scheme};
+pub use secret::{Secret, SecretError};
+
+use problem::Problem;
+
+/// The whole API, for `lambda_http` and for the local stack alike.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/api/playback", get(playback::playback))
+        .route("/api/assets", get(assets::list))
+        .route("/api/assets/{id}", get(assets::show))
+        .route("/play/{grant}/{*key}", get(play::play))
+        .fallback(async || Problem::not_found("no such path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn(log))
+        .with_state(app)
+}
+
+/// One line per request. It names the route, not the path: a grant in a log would open doors until it expires.
+async fn log(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("-", MatchedPath::as_str)
+        .to_owned();
+    let span = info_span!("request", method = %request.method(), route);
+    async {
+        let response = next.run(request).await;
+        info!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -82,8 +82,7 @@ impl Policy {
         let document: Document =
             serde_json::from_slice(json).map_err(|error| PolicyError::Shape(error.to_string()))?;
         let statement = match document.statement {
-            Statements::One(statement) => statement,
-            Statements::Many([statement]) => statement,
+            Statements::One(statement) | Statements::Many([statement]) => statement,
         };
         let condition = statement.condition;
         Ok(Self {

@@ -225,7 +225,7 @@ fn a_faulty_secret_says_which_key_and_keeps_it_secret() {
     assert!(read("K1", &[good.clone(), entry("K0", "RS256", None, RSA_PUBLIC)]).is_ok());
     for (result, message) in [
         (
-            read("K2", &[good.clone()]),
+            read("K2", std::slice::from_ref(&good)),
             "the active key is not among the keys: `K2`",
         ),
         (

@@ -131,9 +131,9 @@ impl Writer {
             };
             self.out.push('"');
             if name.trim_start_matches([',', ' ']) == "URI" {
-                self.uri(text)?
+                self.uri(text)?;
             } else {
-                self.out.push_str(text)
+                self.out.push_str(text);
             }
             self.out.push('"');
             rest = after;

@@ -1,0 +1,71 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use vod_aws::Catalog;
+use vod_core::cloudfront::Keyring;
+
+use crate::auth::Auth;
+use crate::secret::Secret;
+
+/// How viewers reach the edge; it stands in every URL and policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// A local stack.
+    Http,
+    /// A distribution, which redirects plain http.
+    Https,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What an [`App`] is made of: on AWS by [`crate::config::Config::app`], locally by the stack.
+pub struct Parts {
+    /// The records.
+    pub catalog: Catalog,
+    /// Reads playlists.
+    pub s3: aws_sdk_s3::Client,
+    /// Bucket of the uploads and records: it is part of an asset's id.
+    pub bucket: String,
+    /// Bucket of `output/`.
+    pub output_bucket: String,
+    /// The keys that sign and verify.
+    pub signing: Secret<Keyring>,
+    /// Who may ask.
+    pub auth: Secret<Auth>,
+    /// How viewers reach the edge.
+    pub scheme: Scheme,
+    /// The clock of grants and tokens.
+    pub clock: Clock,
+}
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,189 @@
+//! `GET /api/assets` and `GET /api/assets/{id}`: the records; and finding the one to watch.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::CACHE_CONTROL;
+use serde::{Deserialize, Serialize};
+use vod_aws::CatalogError;
+use vod_core::asset::AssetId;
+use vod_core::events::is_newer;
+use vod_core::record::{self, Record};
+
+use crate::app::App;
+use crate::auth::{Scope, Viewer};
+use crate::problem::Problem;
+
+/// Records per page, unless asked otherwise.
+const LIMIT_DEFAULT: usize = 50;
+/// Most records per page: each is a read of its own.
+const LIMIT_MAX: usize = 100;
+/// Pages that a search for one source may read: versions of one key are few.
+const SOURCE_PAGES: usize = 50;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ask {
+    limit: Option<String>,
+    after: Option<String>,
+    source: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    assets: Vec<Record>,
+    /// What `after` must be for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+    query: Result<Query<Ask>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let admitted = admit(&app, &headers).await?;
+    let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let limit = parse_limit(ask.limit.as_deref())?;
+    let prefix = ask
+        .source
+        .map(|key| AssetId::key_prefix(&app.bucket, &key))
+        .unwrap_or_default();
+    let page = app
+        .catalog
+        .list(&prefix, ask.after.as_deref(), limit)
+        .await
+        .map_err(unavailable)?;
+    let assets = page
+        .records
+        .into_iter()
+        .filter(|record| admitted.sees(record.id.as_str()))
+        .map(public)
+        .collect();
+    Ok(no_store(&Page {
+        assets,
+        next: page.next,
+    }))
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let admitted = admit(&app, &headers).await?;
+    Ok(no_store(&public(find(&app, &admitted, &id).await?)))
+}
+
+async fn admit(app: &App, headers: &HeaderMap) -> Result<Viewer, Problem> {
+    let auth = app
+        .auth
+        .get()
+        .await
+        .map_err(|error| Problem::unavailable("the token key", &error))?;
+    auth.admit(headers, (app.clock)(), Scope::Library)
+}
+
+fn parse_limit(text: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = text else {
+        return Ok(LIMIT_DEFAULT);
+    };
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| Problem::bad_request(format!("limit is not between 1 and {LIMIT_MAX}")))
+}
+
+/// The lease is ours, not the reader's.
+fn public(record: Record) -> Record {
+    Record {
+        lease: None,
+        ..record
+    }
+}
+
+fn no_store(body: &impl Serialize) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn unavailable(error: CatalogError) -> Problem {
+    Problem::unavailable("the catalogue", &error)
+}
+
+/// The COMPLETE record that `asset` names, or the newest one of `source`.
+pub(crate) async fn to_watch(
+    app: &App,
+    admitted: &Viewer,
+    asset: Option<&str>,
+    source: Option<&str>,
+) -> Result<Record, Problem> {
+    let record = match (asset, source) {
+        (Some(id), None) => find(app, admitted, id).await?,
+        (None, Some(key)) => newest(app, admitted, key).await?,
+        _ => return Err(Problem::bad_request("give either asset or source")),
+    };
+    match record.state {
+        record::State::Complete => Ok(record),
+        state => Err(Problem::not_complete(state)),
+    }
+}
+
+/// A token that is limited to other assets is told the same whether this one exists or not.
+async fn find(app: &App, admitted: &Viewer, id: &str) -> Result<Record, Problem> {
+    let unknown = || Problem::not_found("no such asset");
+    if !admitted.sees(id) {
+        return Err(hidden());
+    }
+    let id: AssetId = id.parse().map_err(|_| unknown())?;
+    let found = app.catalog.get(&id).await.map_err(unavailable)?;
+    Ok(found.ok_or_else(unknown)?.value)
+}
+
+fn hidden() -> Problem {
+    Problem::forbidden("the token does not cover this asset")
+}
+
+/// The newest version of an upload that is COMPLETE; if none is, the newest of all.
+async fn newest(app: &App, admitted: &Viewer, key: &str) -> Result<Record, Problem> {
+    let prefix = AssetId::key_prefix(&app.bucket, key);
+    let (mut best, mut after) = (None, None);
+    for _ in 0..SOURCE_PAGES {
+        let page = app
+            .catalog
+            .list(&prefix, after.as_deref(), LIMIT_MAX)
+            .await
+            .map_err(unavailable)?;
+        // The prefix holds a digest of the key, so a stranger is not to be expected; it costs nothing to look.
+        let ours = page
+            .records
+            .into_iter()
+            .filter(|record| record.source.key == key && admitted.sees(record.id.as_str()));
+        best = best
+            .into_iter()
+            .chain(ours)
+            .reduce(|a, b| if is_better(&b, &a) { b } else { a });
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let missing = || {
+        if admitted.is_limited() {
+            hidden()
+        } else {
+            Problem::not_found("no such upload")
+        }
+    };
+    best.ok_or_else(missing)
+}
+
+fn is_better(a: &Record, b: &Record) -> bool {
+    let complete = |record: &Record| record.state == record::State::Complete;
+    if complete(a) != complete(b) {
+        return complete(a);
+    }
+    match (&a.source.sequencer, &b.source.sequencer) {
+        (Some(a), Some(b)) => is_newer(a, b),
+        _ => a.source.uploaded_at > b.source.uploaded_at,
+    }
+}

@@ -1,0 +1,338 @@
+//! Who may ask: bearer tokens, JWT with HS256.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde::Deserialize;
+
+use crate::problem::Problem;
+
+/// How far the clocks of issuer and verifier may differ, in seconds.
+const LEEWAY: i64 = 30;
+
+/// Shortest HS256 key, in bytes: that of the hash, as RFC 7518 section 3.2 asks.
+const KEY_MIN: usize = 32;
+
+/// Longest token that is looked at, in bytes.
+const TOKEN_MAX: usize = 8_192;
+
+/// What a token may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Links to watch.
+    Playback,
+    /// The records.
+    Library,
+    /// Uploads.
+    Upload,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    /// As it stands in the claim.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Playback => "playback",
+            Self::Library => "library",
+            Self::Upload => "upload",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What else a token must say.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// `iss`.
+    pub issuer: Option<String>,
+    /// `aud`.
+    pub audience: Option<String>,
+}
+
+/// A key that is too short to keep anybody out.
+#[derive(Debug, thiserror::Error)]
+#[error("the token key has {0} bytes; HS256 needs {KEY_MIN} or more")]
+pub struct ShortKey(usize);
+
+/// Checks tokens.
+pub struct Auth {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Auth {
+    /// Tokens signed with HMAC-SHA-256 under `secret`, and with no other algorithm.
+    pub fn hs256(secret: &str, expected: Expected) -> Result<Self, ShortKey> {
+        let secret = secret.trim().as_bytes();
+        if secret.len() < KEY_MIN {
+            return Err(ShortKey(secret.len()));
+        }
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Times are compared with our own clock, in `Claims::check`.
+        validation.validate_exp = false;
+        validation.validate_aud = expected.audience.is_some();
+        if let Some(issuer) = expected.issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".to_owned());
+        }
+        if let Some(audience) = expected.audience {
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".to_owned());
+        }
+        Ok(Self {
+            key: DecodingKey::from_secret(secret),
+            validation,
+        })
+    }
+
+    /// The viewer behind a request, if its token is good and has `scope`.
+    pub(crate) fn admit(&self, headers: &HeaderMap, now: Timestamp, scope: Scope) -> Result<Viewer, Problem> {
+        let token =
+            bearer(headers).ok_or_else(|| Problem::unauthorized("Bearer", "a bearer token is required"))?;
+        let invalid = || Problem::unauthorized(r#"Bearer error="invalid_token""#, "the token is not valid");
+        if token.len() > TOKEN_MAX {
+            return Err(invalid());
+        }
+        let claims = decode::<Claims>(token, &self.key, &self.validation)
+            .map_err(|_| invalid())?
+            .claims;
+        if !claims.is_current(now.as_second()) {
+            return Err(invalid());
+        }
+        if !claims.scope.has(scope) {
+            return Err(
+                Problem::forbidden(format!("the token lacks the scope `{}`", scope.as_str()))
+                    .authenticate(r#"Bearer error="insufficient_scope""#),
+            );
+        }
+        Ok(Viewer {
+            assets: claims.assets,
+        })
+    }
+}
+
+/// Origin access control signs requests to the function and overwrites `authorization`, so the edge passes the
+/// viewer's own on under another name, and overwrites what a client sent under that name.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers
+        .get("x-viewer-authorization")
+        .or_else(|| headers.get(http::header::AUTHORIZATION))?;
+    let (kind, token) = value.to_str().ok()?.split_once(' ')?;
+    kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whom a token let in, and what it may see.
+#[derive(Debug, Clone)]
+pub(crate) struct Viewer {
+    assets: Option<Vec<String>>,
+}
+
+impl Viewer {
+    /// Whether the token's patterns, if it has any, cover this asset.
+    pub(crate) fn sees(&self, asset: &str) -> bool {
+        self.assets
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, asset)))
+    }
+
+    /// Whether the token is limited to some assets.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.assets.is_some()
+    }
+}
+
+/// `*` is any number of characters, and the only wildcard.
+fn matches(pattern: &str, asset: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = asset.strip_prefix(pieces.next().unwrap_or_default()) else {
+        return false;
+    };
+    let mut last = None;
+    for piece in pieces {
+        if let Some(previous) = last.replace(piece) {
+            let Some(at) = rest.find(previous) else {
+                return false;
+            };
+            rest = &rest[at + previous.len()..];
+        }
+    }
+    last.map_or(rest.is_empty(), |last| rest.ends_with(last))
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    exp: i64,
+    #[serde(default)]
+    nbf: Option<i64>,
+    #[serde(default)]
+    scope: Scopes,
+    #[serde(default)]
+    assets: Option<Vec<String>>,
+}
+
+impl Claims {
+    fn is_current(&self, now: i64) -> bool {
+        now < self.exp.saturating_add(LEEWAY) && self.nbf.is_none_or(|nbf| now >= nbf.saturating_sub(LEEWAY))
+    }
+}
+
+/// RFC 8693 has scopes in one string with spaces; some issuers write an array.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scopes {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Scopes {
+    fn has(&self, scope: Scope) -> bool {
+        let fits = |name: &str| name == scope.as_str() || name == Scope::Admin.as_str();
+        match self {
+            Self::Text(text) => text.split_ascii_whitespace().any(fits),
+            Self::List(list) => list.iter().any(|name| fits(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const NOW: i64 = 1_767_225_600;
+
+    fn token(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+        encode(
+            &Header::new(algorithm),
+            claims,
+            &EncodingKey::from_secret(secret.as_bytes()),
+        )
+        .unwrap()
+    }
+
+    fn admit(auth: &Auth, value: &str, scope: Scope) -> Result<Viewer, u16> {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", value.parse().unwrap());
+        let now = Timestamp::from_second(NOW).unwrap();
+        auth.admit(&headers, now, scope)
+            .map_err(|problem| problem.status().as_u16())
+    }
+
+    #[test]
+    fn good_and_bad_tokens() {
+        let auth = Auth::hs256(SECRET, Expected::default()).unwrap();
+        let good = json!({"exp": NOW + 60, "scope": "playback library"});
+        let hs256 = |claims: &Value| format!("Bearer {}", token(Algorithm::HS256, SECRET, claims));
+        assert!(admit(&auth, &hs256(&good), Scope::Playback).is_ok());
+        assert!(admit(&auth, &hs256(&good).replace("Bearer", "bearer"), Scope::Library).is_ok());
+        assert_eq!(admit(&auth, &hs256(&good), Scope::Upload).unwrap_err(), 403);
+        assert!(
+            admit(
+                &auth,
+                &hs256(&json!({"exp": NOW - 29, "scope": ["admin"]})),
+                Scope::Upload
+            )
+            .is_ok()
+        );
+        assert!(
+            admit(
+                &auth,
+                &hs256(&json!({"exp": NOW + 9, "nbf": NOW + 30, "scope": "admin"})),
+                Scope::Admin
+            )
+            .is_ok()
+        );
+        let none = "eyJhbGciOiJub25lIn0.eyJleHAiOjk5OTk5OTk5OTksInNjb3BlIjoiYWRtaW4ifQ.";
+        for bad in [
+            hs256(&json!({"exp": NOW - 30, "scope": "playback"})),
+            hs256(&json!({"exp": NOW + 60, "nbf": NOW + 31, "scope": "playback"})),
+            hs256(&json!({"scope": "playback"})),
+            hs256(&json!({"exp": "soon", "scope": "playback"})),
+            hs256(&json!({"exp": NOW + 60, "scope": "playback", "assets": "all"})),
+            format!("Bearer {}", token(Algorithm::HS512, SECRET, &good)),
+            format!(
+                "Bearer {}",
+                token(Algorithm::HS256, "another key of thirty-two bytes!!", &good)
+            ),
+            format!("Bearer {none}"),
+            format!("Bearer {none}{}", "x".repeat(TOKEN_MAX)),
+            "Bearer ".to_owned(),
+            "Bearer".to_owned(),
+            format!("Basic {}", token(Algorithm::HS256, SECRET, &good)),
+            format!("{}x", hs256(&good)),
+        ] {
+            assert_eq!(admit(&auth, &bad, Scope::Playback).unwrap_err(), 401, "{bad}");
+        }
+        assert_eq!(
+            admit(&auth, &hs256(&json!({"exp": NOW + 60})), Scope::Playback).unwrap_err(),
+            403
+        );
+    }
+
+    #[test]
+    fn issuer_and_audience() {
+        let expected = Expected {
+            issuer: Some("us".to_owned()),
+            audience: Some("vod".to_owned()),
+        };
+        let auth = Auth::hs256(SECRET, expected).unwrap();
+        let open = Auth::hs256(SECRET, Expected::default()).unwrap();
+        for (claims, fits) in [
+            (json!({"iss": "us", "aud": "vod"}), true),
+            (json!({"iss": "us", "aud": ["x", "vod"]}), true),
+            (json!({"iss": "us", "aud": "x"}), false),
+            (json!({"iss": "them", "aud": "vod"}), false),
+            (json!({"iss": "us"}), false),
+            (json!({"aud": "vod"}), false),
+        ] {
+            let mut claims = claims;
+            claims["exp"] = (NOW + 60).into();
+            claims["scope"] = "playback".into();
+            let bearer = format!("Bearer {}", token(Algorithm::HS256, SECRET, &claims));
+            assert_eq!(admit(&auth, &bearer, Scope::Playback).is_ok(), fits, "{claims}");
+            assert!(admit(&open, &bearer, Scope::Playback).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_viewers_own_header_comes_first() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", "AWS4-HMAC-SHA256 Credential=x".parse().unwrap());
+        assert_eq!(bearer(&headers), None);
+        headers.insert("x-viewer-authorization", "Bearer abc".parse().unwrap());
+        assert_eq!(bearer(&headers), Some("abc"));
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, asset, fits) in [
+            ("film-1", "film-1", true),
+            ("film-1", "film-12", false),
+            ("film-*", "film-12", true),
+            ("*", "film", true),
+            ("*-2", "film-12-2", true),
+            ("f*l*1", "film-1", true),
+            ("f*ilm*ilm", "film", false),
+            ("", "film", false),
+            ("f**1", "film-1", true),
+            ("film-1*film-1", "film-1", false),
+        ] {
+            assert_eq!(matches(pattern, asset), fits, "{pattern} {asset}");
+        }
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        assert!(Auth::hs256("short", Expected::default()).is_err());
+    }
+}

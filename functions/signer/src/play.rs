@@ -1,0 +1,270 @@
+//! `GET /play/{grant}/{key}`: a playlist in which every URI carries the grant of its path.
+//!
+//! Nothing is signed here: the grant is verified by the edge's own rules, refused with the edge's own words,
+//! and used again.
+
+use std::io::Write as _;
+
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use vod_core::asset::AssetId;
+use vod_core::cloudfront::{Denied, Reason, Request};
+use vod_core::grant::Grant;
+use vod_core::playlist;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::{thumbnails, viewer};
+
+/// Largest playlist that is read, in bytes: with P-256 signatures and gzip, ten hours of two-second segments
+/// stay within Lambda's answer of 6 MB.
+const SIZE_MAX: i64 = 2 << 20;
+
+/// An answer below this many bytes is not worth compressing.
+const GZIP_MIN: usize = 1_024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    M3u8,
+    Vtt,
+}
+
+impl Kind {
+    fn of(key: &str) -> Option<Self> {
+        match key.rsplit_once('.')?.1 {
+            "m3u8" => Some(Self::M3u8),
+            "vtt" => Some(Self::Vtt),
+            _ => None,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::M3u8 => "application/vnd.apple.mpegurl",
+            Self::Vtt => "text/vtt; charset=utf-8",
+        }
+    }
+}
+
+/// The edge's own refusal, or a problem.
+pub(crate) enum Refusal {
+    Denied(Denied),
+    Problem(Problem),
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Denied(denied) => {
+                let headers = [(CONTENT_TYPE, "text/xml"), (CACHE_CONTROL, "private, no-store")];
+                (StatusCode::FORBIDDEN, headers, denied.body()).into_response()
+            }
+            Self::Problem(problem) => problem.into_response(),
+        }
+    }
+}
+
+pub(crate) async fn play(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    Path((token, key)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let grant = Grant::decode(&token)?;
+    // Keys of playlists need no escapes; a path that has some could mean two things.
+    if !is_plain(&key) || !uri.path().ends_with(&key) {
+        return Err(Denied::AccessDenied(Reason::Resource).into());
+    }
+    let keys = app
+        .signing
+        .get()
+        .await
+        .map_err(|error| Problem::unavailable("the signing key", &error))?;
+    let request = Request {
+        scheme: app.scheme.as_str(),
+        host: &viewer::host(&headers)?,
+        path: &format!("/output/{key}"),
+        query: "",
+        cookies: "",
+        address: viewer::address(&headers),
+        now: (app.clock)().as_second(),
+    };
+    grant.verify(keys.public_keys(), &request)?;
+
+    let kind = Kind::of(&key).ok_or_else(|| Problem::not_found("only .m3u8 and .vtt are served here"))?;
+    let key = format!("output/{key}");
+    let text = match (read(&app, &key).await?, kind) {
+        (Some(text), _) => text,
+        (None, Kind::Vtt) => made_thumbnails(&app, &key).await?,
+        (None, Kind::M3u8) => return Err(missing().into()),
+    };
+    let rewritten = match kind {
+        Kind::M3u8 => playlist::m3u8(&text, &key, &grant),
+        Kind::Vtt => playlist::webvtt(&text, &key, &grant),
+    };
+    let rewritten = rewritten.map_err(|error| Problem::bad_file(error.to_string()))?;
+    Ok(answer(kind, rewritten, &headers))
+}
+
+/// Letters, digits, `-`, `_` and `.` in segments that are neither empty nor dots.
+fn is_plain(key: &str) -> bool {
+    key.split('/').all(|segment| {
+        !segment.trim_matches('.').is_empty()
+            && segment
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    })
+}
+
+fn missing() -> Problem {
+    Problem::not_found("no such playlist")
+}
+
+/// The text of an object, `None` if it does not exist.
+async fn read(app: &App, key: &str) -> Result<Option<String>, Problem> {
+    let answer = app
+        .s3
+        .get_object()
+        .bucket(&app.output_bucket)
+        .key(key)
+        .send()
+        .await;
+    let object = match answer {
+        Ok(object) => object,
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(GetObjectError::is_no_such_key) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(Problem::unavailable("the storage", &error)),
+    };
+    if object.content_length().is_none_or(|length| length > SIZE_MAX) {
+        return Err(Problem::bad_file(format!(
+            "the playlist has more than {SIZE_MAX} bytes"
+        )));
+    }
+    let bytes = object
+        .body
+        .collect()
+        .await
+        .map_err(|error| Problem::unavailable("the storage", &error))?;
+    let text =
+        String::from_utf8(bytes.to_vec()).map_err(|_| Problem::bad_file("the playlist is not UTF-8"))?;
+    Ok(Some(text))
+}
+
+/// The track of seek previews of an asset whose outputs hold none: it follows from the record.
+async fn made_thumbnails(app: &App, key: &str) -> Result<String, Problem> {
+    let id = key
+        .split('/')
+        .nth(1)
+        .and_then(|id| id.parse::<AssetId>().ok())
+        .ok_or_else(missing)?;
+    let found = app
+        .catalog
+        .get(&id)
+        .await
+        .map_err(|error| Problem::unavailable("the catalogue", &error))?;
+    let record = found.ok_or_else(missing)?.value;
+    thumbnails::webvtt(&record, key).ok_or_else(missing)
+}
+
+fn answer(kind: Kind, text: String, headers: &HeaderMap) -> Response {
+    let fixed = [
+        (CONTENT_TYPE, kind.content_type()),
+        (CACHE_CONTROL, "private, no-store"),
+        (VARY, "accept-encoding"),
+    ];
+    if text.len() >= GZIP_MIN && accepts_gzip(headers) {
+        let mut gzip = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+        // Writing to memory does not fail; if it did, the plain text is as good.
+        if gzip.write_all(text.as_bytes()).is_ok()
+            && let Ok(bytes) = gzip.finish()
+        {
+            let mut response = (fixed, bytes).into_response();
+            response
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            return response;
+        }
+    }
+    (fixed, text).into_response()
+}
+
+/// Whether `Accept-Encoding` names gzip (or `*`) with a quality above zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut star = false;
+    for item in values.flat_map(|value| value.split(',')) {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        let quality = parameters
+            .trim()
+            .strip_prefix("q=")
+            .map_or(Ok(1.0), str::parse::<f32>);
+        let wanted = quality.is_ok_and(|quality| quality > 0.0);
+        match name.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => return wanted,
+            "*" => star = wanted,
+            _ => {}
+        }
+    }
+    star
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_keys() {
+        for good in ["film/default/hls/video.m3u8", "a", "a/b-c_d.e"] {
+            assert!(is_plain(good), "{good}");
+        }
+        for bad in [
+            "", "/", "a/", "/a", "a//b", "a/../b", "a/./b", "..", "a b", "a%2eb", "a\\b", "a\0", "\u{e9}",
+        ] {
+            assert!(!is_plain(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn accept_encoding() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("br, gzip;q=0.5", true),
+            ("gzip;q=0", false),
+            ("*", true),
+            ("*;q=0, gzip", true),
+            ("gzip;q=0, *", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, value.parse().unwrap());
+            assert_eq!(accepts_gzip(&headers), expected, "{value}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

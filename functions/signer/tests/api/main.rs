@@ -1,0 +1,8 @@
+//! The signer over HTTP, on a stand-in for S3 that holds objects in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod play;
+mod playback;
+mod s3;
+mod world;
