@@ -1,1 +1,117 @@
-fn main() {}
+//! The `vod` command: runs the pipeline on one machine, and works with one wherever it runs.
+//!
+//! Exit codes: 0 done, 1 not done (the reason is on standard error), 2 wrong usage.
+
+mod check;
+mod http;
+mod list;
+mod output;
+mod show;
+mod sign;
+mod stack;
+mod target;
+mod token;
+mod up;
+mod upload;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::stack::Stack;
+
+/// Where a local stack keeps everything, unless --state says otherwise.
+const STATE: &str = ".vod";
+
+/// Videos on demand: from an upload to a link that can be watched
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    /// The folder of the local stack
+    #[arg(long, global = true, value_name = "FOLDER", env = "VOD_STATE", default_value = STATE)]
+    state: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Args),
+    Upload(upload::Args),
+    Ls(list::Args),
+    Show(show::Args),
+    Sign(sign::Args),
+    Token(token::Args),
+    Check(check::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(&cli.command);
+    match run(&cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::note(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let find = || Stack::find(&cli.state);
+    match &cli.command {
+        Command::Up(args) => up::run(&cli.state, args).await?,
+        Command::Upload(args) => return upload::run(&find()?, args).await,
+        Command::Ls(args) => list::run(&find()?, args).await?,
+        Command::Show(args) => show::run(&find()?, args).await?,
+        Command::Sign(args) => sign::run(&find()?, args).await?,
+        Command::Token(args) => token::run(&cli.state, args)?,
+        Command::Check(args) => return check::run(args),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs go to standard error; `VOD_LOG=debug` or `VOD_LOG=vod_local=trace` shows more.
+fn log(command: &Command) {
+    let default = match command {
+        Command::Up(_) => "info",
+        _ => "warn",
+    };
+    let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_contract_of_up() {
+        let cli = Cli::parse_from(["vod", "up"]);
+        assert_eq!(cli.state, PathBuf::from(".vod"));
+        for wrong in [
+            &["vod", "up", "--jobs", "0"][..],
+            &["vod", "up", "--api", "here"],
+            &["vod", "show", "film.mp4"],
+            &["vod", "sign", "input/x", "--ttl", "soon"],
+            &["vod"],
+        ] {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What goes to the terminal: results to standard output, everything else to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::{Context, anyhow};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use serde::Serialize;
+
+/// Writes one line of a result.
+///
+/// A reader that has gone (`vod ls | head -1`) ends the command in peace, as it does for other tools.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.context("could not write the result"),
+    }
+}
+
+/// Writes a value as JSON: indented for people, in one line for pipes.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = if std::io::stdout().is_terminal() {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
+    line(&text.context("could not write JSON")?)
+}
+
+/// Tells the user something that is not the result.
+pub(crate) fn note(text: &str) {
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes rows under their headings, each column as wide as its widest cell.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
+    for row in layout(headings, rows) {
+        line(&row)?;
+    }
+    Ok(())
+}
+
+fn layout<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let format = |cells: [&str; N]| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let body = rows
+        .iter()
+        .map(|row| format(std::array::from_fn(|i| row[i].as_str())));
+    std::iter::once(format(headings)).chain(body).collect()
+}
+
+/// Text that others wrote (file names, messages of ffmpeg), safe to show: a terminal obeys control characters.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// An SDK error for people: S3's code and words, or why the call never got there.
+pub(crate) fn sdk<E, R>(what: &str, error: SdkError<E, R>) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => anyhow!("{what}: {} ({code})", plain(message)),
+        (Some(code), None) => anyhow!("{what}: {code}"),
+        _ => anyhow::Error::new(error).context(what.to_owned()),
+    }
+}
+
+/// A size for people, in binary units.
+pub(crate) fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// A duration for people: `7.0 s`, `1:02:03`.
+pub(crate) fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0..60 => format!("{seconds}.{} s", ms % 1000 / 100),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_fit_their_widest_cell() {
+        let rows = [
+            ["a".to_owned(), "한국".to_owned()],
+            ["long cell".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            layout(["ASSET", "TITLE"], &rows),
+            ["ASSET      TITLE", "a          한국", "long cell"]
+        );
+    }
+
+    #[test]
+    fn sizes() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_572_864, "1.5 MiB"),
+            (1 << 40, "1.0 TiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (ms, text) in [
+            (0, "0.0 s"),
+            (6_999, "6.9 s"),
+            (60_000, "1:00"),
+            (3_723_000, "1:02:03"),
+        ] {
+            assert_eq!(duration(ms), text);
+        }
+    }
+
+    #[test]
+    fn control_characters_cannot_reach_the_terminal() {
+        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}

@@ -1,0 +1,97 @@
+//! What a person names: an asset by its id, or an upload by its key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, anyhow, bail};
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use vod_core::asset::AssetId;
+use vod_core::keys::INPUT;
+use vod_core::record::Record;
+
+use crate::http::Api;
+use crate::stack::Stack;
+
+/// `ASSET` or `input/KEY` on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Asset(AssetId),
+    Upload(String),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with(INPUT) {
+            return Ok(Self::Upload(text.to_owned()));
+        }
+        text.parse()
+            .map(Self::Asset)
+            .map_err(|_| format!("neither an asset id (see `vod ls`) nor a key that begins with {INPUT}"))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asset(id) => write!(f, "asset `{id}`"),
+            Self::Upload(key) => write!(f, "`{key}`"),
+        }
+    }
+}
+
+impl Target {
+    /// The asset: of an upload, that of its current version.
+    pub(crate) async fn asset(&self, stack: &Stack) -> anyhow::Result<AssetId> {
+        let key = match self {
+            Self::Asset(id) => return Ok(id.clone()),
+            Self::Upload(key) => key,
+        };
+        let head = stack.s3().head_object().bucket(&stack.bucket).key(key);
+        match head.send().await {
+            Ok(head) => {
+                let etag = head.e_tag().context("S3 gave no ETag")?;
+                Ok(AssetId::new(&stack.bucket, key, head.version_id(), etag))
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(HeadObjectError::is_not_found) =>
+            {
+                bail!("nothing is uploaded at `{key}` in bucket `{}`", stack.bucket)
+            }
+            Err(error) => Err(crate::output::sdk(&format!("could not look at `{key}`"), error)),
+        }
+    }
+}
+
+/// The record of an asset, if it has one by now.
+pub(crate) async fn record(api: &Api, asset: &AssetId) -> anyhow::Result<Option<Record>> {
+    api.find(&format!("/api/assets/{asset}"), &[]).await
+}
+
+/// The record of an asset which must have one.
+pub(crate) async fn existing_record(api: &Api, asset: &AssetId) -> anyhow::Result<Record> {
+    record(api, asset)
+        .await?
+        .ok_or_else(|| anyhow!("asset `{asset}` has no record: `vod ls` lists those that have"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_keys_are_told_apart() {
+        let id = "film-0123456789abcdef-01234567";
+        assert_eq!(id.parse(), Ok(Target::Asset(id.parse().unwrap())));
+        assert_eq!(
+            "input/a b.mp4".parse(),
+            Ok(Target::Upload("input/a b.mp4".to_owned()))
+        );
+        for text in ["", "film.mp4", "output/x", "../x"] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+}

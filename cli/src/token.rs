@@ -1,0 +1,109 @@
+//! `vod token`: tokens for the signer's HTTP, made with the key that the stack keeps.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+use vod_local::secrets::Secrets;
+
+use crate::output;
+use crate::sign::ttl;
+
+/// Make a token for the signer's HTTP (Authorization: Bearer …)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What it may ask for; more than once for several
+    #[arg(long, value_enum, default_values_t = [Scope::Playback])]
+    scope: Vec<Scope>,
+    /// How long it is good: 90s, 15m, 6h or 7d
+    #[arg(long, default_value = "1h", value_parser = ttl)]
+    ttl: u64,
+    /// Only for assets whose id fits this pattern, in which * stands for anything; more than once for several
+    #[arg(long, value_name = "PATTERN")]
+    asset: Vec<String>,
+    /// Print it with what it says, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a token may ask for.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Scope {
+    /// Links to watch
+    Playback,
+    /// The records
+    Library,
+    /// Uploads
+    Upload,
+    /// Everything
+    Admin,
+}
+
+/// Runs `vod token`.
+pub(crate) fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
+    let secrets = Secrets::read(state)?.with_context(|| {
+        format!(
+            "no stack was ever started on `{}`: start it with `vod up`, or name its folder with --state",
+            state.display()
+        )
+    })?;
+    let (scope, seconds) = (scope(&args.scope), i64::try_from(args.ttl)?);
+    let token = secrets.token(&scope, &args.asset, seconds)?;
+    if args.json {
+        return output::json(&json!({
+            "token": token, "scope": scope, "assets": args.asset, "ttl_seconds": seconds,
+        }));
+    }
+    output::line(&token)
+}
+
+/// Scopes as RFC 8693 writes them, separated by spaces.
+fn scope(scopes: &[Scope]) -> String {
+    let names: Vec<&str> = scopes
+        .iter()
+        .map(|scope| match scope {
+            Scope::Playback => "playback",
+            Scope::Library => "library",
+            Scope::Upload => "upload",
+            Scope::Admin => "admin",
+        })
+        .collect();
+    names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn by_default_it_only_lets_watch() {
+        let args = Command::parse_from(["token"]).args;
+        assert_eq!((scope(&args.scope).as_str(), args.ttl), ("playback", 3_600));
+        assert_eq!(args.asset, Vec::<String>::new());
+    }
+
+    #[test]
+    fn several_scopes_and_patterns() {
+        let options = [
+            "token", "--scope", "library", "--scope", "playback", "--asset", "film-*",
+        ];
+        let args = Command::parse_from(options).args;
+        assert_eq!(scope(&args.scope), "library playback");
+        assert_eq!(args.asset, ["film-*"]);
+    }
+
+    #[test]
+    fn without_a_stack_it_says_what_to_do() {
+        let args = Command::parse_from(["token"]).args;
+        let error = run(Path::new("/nonexistent"), &args).unwrap_err().to_string();
+        assert!(error.contains("vod up"), "{error}");
+    }
+}

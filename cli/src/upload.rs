@@ -1,0 +1,317 @@
+//! `vod upload`: a file becomes an object under `input/`, in parts and with a progress bar.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use futures::{StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+use vod_core::asset::AssetId;
+use vod_core::keys::INPUT;
+use vod_core::record::{Record, State};
+
+use crate::http::Api;
+use crate::stack::Stack;
+use crate::target::{existing_record, record};
+use crate::{output, show};
+
+/// S3's smallest part is 5 MiB; with 8, a part that fails costs a second or so on a home line.
+const PART: u64 = 8 << 20;
+/// S3's most parts of one upload.
+const MAX_PARTS: u64 = 10_000;
+/// Parts under way at once.
+const PARALLEL: usize = 4;
+/// Between two looks at the record.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Upload a video; the pipeline starts by itself
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The video
+    file: PathBuf,
+    /// Where it goes below input/ (default: the file's name)
+    #[arg(long)]
+    key: Option<String>,
+    /// Wait until it can be watched; exit code 1 if it ends otherwise
+    #[arg(long)]
+    wait: bool,
+    /// Print the record (with --wait) or what was uploaded, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `vod upload`.
+pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
+    let key = key(&args.file, args.key.as_deref())?;
+    let file =
+        std::fs::metadata(&args.file).with_context(|| format!("could not read `{}`", args.file.display()))?;
+    if !file.is_file() {
+        bail!("`{}` is not a file", args.file.display());
+    }
+    let bar = bar(
+        file.len(),
+        "upload {bar:40} {bytes}/{total_bytes} {bytes_per_sec}",
+    );
+    let upload = Upload {
+        s3: stack.s3(),
+        bucket: &stack.bucket,
+        key: &key,
+        file: &args.file,
+        size: file.len(),
+    };
+    let api = stack.api();
+    let asset = upload.run(&bar).await?;
+    bar.finish_and_clear();
+    if !args.wait {
+        return uploaded(&key, &asset, args.json).map(|()| ExitCode::SUCCESS);
+    }
+    output::note(&format!("uploaded {key}, asset {asset}"));
+    let record = wait(&api, &asset).await?;
+    if args.json {
+        output::json(&record)?;
+    } else {
+        show::print(&record)?;
+    }
+    Ok(match record.state {
+        State::Complete => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn uploaded(key: &str, asset: &AssetId, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&serde_json::json!({"key": key, "asset": asset}));
+    }
+    output::line(asset.as_str())?;
+    output::note(&format!("uploaded {key}; follow it with `vod show {asset}`"));
+    Ok(())
+}
+
+/// The object's key: always below `input/`, because nothing else starts the pipeline.
+fn key(file: &Path, wanted: Option<&str>) -> anyhow::Result<String> {
+    let name = match wanted {
+        Some(key) => key,
+        None => file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("this file's name is not UTF-8: choose one with --key")?,
+    };
+    let name = name.strip_prefix(INPUT).unwrap_or(name);
+    let key = format!("{INPUT}{name}");
+    if name.is_empty() || key.len() > 1024 {
+        bail!(
+            "a key below {INPUT} has 1 to 1018 bytes, this one has {}",
+            name.len()
+        );
+    }
+    Ok(key)
+}
+
+/// By the suffix, for whoever looks at the bucket; the pipeline probes the content.
+fn content_type(file: &Path) -> &'static str {
+    let suffix = file.extension().and_then(|suffix| suffix.to_str()).unwrap_or("");
+    match suffix.to_ascii_lowercase().as_str() {
+        "mp4" | "m4v" => "video/mp4",
+        "mov" => "video/quicktime",
+        "mkv" => "video/x-matroska",
+        "webm" => "video/webm",
+        _ => "application/octet-stream",
+    }
+}
+
+struct Upload<'a> {
+    s3: Client,
+    bucket: &'a str,
+    key: &'a str,
+    file: &'a Path,
+    size: u64,
+}
+
+impl Upload<'_> {
+    async fn run(&self, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+        if self.size <= PART {
+            return self.whole(bar).await;
+        }
+        let created = self
+            .s3
+            .create_multipart_upload()
+            .bucket(self.bucket)
+            .key(self.key)
+            .content_type(content_type(self.file))
+            .send()
+            .await
+            .map_err(|error| output::sdk("could not begin the upload", error))?;
+        let id = created.upload_id().context("S3 gave no upload id")?;
+        let result = tokio::select! {
+            result = self.parts(id, bar) => result,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        };
+        if result.is_err() {
+            // Parts of an upload that nobody completes cost storage; whether this works changes nothing
+            // about the error to report.
+            let abort = self.s3.abort_multipart_upload().bucket(self.bucket).key(self.key);
+            let _ = abort.upload_id(id).send().await;
+        }
+        result
+    }
+
+    async fn whole(&self, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(self.bucket)
+            .key(self.key)
+            .content_type(content_type(self.file))
+            .body(self.read(0, self.size).await?)
+            .send()
+            .await
+            .map_err(|error| output::sdk("could not upload", error))?;
+        bar.inc(self.size);
+        self.asset(put.version_id(), put.e_tag())
+    }
+
+    async fn parts(&self, id: &str, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+        let part = part_size(self.size);
+        let count = i32::try_from(self.size.div_ceil(part))?;
+        let mut parts: Vec<CompletedPart> = futures::stream::iter(1..=count)
+            .map(|number| self.part(id, number, part, bar))
+            .buffer_unordered(PARALLEL)
+            .try_collect()
+            .await?;
+        parts.sort_by_key(CompletedPart::part_number);
+        let done = self
+            .s3
+            .complete_multipart_upload()
+            .bucket(self.bucket)
+            .key(self.key)
+            .upload_id(id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .send()
+            .await
+            .map_err(|error| output::sdk("could not complete the upload", error))?;
+        self.asset(done.version_id(), done.e_tag())
+    }
+
+    async fn part(
+        &self,
+        id: &str,
+        number: i32,
+        part: u64,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<CompletedPart> {
+        let offset = u64::from(number.unsigned_abs() - 1) * part;
+        let length = part.min(self.size - offset);
+        let sent = self
+            .s3
+            .upload_part()
+            .bucket(self.bucket)
+            .key(self.key)
+            .upload_id(id)
+            .part_number(number)
+            .body(self.read(offset, length).await?)
+            .send()
+            .await
+            .map_err(|error| output::sdk(&format!("could not upload part {number}"), error))?;
+        bar.inc(length);
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(sent.e_tag)
+            .set_checksum_crc32(sent.checksum_crc32)
+            .build())
+    }
+
+    async fn read(&self, offset: u64, length: u64) -> anyhow::Result<ByteStream> {
+        ByteStream::read_from()
+            .path(self.file)
+            .offset(offset)
+            .length(Length::Exact(length))
+            .build()
+            .await
+            .with_context(|| format!("could not read `{}`", self.file.display()))
+    }
+
+    /// The asset's id follows from what S3 answered; nobody has to be asked for it.
+    fn asset(&self, version: Option<&str>, etag: Option<&str>) -> anyhow::Result<AssetId> {
+        let etag = etag.context("S3 gave no ETag")?;
+        Ok(AssetId::new(self.bucket, self.key, version, etag))
+    }
+}
+
+/// Large files need larger parts to stay below S3's count.
+fn part_size(size: u64) -> u64 {
+    PART.max(size.div_ceil(MAX_PARTS))
+}
+
+/// Waits until nothing more happens to the asset by itself, with a bar.
+async fn wait(api: &Api, asset: &AssetId) -> anyhow::Result<Record> {
+    let bar = bar(100, "{prefix:11} {bar:40} {pos} %");
+    let mut said = String::new();
+    loop {
+        if let Some(record) = record(api, asset).await? {
+            bar.set_prefix(record.state.as_str().to_ascii_lowercase());
+            bar.set_position(record.progress.into());
+            if record.state.is_final() {
+                bar.finish_and_clear();
+                return existing_record(api, asset).await;
+            }
+            // Without a terminal there is no bar: one line for each state.
+            if bar.is_hidden() && said != record.state.as_str() {
+                record.state.as_str().clone_into(&mut said);
+                output::note(&said);
+            }
+        } else {
+            bar.set_prefix("queued");
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A bar on standard error, invisible where that is no terminal.
+fn bar(total: u64, template: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(total);
+    // The templates are ours; a fault in one would show the default bar.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lie_below_input() -> anyhow::Result<()> {
+        let file = Path::new("/films/한국 & café+1.mp4");
+        assert_eq!(key(file, None)?, "input/한국 & café+1.mp4");
+        assert_eq!(key(file, Some("a/b.mp4"))?, "input/a/b.mp4");
+        assert_eq!(key(file, Some("input/b.mp4"))?, "input/b.mp4");
+        assert!(key(file, Some("")).is_err());
+        assert!(key(file, Some("input/")).is_err());
+        assert!(key(file, Some(&"x".repeat(1019))).is_err());
+        assert!(key(Path::new("/"), None).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn no_upload_has_more_parts_than_s3_takes() {
+        for size in [
+            PART + 1,
+            100 << 20,
+            PART * MAX_PARTS,
+            PART * MAX_PARTS + 1,
+            5 << 40,
+        ] {
+            assert!(size.div_ceil(part_size(size)) <= MAX_PARTS, "{size}");
+        }
+        assert_eq!(part_size(100 << 20), PART);
+    }
+}
