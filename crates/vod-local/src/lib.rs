@@ -7,10 +7,14 @@
 pub mod access;
 pub mod clock;
 pub mod db;
+pub mod edge;
 pub mod endpoints;
 pub mod events;
 pub mod ids;
 pub mod lambda;
+pub mod mediaconvert;
 pub mod queue;
+pub mod s3;
 pub mod secrets;
 pub mod sigv4;
+pub mod stack;

@@ -1,0 +1,444 @@
+//! PUT, GET, HEAD and DELETE of objects.
+
+use std::ops::Range;
+
+use s3s::dto::{
+    ChecksumMode, Delete, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
+    DeletedObject, Error, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ObjectIdentifier, PutObjectInput, PutObjectOutput,
+};
+use s3s::{S3Error, S3Request, S3Response, s3_error};
+
+use super::checksum::{set_checksum, take_checksums};
+use super::conditions::{ReadCondition, Verdict, WriteCondition, failed, not_modified};
+use super::events::Cause;
+use super::fault::{Fault, not_implemented, refusal};
+use super::headers::{refuse_unsupported, set_headers, take_headers};
+use super::index::{self, Object};
+use super::reader::Content;
+use super::receive::{Promise, receive};
+use super::request::{
+    Answer, check_owner, check_version, hex, refuse_customer_key, requester, size, strong, timestamp,
+};
+use super::store::{Origin, Store, system_time};
+
+/// The most keys in one `DeleteObjects`.
+const MAX_DELETES: usize = 1000;
+
+pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    let requester = requester(&request);
+    let cause = if request.method == http::Method::POST {
+        Cause::Post
+    } else {
+        Cause::Put
+    };
+    let input = &mut request.input;
+    let condition = WriteCondition::new(input.if_match.take(), input.if_none_match.take())?;
+    let origin = Origin {
+        cause,
+        requester,
+        condition,
+    };
+    check_owner(input.expected_bucket_owner.as_deref())?;
+    refuse_unsupported!(input)?;
+    if input.write_offset_bytes.is_some() {
+        return Err(not_implemented("appending to an object"));
+    }
+    let headers = take_headers!(input)?;
+    let promise = Promise::new(
+        input.content_length,
+        input.content_md5.as_deref(),
+        &take_checksums!(input),
+        &request.headers,
+        request.trailing_headers.take(),
+    )?;
+    // A missing bucket is cheaper to say before the body than after it.
+    let (bucket, key) = (std::mem::take(&mut input.bucket), std::mem::take(&mut input.key));
+    let named = bucket.clone();
+    store
+        .read(move |connection| index::require_bucket(connection, &named))
+        .await?;
+    let received = receive(&store.blobs, input.body.take(), &promise).await?;
+
+    let shared = store.clone();
+    let object = store
+        .write(move |transaction, after| {
+            let modified_ms = shared.now().as_millisecond();
+            let object = Object {
+                key,
+                content: index::next_number(transaction, modified_ms)?,
+                size: received.size,
+                etag: hex(&received.md5),
+                modified_ms,
+                headers,
+                checksum: received.checksum,
+                part_sizes: Vec::new(),
+            };
+            let file = index::add_content(transaction, object.content, object.size, received.content)?;
+            after.kept.extend(file);
+            shared.commit_object(transaction, after, &bucket, &object, &origin)?;
+            Ok(object)
+        })
+        .await?;
+    let mut output = PutObjectOutput {
+        e_tag: Some(strong(&object.etag)),
+        ..PutObjectOutput::default()
+    };
+    set_checksum!(output, object.checksum.as_ref());
+    output.checksum_type = object
+        .checksum
+        .as_ref()
+        .map(super::checksum::Stored::checksum_type);
+    Ok(S3Response::new(output))
+}
+
+pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+    let input = request.input;
+    check_owner(input.expected_bucket_owner.as_deref())?;
+    check_version(input.version_id.as_deref())?;
+    refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
+    let condition = ReadCondition {
+        if_match: input.if_match,
+        if_none_match: input.if_none_match,
+        if_modified_since: input.if_modified_since,
+        if_unmodified_since: input.if_unmodified_since,
+    };
+    let part = Part {
+        range: input.range,
+        number: input.part_number,
+    };
+    let (bucket, key, shared) = (input.bucket, input.key, store.clone());
+    let (object, window, content) = store
+        .read(move |connection| {
+            let object = index::get_object(connection, &bucket, &key)?;
+            judge(&condition, &object)?;
+            let window = part.window(&object)?;
+            let segments = index::slice(&index::segments(connection, object.content)?, &window.bytes);
+            let content = Content::pin(&shared, connection, &segments)?;
+            Ok((object, window, content))
+        })
+        .await?;
+
+    let mut output = GetObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        body: Some(content.open().await?.into_blob()),
+        content_length: Some(size(window.length())),
+        content_range: window.content_range(&object),
+        e_tag: Some(strong(&object.etag)),
+        last_modified: Some(timestamp(object.modified_ms)),
+        parts_count: window.parts_count(&object),
+        ..GetObjectOutput::default()
+    };
+    if !window.partial && wants_checksum(input.checksum_mode.as_ref()) {
+        set_checksum!(output, object.checksum.as_ref());
+        output.checksum_type = object
+            .checksum
+            .as_ref()
+            .map(super::checksum::Stored::checksum_type);
+    }
+    set_headers!(output, object.headers);
+    Ok(S3Response::new(output))
+}
+
+pub(super) async fn head(store: &Store, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+    let input = request.input;
+    check_owner(input.expected_bucket_owner.as_deref())?;
+    check_version(input.version_id.as_deref())?;
+    refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
+    let condition = ReadCondition {
+        if_match: input.if_match,
+        if_none_match: input.if_none_match,
+        if_modified_since: input.if_modified_since,
+        if_unmodified_since: input.if_unmodified_since,
+    };
+    let (bucket, key) = (input.bucket, input.key);
+    let object = store
+        .read(move |connection| index::get_object(connection, &bucket, &key))
+        .await?;
+    judge(&condition, &object)?;
+    let window = Part {
+        range: input.range,
+        number: input.part_number,
+    }
+    .window(&object)?;
+
+    let mut output = HeadObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        content_length: Some(size(window.length())),
+        content_range: window.content_range(&object),
+        e_tag: Some(strong(&object.etag)),
+        last_modified: Some(timestamp(object.modified_ms)),
+        parts_count: window.parts_count(&object),
+        ..HeadObjectOutput::default()
+    };
+    if !window.partial && wants_checksum(input.checksum_mode.as_ref()) {
+        set_checksum!(output, object.checksum.as_ref());
+        output.checksum_type = object
+            .checksum
+            .as_ref()
+            .map(super::checksum::Stored::checksum_type);
+    }
+    set_headers!(output, object.headers);
+    let mut response = S3Response::new(output);
+    response.status = window.partial.then_some(http::StatusCode::PARTIAL_CONTENT);
+    Ok(response)
+}
+
+fn wants_checksum(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
+}
+
+fn judge(condition: &ReadCondition, object: &Object) -> Result<(), Fault> {
+    let modified = system_time(object.modified_ms);
+    match condition.evaluate(&object.etag, modified) {
+        Verdict::Proceed => Ok(()),
+        Verdict::NotModified => Err(not_modified(&object.etag, modified)),
+        Verdict::Failed(header) => Err(failed(header)),
+    }
+}
+
+/// The part of an object that a request asks for.
+struct Part {
+    range: Option<s3s::dto::Range>,
+    number: Option<i32>,
+}
+
+/// The bytes it comes to.
+#[derive(Debug, PartialEq, Eq)]
+struct Window {
+    bytes: Range<u64>,
+    partial: bool,
+    by_number: bool,
+}
+
+impl Part {
+    fn window(&self, object: &Object) -> Result<Window, Fault> {
+        let size = object.size;
+        let bytes = match (self.range, self.number) {
+            (Some(_), Some(_)) => {
+                let text = "Cannot specify both Range header and partNumber query parameter";
+                return Err(s3_error!(InvalidRequest, "{text}").into());
+            }
+            (None, None) => {
+                return Ok(Window {
+                    bytes: 0..size,
+                    partial: false,
+                    by_number: false,
+                });
+            }
+            (Some(_), None) if size == 0 => return Err(unsatisfiable()),
+            (Some(range), None) => range.check(size).map_err(|_| unsatisfiable())?,
+            (None, Some(number)) => part_bytes(object, number)?,
+        };
+        Ok(Window {
+            bytes,
+            partial: true,
+            by_number: self.number.is_some(),
+        })
+    }
+}
+
+/// The bytes of one part of a multipart object; any other object is its own part 1.
+fn part_bytes(object: &Object, number: i32) -> Result<Range<u64>, Fault> {
+    let whole = [object.size];
+    let sizes = if object.part_sizes.is_empty() {
+        &whole[..]
+    } else {
+        &object.part_sizes
+    };
+    let position = usize::try_from(number)
+        .ok()
+        .and_then(|number| number.checked_sub(1));
+    let Some(length) = position.and_then(|position| sizes.get(position)) else {
+        let mut error = refusal("InvalidPartNumber", http::StatusCode::RANGE_NOT_SATISFIABLE);
+        error.set_message("The requested partnumber is not satisfiable");
+        return Err(error.into());
+    };
+    let start: u64 = sizes[..position.unwrap_or(0)].iter().sum();
+    Ok(start..start + length)
+}
+
+fn unsatisfiable() -> Fault {
+    s3_error!(InvalidRange, "The requested range is not satisfiable").into()
+}
+
+impl Window {
+    fn length(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+
+    fn content_range(&self, object: &Object) -> Option<String> {
+        let Range { start, end } = self.bytes;
+        (self.partial && start < end).then(|| format!("bytes {start}-{}/{}", end - 1, object.size))
+    }
+
+    /// Said only to those who ask by part number.
+    fn parts_count(&self, object: &Object) -> Option<i32> {
+        let count = i32::try_from(object.part_sizes.len()).ok()?;
+        (self.by_number && count > 0).then_some(count)
+    }
+}
+
+pub(super) async fn delete(
+    store: &Store,
+    request: S3Request<DeleteObjectInput>,
+) -> Answer<DeleteObjectOutput> {
+    let input = request.input;
+    check_owner(input.expected_bucket_owner.as_deref())?;
+    check_version(input.version_id.as_deref())?;
+    if input.if_match_size.is_some() || input.if_match_last_modified_time.is_some() {
+        return Err(not_implemented("a delete conditional on size or time"));
+    }
+    let condition = WriteCondition::new(input.if_match, None)?;
+    let (bucket, key) = (input.bucket, input.key);
+    store
+        .write(move |transaction, after| {
+            index::require_bucket(transaction, &bucket)?;
+            let object = index::find_object(transaction, &bucket, &key)?;
+            condition.check(object.as_ref().map(|object| object.etag.as_str()))?;
+            if let Some(object) = object {
+                after
+                    .dropped
+                    .extend(index::delete_object(transaction, &bucket, &object)?);
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(S3Response::new(DeleteObjectOutput::default()))
+}
+
+pub(super) async fn delete_many(
+    store: &Store,
+    request: S3Request<DeleteObjectsInput>,
+) -> Answer<DeleteObjectsOutput> {
+    let DeleteObjectsInput {
+        bucket,
+        delete,
+        expected_bucket_owner,
+        ..
+    } = request.input;
+    check_owner(expected_bucket_owner.as_deref())?;
+    let Delete { objects, quiet } = delete;
+    if objects.is_empty() || objects.len() > MAX_DELETES {
+        let text =
+            "The XML you provided was not well-formed or did not validate against our published schema";
+        return Err(s3_error!(MalformedXML, "{text}").into());
+    }
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let results = store
+        .write(move |transaction, after| {
+            index::require_bucket(transaction, &bucket)?;
+            let mut results = Vec::with_capacity(objects.len());
+            for wanted in objects {
+                let removable = find_deletable(transaction, &bucket, &wanted);
+                let refused = match removable {
+                    Ok(Some(object)) => {
+                        after
+                            .dropped
+                            .extend(index::delete_object(transaction, &bucket, &object)?);
+                        None
+                    }
+                    Ok(None) => None,
+                    Err(Fault::Refused(error)) => Some(error),
+                    Err(fault) => return Err(fault),
+                };
+                results.push((wanted.key, refused));
+            }
+            Ok(results)
+        })
+        .await?;
+    for (key, refused) in results {
+        match refused {
+            Some(error) => errors.push(error_entry(key, &error)),
+            None => deleted.push(DeletedObject {
+                key: Some(key),
+                ..DeletedObject::default()
+            }),
+        }
+    }
+    let deleted = if quiet == Some(true) { None } else { Some(deleted) };
+    let errors = (!errors.is_empty()).then_some(errors);
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted,
+        errors,
+        request_charged: None,
+    }))
+}
+
+/// The object of one entry; None when there is none, which S3 counts as deleted.
+fn find_deletable(
+    transaction: &rusqlite::Transaction<'_>,
+    bucket: &str,
+    wanted: &ObjectIdentifier,
+) -> Result<Option<Object>, Fault> {
+    check_version(wanted.version_id.as_deref())?;
+    let if_match = wanted.e_tag.clone().map(s3s::dto::ETagCondition::ETag);
+    let object = index::find_object(transaction, bucket, &wanted.key)?;
+    WriteCondition::new(if_match, None)?.check(object.as_ref().map(|object| object.etag.as_str()))?;
+    Ok(object)
+}
+
+fn error_entry(key: String, error: &S3Error) -> Error {
+    Error {
+        code: Some(error.code().as_str().to_owned()),
+        key: Some(key),
+        message: error.message().map(str::to_owned),
+        version_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(size: u64, part_sizes: &[u64]) -> Object {
+        Object {
+            key: "k".to_owned(),
+            content: 1,
+            size,
+            etag: "e".to_owned(),
+            modified_ms: 0,
+            headers: super::super::headers::Headers::default(),
+            checksum: None,
+            part_sizes: part_sizes.to_vec(),
+        }
+    }
+
+    fn window(size: u64, range: &str) -> Option<Range<u64>> {
+        let part = Part {
+            range: Some(s3s::dto::Range::parse(range).unwrap()),
+            number: None,
+        };
+        part.window(&object(size, &[])).ok().map(|window| window.bytes)
+    }
+
+    #[test]
+    fn ranges() {
+        let table = [
+            (10, "bytes=0-0", Some(0..1)),
+            (10, "bytes=2-5", Some(2..6)),
+            (10, "bytes=5-", Some(5..10)),
+            (10, "bytes=5-100", Some(5..10)),
+            (10, "bytes=-3", Some(7..10)),
+            (10, "bytes=-100", Some(0..10)),
+            (10, "bytes=10-", None),
+            (10, "bytes=-0", None),
+            (0, "bytes=0-", None),
+            (0, "bytes=-1", None),
+        ];
+        for (size, range, expected) in table {
+            assert_eq!(window(size, range), expected, "{range} of {size}");
+        }
+    }
+
+    #[test]
+    fn part_numbers() {
+        let multipart = object(12, &[5, 5, 2]);
+        assert_eq!(part_bytes(&multipart, 1).unwrap(), 0..5);
+        assert_eq!(part_bytes(&multipart, 3).unwrap(), 10..12);
+        assert!(part_bytes(&multipart, 4).is_err());
+        assert!(part_bytes(&multipart, 0).is_err());
+        assert_eq!(part_bytes(&object(7, &[]), 1).unwrap(), 0..7);
+        assert!(part_bytes(&object(7, &[]), 2).is_err());
+    }
+}
