@@ -4,14 +4,14 @@
 //! out playlists in which every URI carries the grant of its own path. `GET /api/assets` reads the records. It
 //! stands behind the same distribution as the files, so there is no CORS and cookies are first-party.
 
-mod app;
+pub mod app;
 mod assets;
 pub mod auth;
 pub mod config;
 mod play;
 mod playback;
 mod problem;
-mod secret;
+pub mod secret;
 mod secrets_manager;
 mod thumbnails;
 mod viewer;

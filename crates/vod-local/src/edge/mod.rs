@@ -1,0 +1,171 @@
+//! CloudFront on one machine: behaviours in order, signatures checked, origins over real HTTP.
+//!
+//! The first behaviour whose pattern fits a request's path decides (as on CloudFront, patterns look at the path
+//! as the viewer sent it). Only the prefixes named here are ever reached: what else the bucket holds has no path
+//! to it. There is no cache yet; every answer says `Miss from cloudfront`.
+
+mod answer;
+mod headers;
+mod origin;
+mod path;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio::sync::watch;
+use vod_core::cloudfront::{self, Denied, PublicKeys, Reason};
+
+pub use request::{NotAUrl, PublicUrl};
+
+use crate::clock::Clock;
+use crate::sigv4::Keys;
+use origin::Origin;
+use request::Viewer;
+
+/// What an edge is made of.
+#[derive(Clone)]
+pub struct EdgeOptions {
+    /// Where S3 and the functions are: `http://127.0.0.1:9000`.
+    pub api_url: String,
+    /// The bucket behind `output/` and `web/`.
+    pub bucket: String,
+    /// Who the edge is for its origins (origin access control).
+    pub keys: Keys,
+    /// The key group: the public keys whose signatures open `/output/`. It may change at any time.
+    pub trusted: watch::Receiver<Arc<PublicKeys>>,
+    /// How viewers reach the edge, where that is not as they say in `Host`.
+    pub edge_url: Option<PublicUrl>,
+    /// The clock of policies.
+    pub clock: Clock,
+}
+
+/// The edge. Serve it with connect info (`into_make_service_with_connect_info::<SocketAddr>()`): policies may be
+/// bound to the viewer's address.
+pub fn router(options: EdgeOptions) -> Router {
+    let origin = Origin::new(&options.api_url, &options.bucket, options.keys.clone());
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .fallback(serve)
+        .with_state(Edge {
+            options: Arc::new(options),
+            origin,
+        })
+}
+
+#[derive(Clone)]
+struct Edge {
+    options: Arc<EdgeOptions>,
+    origin: Origin,
+}
+
+/// What a path pattern leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    /// `/play/*`, `/api/*`: the signer's Function URL.
+    Function,
+    /// `/output/*`: the bucket, for signed requests only.
+    Signed,
+    /// `/web/*`, `/`: the bucket.
+    Open,
+    /// All other paths: the default behaviour has no origin that would answer.
+    Refused,
+}
+
+impl Behaviour {
+    fn of(path: &str) -> Self {
+        let below = |prefix: &str| path.starts_with(prefix);
+        if below("/play/") || below("/api/") {
+            Self::Function
+        } else if below("/output/") {
+            Self::Signed
+        } else if below("/web/") || path == "/" {
+            Self::Open
+        } else {
+            Self::Refused
+        }
+    }
+}
+
+async fn serve(State(edge): State<Edge>, request: Request) -> Response {
+    // A body, which no request here needs, is never read.
+    let (request, _) = request.into_parts();
+    let response = edge
+        .respond(&request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response);
+    answer::finish(response)
+}
+
+/// Why the edge itself refuses.
+enum Refused {
+    Denied(Denied),
+    Other(StatusCode, &'static str),
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Denied(denied) => answer::denied(denied),
+            Self::Other(status, text) => answer::error_page(status, text),
+        }
+    }
+}
+
+impl Edge {
+    async fn respond(&self, request: &Parts) -> Result<Response, Refused> {
+        if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&request.method) {
+            let text = "This distribution is not configured to allow the HTTP request method that was used for \
+                        this request.";
+            return Err(Refused::Other(StatusCode::FORBIDDEN, text));
+        }
+        let bad_host = Refused::Other(StatusCode::BAD_REQUEST, "Bad request.");
+        let viewer = Viewer::of(request, self.options.edge_url.as_ref()).ok_or(bad_host)?;
+        let elsewhere = Denied::AccessDenied(Reason::Resource);
+        let key = path::key(request.uri.path()).ok_or(elsewhere)?;
+        match Behaviour::of(request.uri.path()) {
+            Behaviour::Function => Ok(self.origin.function(request, &viewer).await),
+            Behaviour::Signed => {
+                self.check(request, &viewer)?;
+                Ok(self.origin.object(request, &key, headers::OUTPUT).await)
+            }
+            Behaviour::Open if key.is_empty() => {
+                Ok(self.origin.object(request, "web/index.html", headers::WEB).await)
+            }
+            Behaviour::Open => Ok(self.origin.object(request, &key, headers::WEB).await),
+            Behaviour::Refused => Err(elsewhere.into()),
+        }
+    }
+
+    fn check(&self, request: &Parts, viewer: &Viewer) -> Result<(), Denied> {
+        let keys = self.options.trusted.borrow().clone();
+        let cookies = request::cookies(&request.headers);
+        cloudfront::verify(
+            &keys,
+            &cloudfront::Request {
+                scheme: &viewer.scheme,
+                host: &viewer.host,
+                path: request.uri.path(),
+                query: request.uri.query().unwrap_or_default(),
+                cookies: &cookies,
+                address: viewer.address.map(|address| address.ip()),
+                now: (self.options.clock)().as_second(),
+            },
+        )?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
