@@ -77,18 +77,13 @@ pub fn substitute(text: &str, values: &Identifiers<'_>) -> String {
     while let Some(start) = rest.find('$') {
         out.push_str(&rest[..start]);
         let after = &rest[start + 1..];
-        match after
-            .find('$')
-            .and_then(|end| Some((lookup(&after[..end], values)?, end)))
-        {
-            Some((value, end)) => {
-                out.push_str(&value);
-                rest = &after[end + 1..];
-            }
-            None => {
-                out.push('$');
-                rest = after;
-            }
+        let found = after.find('$').and_then(|end| Some((lookup(&after[..end], values)?, end)));
+        if let Some((value, end)) = found {
+            out.push_str(&value);
+            rest = &after[end + 1..];
+        } else {
+            out.push('$');
+            rest = after;
         }
     }
     out.push_str(rest);

@@ -43,10 +43,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn planned(template: &Path, input: &Path, limits: &Limits) -> Result<Plan, Box<dyn Error>> {
     let mut settings = Template::parse(&std::fs::read(template)?)?.settings;
     settings["inputs"][0]["fileInput"] = json!("s3://local/input.mp4");
-    for (index, group) in settings["outputGroups"].as_array_mut().into_iter().flatten().enumerate() {
+    for (index, group) in settings["outputGroups"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         for (name, member) in group["outputGroupSettings"].as_object_mut().into_iter().flatten() {
             if let Value::Object(member) = member {
-                member.insert("destination".to_owned(), json!(format!("s3://local/{index}-{name}/video")));
+                member.insert(
+                    "destination".to_owned(),
+                    json!(format!("s3://local/{index}-{name}/video")),
+                );
             }
         }
     }

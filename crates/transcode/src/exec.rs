@@ -193,7 +193,7 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
 ///
 /// Containers are wrong about their length often enough, so the decoder must have complained as well.
 fn is_cut_short(plan: &Plan, produced: &Produced, messages: &str) -> bool {
-    let missing = plan.duration_ms.saturating_sub(produced.duration_ms());
+    let missing = plan.duration_ms.saturating_sub(produced.duration_ms);
     missing > 500 && missing * 20 > plan.duration_ms && !messages.is_empty()
 }
 

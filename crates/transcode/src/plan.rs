@@ -87,8 +87,6 @@ pub struct Plan {
     pub(crate) captures: Vec<Capture>,
     /// ffmpeg's `-filter_complex`.
     pub(crate) filters: String,
-    /// Whether ffmpeg turns the picture as the file's metadata say.
-    pub(crate) autorotate: bool,
 }
 
 /// An output group and the folder in the work directory in which its files arise.
@@ -181,6 +179,13 @@ pub struct Capture {
     pub(crate) quantizer: u32,
     /// Where it is written, relative to the work directory, with ffmpeg's counter.
     pub(crate) pattern: String,
+}
+
+impl Plan {
+    /// Frame rates of the video encodes.
+    pub fn rates(&self) -> impl Iterator<Item = Ratio> + '_ {
+        self.videos.iter().map(|video| video.rate)
+    }
 }
 
 impl Output {

@@ -201,14 +201,14 @@ mod tests {
             segment("video_360_00001.ts", 6.0, 1),
             segment("video 360#_00002.ts", 1.5, 1),
         ];
-        insta::assert_snapshot!(media(&group(), &segments), @r"");
+        insta::assert_snapshot!("media_playlist", media(&group(), &segments));
         let old = HlsGroup {
             integer_durations: true,
             legacy_target: true,
             client_cache: false,
             ..group()
         };
-        insta::assert_snapshot!(media(&old, &segments), @r"");
+        insta::assert_snapshot!("media_playlist_for_old_players", media(&old, &segments));
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
             variant("video_360.m3u8", (640, 360), &["avc1.4d401e", "mp4a.40.2"]),
             variant("video_540.m3u8", (960, 540), &["avc1.64001f"]),
         ];
-        insta::assert_snapshot!(master(&group(), &variants), @r"");
+        insta::assert_snapshot!("master_playlist", master(&group(), &variants));
         let plain = master(
             &HlsGroup {
                 resolution: false,

@@ -17,6 +17,8 @@ pub struct Produced {
     pub groups: Vec<ProducedGroup>,
     /// In the order in which they should be sent: whoever sees a playlist can fetch what it names.
     pub files: Vec<ProducedFile>,
+    /// Longest play time of any output, in milliseconds.
+    pub duration_ms: u64,
 }
 
 /// One file to send.
@@ -63,12 +65,6 @@ impl Produced {
     pub fn output_group_details(&self) -> Value {
         self.groups.iter().map(ProducedGroup::details).collect()
     }
-
-    /// Longest play time of any output in milliseconds.
-    pub(crate) fn duration_ms(&self) -> u64 {
-        let outputs = self.groups.iter().flat_map(|group| &group.outputs);
-        outputs.map(|output| output.duration_ms).max().unwrap_or(0)
-    }
 }
 
 impl ProducedGroup {
@@ -108,6 +104,16 @@ pub(crate) fn collect(plan: &Plan, work: &Path, durations: &BTreeMap<PathBuf, u6
         }
         .group(durations)?;
         produced.groups.push(group);
+    }
+    let outputs = || produced.groups.iter().flat_map(|group| &group.outputs);
+    produced.duration_ms = outputs().map(|output| output.duration_ms).max().unwrap_or(0);
+    // Captured frames are as long as what they were taken from.
+    for output in produced.groups.iter_mut().flat_map(|group| &mut group.outputs) {
+        output.duration_ms = if output.duration_ms == 0 {
+            produced.duration_ms
+        } else {
+            output.duration_ms
+        };
     }
     produced.files.sort_by_key(|file| file.stage);
     Ok(produced)
@@ -244,7 +250,8 @@ impl Collector<'_> {
         let size = self.plan.captures.get(capture).map(crate::plan::Capture::size);
         Ok(ProducedOutput {
             paths,
-            duration_ms: self.plan.duration_ms,
+            // Known when all outputs are.
+            duration_ms: 0,
             size,
         })
     }

@@ -11,37 +11,13 @@ impl Plan {
     /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>
     pub fn arguments(&self, input: &Path) -> Vec<OsString> {
         let mut arguments = Arguments::default();
-        self.input(&mut arguments, input);
+        inputs(&mut arguments, input);
         arguments.flag("-filter_complex").add(&self.filters);
         self.streams(&mut arguments);
         for (index, capture) in self.captures.iter().enumerate() {
             frames(&mut arguments, index, capture);
         }
         arguments.0
-    }
-
-    fn input(&self, arguments: &mut Arguments, input: &Path) {
-        // Never ask or read the terminal; files of an earlier try may lie there.
-        arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
-        arguments.flag("-loglevel").add("error");
-        // Machine-readable progress every half second on standard output.
-        arguments
-            .flag("-nostats")
-            .flag("-stats_period")
-            .add("0.5")
-            .flag("-progress")
-            .add("pipe:1");
-        // What parses an upload may open that file and nothing else: no playlists, no network.
-        arguments.flag("-protocol_whitelist").add(PROTOCOL_WHITELIST);
-        arguments.flag("-format_whitelist").add(FORMAT_WHITELIST);
-        arguments.flag("-max_pixels").add(MAX_PIXELS);
-        if !self.autorotate {
-            arguments.flag("-noautorotate");
-        }
-        // With its protocol in front no name can be taken for an option or another protocol.
-        let mut file = OsString::from("file:");
-        file.push(input);
-        arguments.flag("-i").0.push(file);
     }
 
     /// All encodes, in one output which the `tee` muxer writes as many files.
@@ -124,6 +100,27 @@ impl Plan {
             output.file(&group.folder)?.display()
         ))
     }
+}
+
+fn inputs(arguments: &mut Arguments, input: &Path) {
+    // Never ask or read the terminal; files of an earlier try may lie there.
+    arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
+    arguments.flag("-loglevel").add("error");
+    // Machine-readable progress every half second on standard output.
+    arguments
+        .flag("-nostats")
+        .flag("-stats_period")
+        .add("0.5")
+        .flag("-progress")
+        .add("pipe:1");
+    // What parses an upload may open that file and nothing else: no playlists, no network.
+    arguments.flag("-protocol_whitelist").add(PROTOCOL_WHITELIST);
+    arguments.flag("-format_whitelist").add(FORMAT_WHITELIST);
+    arguments.flag("-max_pixels").add(MAX_PIXELS);
+    // With its protocol in front no name can be taken for an option or another protocol.
+    let mut file = OsString::from("file:");
+    file.push(input);
+    arguments.flag("-i").0.push(file);
 }
 
 /// Captured frames: one JPEG each, numbered from 0.

@@ -95,7 +95,7 @@ impl Graph<'_> {
         sizes.dedup();
         let mut nodes: Vec<Node> = Vec::new();
         for (size, scaler) in sizes {
-            let parent = smallest_covering(&nodes, size);
+            let parent = smallest_covering(&nodes, size, scaler);
             nodes.push(Node { size, scaler, parent });
         }
         nodes
@@ -124,7 +124,7 @@ impl Graph<'_> {
     /// Takes pictures first and scales only those.
     fn capture_branch(&self, nodes: &[Node], capture: &Capture, label: String) -> Branch {
         let size = capture.picture.scaled;
-        let from = smallest_covering(nodes, size);
+        let from = smallest_covering(nodes, size, capture.picture.scaler);
         // Picture k is the first one at or after k intervals; the margin is for rounded timestamps.
         let mut filters = vec![format!(
             "select=gte((t-start_t)*{}/{}+0.0001\\,selected_n)",
@@ -144,12 +144,14 @@ impl Graph<'_> {
     }
 }
 
-/// The smallest node from which `size` can be made by scaling down or not at all.
-fn smallest_covering(nodes: &[Node], (width, height): (u32, u32)) -> Option<usize> {
-    let covering = |node: &&Node| node.size.0 >= width && node.size.1 >= height;
+/// The smallest node from which `size` can be made by scaling down, or which has that size by the same scaler.
+fn smallest_covering(nodes: &[Node], size: (u32, u32), scaler: &str) -> Option<usize> {
+    let covering = |node: &Node| node.size.0 >= size.0 && node.size.1 >= size.1;
+    let other_scaler = |node: &Node| node.size == size && node.scaler != scaler;
     // Nodes are sorted from large to small.
-    let node = nodes.iter().filter(covering).next_back()?;
-    nodes.iter().position(|other| std::ptr::eq(other, node))
+    nodes
+        .iter()
+        .rposition(|node| covering(node) && !other_scaler(node))
 }
 
 /// Filters, then one copy of the picture for each branch that starts here.

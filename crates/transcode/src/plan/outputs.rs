@@ -89,12 +89,14 @@ impl Rotate {
         }
     }
 
-    fn filters(&self) -> Vec<String> {
-        let turn: &[&str] = match self {
-            Self::Auto | Self::Clockwise(0) => &[],
-            Self::Clockwise(90) => &["transpose=clock"],
-            Self::Clockwise(180) => &["hflip", "vflip"],
-            Self::Clockwise(_) => &["transpose=cclock"],
+    /// ffmpeg has turned the picture by its metadata already: `-noautorotate` would leave them in outputs, and
+    /// players would turn those once more. What is left is the difference.
+    fn filters(&self, track: &VideoTrack) -> Vec<String> {
+        let turn: &[&str] = match (self.degrees(track) + 360 - track.rotation) % 360 {
+            90 => &["transpose=clock"],
+            180 => &["hflip", "vflip"],
+            270 => &["transpose=cclock"],
+            _ => &[],
         };
         turn.iter().map(|&filter| filter.to_owned()).collect()
     }
@@ -110,7 +112,7 @@ impl Planner<'_> {
         } = track.map(color::conversion).transpose()?.unwrap_or_default();
         self.warnings.extend(warning);
         let rate = self.common_rate();
-        let mut prepare = rotate.filters();
+        let mut prepare = track.map(|track| rotate.filters(track)).unwrap_or_default();
         if track.is_some_and(|track| track.interlaced) {
             prepare.push("bwdif=mode=send_frame:deint=all".to_owned());
         }
@@ -139,7 +141,6 @@ impl Planner<'_> {
             sounds: self.sounds,
             captures: self.captures,
             filters,
-            autorotate: matches!(rotate, Rotate::Auto),
         })
     }
 

@@ -1,0 +1,259 @@
+//! Inputs and circumstances that must end in an error, and in nothing else.
+
+#![cfg(target_os = "linux")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::common::{World, no_sound, small};
+use tokio_util::sync::CancellationToken;
+use transcode::exec::{self, Limits, ProbeError, TranscodeError};
+use transcode::plan::Plan;
+use transcode::probe::probe;
+use transcode::produced::Produced;
+
+const URI: &str = "s3://vod/input/x.mp4";
+
+#[tokio::test]
+async fn what_is_no_video_cannot_be_opened() {
+    let world = World::new();
+    let secret = world.path("secret.txt");
+    std::fs::write(&secret, "secret").expect("is written");
+    let playlist = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{}\n#EXT-X-ENDLIST\n",
+        secret.display()
+    );
+    let concat = format!("ffconcat version 1.0\nfile '{}'\n", secret.display());
+    for (name, content, words) in [
+        (
+            "playlist.mp4",
+            playlist.as_bytes(),
+            "this kind of file is not accepted",
+        ),
+        (
+            "concat.mp4",
+            concat.as_bytes(),
+            "this kind of file is not accepted",
+        ),
+        (
+            "words",
+            b"just some words, not a video\n".as_slice(),
+            "this is no media file, or it is damaged",
+        ),
+        ("empty", b"", "this is no media file, or it is damaged"),
+        (
+            "index.mp4",
+            b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x08mdat",
+            "no moov box found in file",
+        ),
+    ] {
+        let path = world.path(name);
+        std::fs::write(&path, content).expect("is written");
+        let error = probe(&path, &Limits::default()).await.expect_err(name);
+        let failure = error.failure(URI);
+        assert_eq!(failure.code, 1010, "{name}: {failure:?}");
+        assert_eq!(
+            failure.message,
+            format!("Unable to open input file [{URI}]: [Failed probe/open: [{words}]]"),
+            "{name}"
+        );
+    }
+    let missing = probe(&world.path("missing.mp4"), &Limits::default())
+        .await
+        .expect_err("is not there");
+    assert!(matches!(missing, ProbeError::NotMedia(_)), "{missing}");
+}
+
+/// The planned job of a good clip, and the input it is then given.
+async fn run(world: &World, clip: &Path, input: &Path, limits: &Limits) -> Result<Produced, TranscodeError> {
+    let plan = world
+        .plan(&no_sound(small()), clip)
+        .await
+        .expect("the clip is good");
+    exec::run(
+        &plan,
+        input,
+        &world.work(),
+        limits,
+        &CancellationToken::new(),
+        |_| {},
+    )
+    .await
+}
+
+#[tokio::test]
+async fn the_encoder_itself_opens_no_playlist() {
+    let world = World::new();
+    let clip = world.clip("in.mp4", &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1"]);
+    let playlist = world.path("playlist.mp4");
+    std::fs::write(
+        &playlist,
+        format!("#EXTM3U\n#EXTINF:1,\nfile://{}\n#EXT-X-ENDLIST\n", clip.display()),
+    )
+    .expect("is written");
+    let error = run(&world, &clip, &playlist, &Limits::default())
+        .await
+        .expect_err("is a playlist");
+    assert!(matches!(error, TranscodeError::Open(_)), "{error}");
+    assert!(
+        !error
+            .failure(URI)
+            .message
+            .contains(clip.parent().and_then(Path::to_str).expect("is text")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_ends_early_is_an_error() {
+    let world = World::new();
+    let clip = world.clip(
+        "in.mp4",
+        &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=25:d=4",
+            "-movflags",
+            "+faststart",
+        ],
+    );
+    let bytes = std::fs::read(&clip).expect("is a file");
+    let cut = world.path("cut.mp4");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).expect("is written");
+    let error = run(&world, &cut, &cut, &Limits::default())
+        .await
+        .expect_err("is cut");
+    let failure = error.failure(URI);
+    assert_eq!(failure.code, 1076, "{failure:?}");
+    assert!(failure.message.contains("Is file truncated?"), "{failure:?}");
+}
+
+/// An encode that takes longer than any test waits.
+async fn endless(world: &World) -> (PathBuf, Plan) {
+    let input = world.clip(
+        "long.mp4",
+        &["-f", "lavfi", "-i", "color=s=64x36:r=25:d=1500", "-g", "1000"],
+    );
+    let plan = world.plan(&no_sound(small()), &input).await.expect("is planned");
+    (input, plan)
+}
+
+#[tokio::test]
+async fn the_time_limit_ends_the_encoder() {
+    let world = World::new();
+    let (input, plan) = endless(&world).await;
+    let limits = Limits {
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let error = exec::run(
+        &plan,
+        &input,
+        &world.work(),
+        &limits,
+        &CancellationToken::new(),
+        |_| {},
+    )
+    .await
+    .expect_err("is late");
+    assert_eq!(error.failure(URI).code, 1999);
+    assert_eq!(error.failure(URI).message, "the encoder took longer than 0.3 s");
+    assert_eq!(
+        encoders(&world.work()),
+        Vec::<u32>::new(),
+        "it is dead and reaped"
+    );
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_encoder() {
+    let world = World::new();
+    let (input, plan) = endless(&world).await;
+    let cancel = CancellationToken::new();
+    // As soon as it is at work.
+    let progress = |_| cancel.cancel();
+    let error = exec::run(
+        &plan,
+        &input,
+        &world.work(),
+        &Limits::default(),
+        &cancel,
+        progress,
+    )
+    .await
+    .expect_err("is cancelled");
+    assert!(matches!(error, TranscodeError::Canceled), "{error}");
+    assert_eq!(encoders(&world.work()), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn a_killed_encoder_is_reported() {
+    let world = World::new();
+    let (input, plan) = endless(&world).await;
+    let work = world.work();
+    let progress = |_| {
+        for id in encoders(&work) {
+            std::process::Command::new("kill")
+                .arg("-KILL")
+                .arg(id.to_string())
+                .status()
+                .expect("kill runs");
+        }
+    };
+    let error = exec::run(
+        &plan,
+        &input,
+        &work,
+        &Limits::default(),
+        &CancellationToken::new(),
+        progress,
+    )
+    .await
+    .expect_err("is killed");
+    assert!(
+        matches!(error, TranscodeError::Killed { signal: 9, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn dropping_the_job_ends_the_encoder() {
+    let world = World::new();
+    let (input, plan) = endless(&world).await;
+    let (started, at_work) = tokio::sync::oneshot::channel();
+    let mut started = Some(started);
+    let progress = move |_| {
+        started.take().map(|started| started.send(()));
+    };
+    let (cancel, limits, work) = (CancellationToken::new(), Limits::default(), world.work());
+    tokio::select! {
+        result = exec::run(&plan, &input, &work, &limits, &cancel, progress) => panic!("ended: {result:?}"),
+        at_work = at_work => at_work.expect("reports progress"),
+    }
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !encoders(&work).is_empty() {
+        assert!(Instant::now() < patience, "the encoder lives on");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_memory_limit_ends_the_encoder() {
+    let world = World::new();
+    let clip = world.clip("in.mp4", &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1"]);
+    let limits = Limits {
+        memory: 150 << 20,
+        ..Limits::default()
+    };
+    let error = run(&world, &clip, &clip, &limits).await.expect_err("needs more");
+    assert_eq!(error.failure(URI).code, 1999, "{error}");
+}
+
+/// Ids of processes (zombies too) that work in a folder.
+fn encoders(work: &Path) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("there is /proc").flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd == work))
+        .collect()
+}

@@ -1,0 +1,5 @@
+//! Tests that run ffmpeg on generated clips.
+
+mod common;
+mod encode;
+mod hostile;
