@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::fill;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -46,7 +46,9 @@ impl Secrets {
         match fs::read(&path) {
             Ok(text) => {
                 let secrets = serde_json::from_slice(&text);
-                secrets.map(Some).with_context(|| format!("{} is damaged", path.display()))
+                secrets
+                    .map(Some)
+                    .with_context(|| format!("{} is damaged", path.display()))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
@@ -60,7 +62,10 @@ impl Secrets {
         }
         let key = signing_key()?;
         let signing = json!({"active": key["id"], "keys": [key]});
-        let secrets = Self { jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?), signing };
+        let secrets = Self {
+            jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?),
+            signing,
+        };
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)
     }
@@ -69,8 +74,16 @@ impl Secrets {
     /// with `*`) unless that is empty.
     pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
         let now = Timestamp::now();
-        let until = now.checked_add(seconds.seconds()).context("the token's time to live is too long")?;
-        let claims = Claims { sub: "vod", scope, assets, iat: now.as_second(), exp: until.as_second() };
+        let until = now
+            .checked_add(seconds.seconds())
+            .context("the token's time to live is too long")?;
+        let claims = Claims {
+            sub: "vod",
+            scope,
+            assets,
+            iat: now.as_second(),
+            exp: until.as_second(),
+        };
         let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
         jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
     }
@@ -86,7 +99,7 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 fn signing_key() -> anyhow::Result<Value> {
     let failed = |_| anyhow!("failed to make a signing key");
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
-    let private: Pkcs8V1Der<'_> = pair.to_pkcs8v1().map_err(failed)?;
+    let private = pair.to_pkcs8v1().map_err(failed)?;
     let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(failed)?;
     Ok(json!({
         "id": format!("K{}", crate::ids::letters(13).to_ascii_uppercase()),
