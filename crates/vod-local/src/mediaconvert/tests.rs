@@ -1,0 +1,334 @@
+//! The API through the real SDK and the real AWS CLI, over a socket.
+
+use std::process::Stdio;
+
+use aws_sdk_mediaconvert::Client;
+use aws_sdk_mediaconvert::error::ProvideErrorMetadata;
+use aws_sdk_mediaconvert::types::{JobStatus, Order};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::clock;
+use crate::queue::QueueSettings;
+
+/// A service on a port of its own, with no worker and no S3: jobs stay SUBMITTED.
+struct World {
+    api: String,
+    queues: Queues,
+    client: Client,
+    _state: tempfile::TempDir,
+}
+
+fn keys() -> Keys {
+    Keys {
+        access_key: "vod".into(),
+        secret_key: "vod-local-secret".into(),
+        region: "us-east-1".into(),
+    }
+}
+
+fn client(api: &str, secret: &str) -> Client {
+    vod_aws::mediaconvert(&testing::aws(api, secret))
+}
+
+impl World {
+    async fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let db = Db::open(&state.path().join("vod.db")).unwrap();
+        let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        let s3 = vod_aws::s3(&testing::aws(&api, "vod-local-secret"));
+        let settings = testing::service_settings(state.path());
+        let service = MediaConvert::open(db, queues.clone(), clock::system(), s3, settings)
+            .await
+            .unwrap();
+        let router = service.router(&keys());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            client: client(&api, "vod-local-secret"),
+            api,
+            queues,
+            _state: state,
+        }
+    }
+
+    /// CreateJob with exactly these settings on the wire.
+    async fn create(&self, input: &str, token: &str) -> Result<String, vod_aws::CreateJobError> {
+        let body = json!({
+            "role": "arn:aws:iam::000000000000:role/mc",
+            "settings": testing::settings(input, "s3://vod/output/x/"),
+            "clientRequestToken": token,
+            "userMetadata": { "asset": "a-1-2" },
+        });
+        vod_aws::MediaConvert::new(self.client.clone())
+            .create_job(&body)
+            .await
+    }
+
+    async fn events(&self) -> Vec<Value> {
+        let settings = QueueSettings {
+            visibility_timeout: Duration::from_mins(1),
+            max_receive_count: 5,
+        };
+        let messages = self
+            .queues
+            .queue("job-events", settings)
+            .receive(100)
+            .await
+            .unwrap();
+        messages
+            .iter()
+            .map(|message| serde_json::from_str(&message.body).unwrap())
+            .collect()
+    }
+
+    /// Standard output of the CLI, or its complaint.
+    async fn cli(&self, arguments: &[&str]) -> Result<Value, String> {
+        let mut command = tokio::process::Command::new("aws");
+        command
+            .args([
+                "mediaconvert",
+                "--endpoint-url",
+                &self.api,
+                "--region",
+                "us-east-1",
+                "--output",
+                "json",
+            ])
+            .args(arguments)
+            .env("AWS_ACCESS_KEY_ID", "vod")
+            .env("AWS_SECRET_ACCESS_KEY", "vod-local-secret")
+            .env("AWS_CONFIG_FILE", "/nonexistent")
+            .env("AWS_PAGER", "")
+            .stdin(Stdio::null());
+        let output = command.output().await.unwrap();
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_through_the_sdk() {
+    let world = World::new().await;
+    let id = world.create("s3://vod/input/a.mp4", "t1").await.unwrap();
+    let job = world.client.get_job().id(&id).send().await.unwrap().job.unwrap();
+    assert_eq!(job.status(), Some(&JobStatus::Submitted));
+    assert_eq!(
+        job.arn(),
+        Some(format!("arn:aws:mediaconvert:us-east-1:000000000000:jobs/{id}").as_str())
+    );
+    assert_eq!(
+        job.queue(),
+        Some("arn:aws:mediaconvert:us-east-1:000000000000:queues/Default")
+    );
+    assert_eq!(job.user_metadata().unwrap()["asset"], "a-1-2");
+    assert_eq!(job.client_request_token(), Some("t1"));
+    let output = &job.settings().unwrap().output_groups()[0].outputs()[0];
+    assert_eq!(output.video_description().unwrap().width(), Some(320));
+    assert!(job.timing().unwrap().submit_time().is_some() && job.timing().unwrap().finish_time().is_none());
+    assert_eq!(job.created_at(), job.timing().unwrap().submit_time());
+}
+
+#[tokio::test]
+async fn a_repeated_token_gives_the_same_job_even_in_parallel() {
+    let world = World::new().await;
+    let calls = (0..5).map(|_| world.create("s3://vod/input/a.mp4", "same"));
+    let mut ids: Vec<_> = futures::future::join_all(calls)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_ne!(
+        world.create("s3://vod/input/a.mp4", "other").await.unwrap(),
+        ids[0]
+    );
+}
+
+#[tokio::test]
+async fn a_refused_job_says_why_and_leaves_none_behind() {
+    let world = World::new().await;
+    let mut settings = testing::settings("s3://vod/input/a.mp4", "s3://vod/output/x/");
+    settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] = 321.into();
+    let body = json!({ "role": "role", "settings": settings });
+    let error = vod_aws::MediaConvert::new(world.client.clone())
+        .create_job(&body)
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("400") && text.contains("/outputGroups/0/outputs/0/videoDescription/width: "),
+        "{text}"
+    );
+    assert!(world.client.list_jobs().send().await.unwrap().jobs().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused() {
+    let world = World::new().await;
+    let error = client(&world.api, "wrong").list_jobs().send().await.unwrap_err();
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 403);
+    assert_eq!(error.code(), Some("InvalidSignatureException"));
+}
+
+#[tokio::test]
+async fn cancel_works_once() {
+    let world = World::new().await;
+    let id = world.create("s3://vod/input/a.mp4", "t").await.unwrap();
+    world.client.cancel_job().id(&id).send().await.unwrap();
+    let job = world.client.get_job().id(&id).send().await.unwrap().job.unwrap();
+    assert_eq!(job.status(), Some(&JobStatus::Canceled));
+    assert!(job.timing().unwrap().finish_time().is_some());
+    let again = world.client.cancel_job().id(&id).send().await.unwrap_err();
+    assert!(
+        again.as_service_error().unwrap().is_conflict_exception(),
+        "{again:?}"
+    );
+    let unknown = world.client.cancel_job().id("1-nobody").send().await.unwrap_err();
+    assert!(
+        unknown.as_service_error().unwrap().is_not_found_exception(),
+        "{unknown:?}"
+    );
+    let events = world.events().await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (&events[0]["detail"]["status"], &events[0]["detail"]["jobId"]),
+        (&json!("CANCELED"), &json!(id))
+    );
+}
+
+#[tokio::test]
+async fn lists_and_searches_page_in_order() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(
+            world
+                .create(&format!("s3://vod/input/film {n}.mp4"), &n.to_string())
+                .await
+                .unwrap(),
+        );
+    }
+    let mut pages = world
+        .client
+        .list_jobs()
+        .order(Order::Ascending)
+        .max_results(2)
+        .into_paginator()
+        .items()
+        .send();
+    let mut found = Vec::new();
+    while let Some(job) = pages.next().await {
+        found.push(job.unwrap().id.unwrap());
+    }
+    assert_eq!(found, ids);
+    let newest = world.client.list_jobs().max_results(1).send().await.unwrap();
+    assert_eq!(newest.jobs()[0].id(), ids.last().map(String::as_str));
+
+    let search = |input: &str| world.client.search_jobs().input_file(input).send();
+    assert_eq!(search("s3://vod/input/film 3.mp4").await.unwrap().jobs().len(), 1);
+    assert_eq!(search("film").await.unwrap().jobs().len(), 5);
+    assert_eq!(search("other").await.unwrap().jobs().len(), 0);
+    let none = world
+        .client
+        .list_jobs()
+        .status(JobStatus::Complete)
+        .queue("Default")
+        .send()
+        .await
+        .unwrap();
+    assert!(none.jobs().is_empty() && none.next_token().is_none());
+    let bad = world.client.list_jobs().max_results(21).send().await.unwrap_err();
+    assert!(
+        bad.as_service_error().unwrap().is_bad_request_exception(),
+        "{bad:?}"
+    );
+    let bad = world.client.list_jobs().next_token("!").send().await.unwrap_err();
+    assert!(
+        bad.as_service_error().unwrap().is_bad_request_exception(),
+        "{bad:?}"
+    );
+}
+
+#[tokio::test]
+async fn queues_and_what_is_not_served() {
+    let world = World::new().await;
+    world.create("s3://vod/input/a.mp4", "t").await.unwrap();
+    let queue = world
+        .client
+        .get_queue()
+        .name("Default")
+        .send()
+        .await
+        .unwrap()
+        .queue
+        .unwrap();
+    assert_eq!(
+        (queue.name(), queue.submitted_jobs_count()),
+        (Some("Default"), Some(1))
+    );
+    assert_eq!(world.client.list_queues().send().await.unwrap().queues().len(), 1);
+    let unknown = world.client.get_queue().name("Other").send().await.unwrap_err();
+    assert!(
+        unknown.as_service_error().unwrap().is_not_found_exception(),
+        "{unknown:?}"
+    );
+
+    let body = json!({ "role": "r", "queue": "Other", "settings": testing::settings("s3://vod/a.mp4", "s3://vod/o/") });
+    let error = vod_aws::MediaConvert::new(world.client.clone())
+        .create_job(&body)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("404"), "{error}");
+
+    let presets = world.client.list_presets().send().await.unwrap_err();
+    assert_eq!(presets.raw_response().unwrap().status().as_u16(), 501);
+    let tags = world
+        .client
+        .list_tags_for_resource()
+        .arn("arn:aws:mediaconvert:us-east-1:0:jobs/1")
+        .send()
+        .await;
+    assert_eq!(tags.unwrap_err().raw_response().unwrap().status().as_u16(), 501);
+}
+
+#[tokio::test]
+async fn a_job_through_the_cli() {
+    let world = World::new().await;
+    let settings = testing::settings("s3://vod/input/한국 & café+1.mp4", "s3://vod/output/x/");
+    // The CLI takes the console's spelling, which begins every name with a capital letter.
+    let settings = testing::upper(&settings).to_string();
+    let arguments = [
+        "create-job",
+        "--role",
+        "arn:aws:iam::000000000000:role/mc",
+        "--settings",
+        &settings,
+    ];
+    let created = world.cli(&arguments).await.unwrap();
+    let id = created["Job"]["Id"].as_str().unwrap();
+    assert_eq!(created["Job"]["Status"], "SUBMITTED");
+    assert_eq!(
+        world.cli(&["get-job", "--id", id]).await.unwrap()["Job"]["Id"],
+        id
+    );
+    let listed = world.cli(&["list-jobs", "--status", "SUBMITTED"]).await.unwrap();
+    assert_eq!(
+        listed["Jobs"][0]["Settings"]["Inputs"][0]["FileInput"],
+        "s3://vod/input/한국 & café+1.mp4"
+    );
+    let endpoints = world.cli(&["describe-endpoints"]).await.unwrap();
+    assert_eq!(endpoints["Endpoints"][0]["Url"], world.api.as_str());
+    world.cli(&["cancel-job", "--id", id]).await.unwrap();
+    let error = world.cli(&["cancel-job", "--id", id]).await.unwrap_err();
+    assert!(
+        error.contains("ConflictException") && error.contains("CANCELED"),
+        "{error}"
+    );
+}

@@ -1,0 +1,300 @@
+//! Objects to files and files to objects, over S3's HTTP API: what MediaConvert does with its role.
+
+use std::io;
+use std::path::Path;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+use super::inspect::ObjectFacts;
+
+/// Larger files go up in parts of this many bytes.
+const PART: u64 = 16 * 1024 * 1024;
+/// Parts of one file under way at a time.
+const PARALLEL_PARTS: usize = 2;
+/// Bytes per read of a file that goes up.
+const READ: usize = 512 * 1024;
+
+/// What kind of thing went wrong; it decides about MediaConvert's error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    NotFound,
+    Denied,
+    DiskFull,
+    Other,
+}
+
+/// A transfer that failed for good: the SDK has tried several times.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} s3://{bucket}/{key}: {reason}")]
+pub(super) struct TransferError {
+    pub(super) kind: Kind,
+    action: &'static str,
+    bucket: String,
+    key: String,
+    reason: String,
+}
+
+/// An object's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) bucket: String,
+    pub(super) key: String,
+}
+
+impl Location {
+    /// Reads `s3://bucket/key`; None for anything else.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
+        let complete = !bucket.is_empty() && !key.is_empty();
+        complete.then(|| Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    fn error(&self, action: &'static str, kind: Kind, reason: String) -> TransferError {
+        TransferError {
+            kind,
+            action,
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            reason,
+        }
+    }
+
+    fn sdk<E>(&self, action: &'static str, error: &SdkError<E>) -> TransferError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let kind = match (status, error.code()) {
+            (Some(507), _) => Kind::DiskFull,
+            (Some(404), _) => Kind::NotFound,
+            (Some(403), _) => Kind::Denied,
+            _ => Kind::Other,
+        };
+        let reason = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => DisplayErrorContext(error).to_string(),
+        };
+        self.error(action, kind, reason)
+    }
+
+    fn io(&self, action: &'static str, error: &io::Error) -> TransferError {
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        let kind = if full { Kind::DiskFull } else { Kind::Other };
+        self.error(action, kind, error.to_string())
+    }
+}
+
+/// Copies an object into a new file at `path`.
+pub(super) async fn fetch(s3: &Client, from: &Location, path: &Path) -> Result<ObjectFacts, TransferError> {
+    const ACTION: &str = "read";
+    let answer = s3.get_object().bucket(&from.bucket).key(&from.key).send().await;
+    let mut answer = answer.map_err(|error| from.sdk(ACTION, &error))?;
+    let mut file = File::create(path)
+        .await
+        .map_err(|error| from.io(ACTION, &error))?;
+    while let Some(chunk) = answer.body.next().await {
+        let chunk = chunk.map_err(|error| from.error(ACTION, Kind::Other, error.to_string()))?;
+        file.write_all(&chunk)
+            .await
+            .map_err(|error| from.io(ACTION, &error))?;
+    }
+    file.flush().await.map_err(|error| from.io(ACTION, &error))?;
+    Ok(facts(&answer))
+}
+
+fn facts(answer: &GetObjectOutput) -> ObjectFacts {
+    ObjectFacts {
+        etag: answer.e_tag().map(str::to_owned),
+        size: answer.content_length(),
+        last_modified: answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
+        content_type: answer.content_type().map(str::to_owned),
+    }
+}
+
+/// Writes a file to an object, whole or not at all.
+pub(super) async fn store(s3: &Client, path: &Path, to: &Location) -> Result<(), TransferError> {
+    const ACTION: &str = "write";
+    let metadata = tokio::fs::metadata(path)
+        .await
+        .map_err(|error| to.io(ACTION, &error))?;
+    if metadata.len() > PART {
+        return store_in_parts(s3, path, to, metadata.len()).await;
+    }
+    let body = ByteStream::read_from().path(path).buffer_size(READ).build().await;
+    let body = body.map_err(|error| to.error(ACTION, Kind::Other, error.to_string()))?;
+    let put = s3
+        .put_object()
+        .bucket(&to.bucket)
+        .key(&to.key)
+        .content_type(content_type(&to.key))
+        .body(body);
+    put.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    Ok(())
+}
+
+async fn store_in_parts(s3: &Client, path: &Path, to: &Location, size: u64) -> Result<(), TransferError> {
+    const ACTION: &str = "write";
+    let create = s3
+        .create_multipart_upload()
+        .bucket(&to.bucket)
+        .key(&to.key)
+        .content_type(content_type(&to.key));
+    let created = create.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    let upload = created.upload_id().unwrap_or_default();
+    let parts = parts(size)
+        .map(|(number, offset, length)| store_part(s3, path, to, upload, (number, offset, length)));
+    let stored: Result<Vec<_>, _> = stream::iter(parts).buffered(PARALLEL_PARTS).try_collect().await;
+    let finished = match stored {
+        Ok(parts) => {
+            let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+            let complete = s3
+                .complete_multipart_upload()
+                .bucket(&to.bucket)
+                .key(&to.key)
+                .upload_id(upload);
+            complete
+                .multipart_upload(parts)
+                .send()
+                .await
+                .map(drop)
+                .map_err(|error| to.sdk(ACTION, &error))
+        }
+        Err(error) => Err(error),
+    };
+    if finished.is_err() {
+        // Best effort: parts that stay behind are invisible, only their room is lost.
+        let abort = s3
+            .abort_multipart_upload()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .upload_id(upload);
+        if let Err(error) = abort.send().await {
+            tracing::warn!(key = to.key, error = %DisplayErrorContext(&error), "failed to abort upload");
+        }
+    }
+    finished
+}
+
+/// Number (from 1), offset and length of each part.
+fn parts(size: u64) -> impl Iterator<Item = (i32, u64, u64)> {
+    let offsets = (0..size.div_ceil(PART)).map(|index| index * PART);
+    (1..)
+        .zip(offsets)
+        .map(move |(number, offset)| (number, offset, PART.min(size - offset)))
+}
+
+async fn store_part(
+    s3: &Client,
+    path: &Path,
+    to: &Location,
+    upload: &str,
+    (number, offset, length): (i32, u64, u64),
+) -> Result<CompletedPart, TransferError> {
+    const ACTION: &str = "write";
+    let body = ByteStream::read_from()
+        .path(path)
+        .buffer_size(READ)
+        .offset(offset)
+        .length(Length::Exact(length))
+        .build()
+        .await;
+    let body = body.map_err(|error| to.error(ACTION, Kind::Other, error.to_string()))?;
+    let part = s3
+        .upload_part()
+        .bucket(&to.bucket)
+        .key(&to.key)
+        .upload_id(upload)
+        .part_number(number)
+        .body(body);
+    let stored = part.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    let completed = CompletedPart::builder().part_number(number);
+    Ok(completed
+        .set_e_tag(stored.e_tag)
+        .set_checksum_crc32(stored.checksum_crc32)
+        .set_checksum_crc64_nvme(stored.checksum_crc64_nvme)
+        .build())
+}
+
+/// By suffix, what players and browsers expect (RFC 8216 section 4, IANA).
+fn content_type(key: &str) -> &'static str {
+    match key.rsplit('.').next().unwrap_or_default() {
+        "m3u8" => "application/vnd.apple.mpegurl",
+        "mpd" => "application/dash+xml",
+        "ts" | "m2ts" => "video/mp2t",
+        "mp4" | "cmfv" | "m4s" => "video/mp4",
+        "m4a" | "cmfa" => "audio/mp4",
+        "mov" => "video/quicktime",
+        "webm" => "video/webm",
+        "jpg" => "image/jpeg",
+        "vtt" => "text/vtt",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let location = |bucket: &str, key: &str| {
+            Some(Location {
+                bucket: bucket.into(),
+                key: key.into(),
+            })
+        };
+        let table = [
+            ("s3://b/input/a b.mp4", location("b", "input/a b.mp4")),
+            ("s3://b//x", location("b", "/x")),
+            ("s3://b/", None),
+            ("s3://b", None),
+            ("s3:///k", None),
+            ("https://b/k", None),
+        ];
+        for (url, expected) in table {
+            assert_eq!(Location::parse(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn parts_cover_the_file() {
+        for size in [PART + 1, 2 * PART, 5 * PART + 7] {
+            let parts: Vec<_> = parts(size).collect();
+            assert_eq!(parts[0], (1, 0, PART));
+            assert!(parts.iter().all(|(_, _, length)| *length > 0));
+            assert_eq!(parts.iter().map(|(_, _, length)| length).sum::<u64>(), size);
+            assert!(
+                parts
+                    .windows(2)
+                    .all(|pair| pair[0].0 + 1 == pair[1].0 && pair[0].1 + PART == pair[1].1)
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let location = Location {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+        };
+        let full = location.io("read", &io::ErrorKind::StorageFull.into());
+        assert_eq!(full.kind, Kind::DiskFull);
+        assert!(
+            full.to_string().starts_with("failed to read s3://b/k: "),
+            "{full}"
+        );
+    }
+}

@@ -1,0 +1,472 @@
+//! Whole jobs: real S3 over a socket, real ffmpeg, events in the real queue.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_mediaconvert::types::{Codec, Format, JobStatus, ProbeInputFile};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::transfer::{self, Location};
+use super::{MediaConvert, testing};
+use crate::access::{AccessLog, Port};
+use crate::clock;
+use crate::db::Db;
+use crate::queue::{Queue, QueueSettings, Queues};
+use crate::s3::{S3Options, S3Service};
+use crate::sigv4::Keys;
+
+const SECRET: &str = "vod-local-secret";
+
+/// S3 and MediaConvert on one port with a worker.
+struct World {
+    state: tempfile::TempDir,
+    log: PathBuf,
+    s3: aws_sdk_s3::Client,
+    client: vod_aws::MediaConvert,
+    sdk: aws_sdk_mediaconvert::Client,
+    db: Db,
+    queues: Queues,
+    events: Queue,
+    shutdown: CancellationToken,
+    worker: JoinHandle<()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let db = Db::open(&state.path().join("vod.db")).unwrap();
+        let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        let aws = testing::aws(&api, SECRET);
+        let options = S3Options {
+            access_key: "vod".to_owned(),
+            secret_key: SECRET.to_owned(),
+            region: "us-east-1".to_owned(),
+            notifications: Vec::new(),
+            cors_origins: Vec::new(),
+            clock: clock::system(),
+        };
+        let store = S3Service::open(db.clone(), queues.clone(), state.path(), options)
+            .await
+            .unwrap();
+        store.ensure_bucket("vod").await.unwrap();
+        let s3 = vod_aws::s3(&aws);
+        let service = open(&db, &queues, &s3, state.path()).await;
+        let keys = Keys {
+            access_key: "vod".into(),
+            secret_key: SECRET.into(),
+            region: "us-east-1".into(),
+        };
+        let log = state.path().join("access.log");
+        let router = service.router(&keys).fallback_service(store);
+        let router = AccessLog::open(&log).unwrap().watch(router, Port::Api);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let sdk = vod_aws::mediaconvert(&aws);
+        let visibility = QueueSettings {
+            visibility_timeout: Duration::from_mins(10),
+            max_receive_count: 5,
+        };
+        let shutdown = CancellationToken::new();
+        Self {
+            log,
+            s3,
+            client: vod_aws::MediaConvert::new(sdk.clone()),
+            sdk,
+            events: queues.queue("job-events", visibility),
+            db,
+            queues,
+            worker: start(service, &shutdown),
+            shutdown,
+            state,
+        }
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>) {
+        self.s3
+            .put_object()
+            .bucket("vod")
+            .key(key)
+            .body(body.into())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Uploads a clip and starts a job with `settings` for it.
+    async fn start(&self, key: &str, clip: Vec<u8>, settings: &Value) -> String {
+        self.put(key, clip).await;
+        self.create(settings).await
+    }
+
+    async fn create(&self, settings: &Value) -> String {
+        let body = json!({ "role": "role", "settings": settings, "userMetadata": { "asset": "a-1-2", "attempt": "1" } });
+        self.client.create_job(&body).await.unwrap()
+    }
+
+    /// The next event.
+    async fn event(&self) -> Value {
+        tokio::time::timeout(Duration::from_secs(60), self.events.wait())
+            .await
+            .unwrap()
+            .unwrap();
+        let message = self.events.receive(1).await.unwrap().remove(0);
+        self.events.delete(&message.receipt_handle).await.unwrap();
+        serde_json::from_str(&message.body).unwrap()
+    }
+
+    /// All events up to one of this status.
+    async fn until(&self, status: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            events.push(self.event().await);
+            if events.last().unwrap()["detail"]["status"] == status {
+                return events;
+            }
+        }
+    }
+
+    async fn job(&self, id: &str) -> aws_sdk_mediaconvert::types::Job {
+        self.sdk.get_job().id(id).send().await.unwrap().job.unwrap()
+    }
+
+    /// Code and message of a job that is to fail.
+    async fn failure(&self, settings: &Value) -> (i32, String) {
+        let id = self.create(settings).await;
+        let event = self.until("ERROR").await.pop().unwrap();
+        let job = self.job(&id).await;
+        assert_eq!(job.status(), Some(&JobStatus::Error));
+        assert_eq!(event["detail"]["errorMessage"], job.error_message().unwrap());
+        (job.error_code().unwrap(), job.error_message().unwrap().to_owned())
+    }
+
+    fn work_folder_is_empty(&self) -> bool {
+        std::fs::read_dir(self.state.path().join("work")).unwrap().count() == 0
+    }
+
+    /// Waits until the worker has cleaned up behind a job.
+    async fn until_clean(&self) {
+        let clean = async {
+            while !self.work_folder_is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), clean)
+            .await
+            .unwrap();
+    }
+}
+
+async fn open(db: &Db, queues: &Queues, s3: &aws_sdk_s3::Client, state: &Path) -> MediaConvert {
+    let settings = testing::service_settings(state);
+    MediaConvert::open(db.clone(), queues.clone(), clock::system(), s3.clone(), settings)
+        .await
+        .unwrap()
+}
+
+fn start(service: MediaConvert, shutdown: &CancellationToken) -> JoinHandle<()> {
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move { service.run(shutdown).await })
+}
+
+/// A moving test picture with a tone.
+fn clip(size: &str, seconds: u32) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mp4");
+    let output = std::process::Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            &format!("testsrc2=size={size}:rate=30:duration={seconds}"),
+        ])
+        .args([
+            "-f",
+            "lavfi",
+            "-i",
+            &format!("sine=frequency=440:duration={seconds}"),
+        ])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-shortest",
+        ])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::read(path).unwrap()
+}
+
+/// The job of [`testing::settings`] and an HLS group with one rendition.
+fn with_hls(input: &str) -> Value {
+    let mut settings = testing::settings(input, "s3://vod/output/a/mp4/video");
+    let mut rendition = settings["outputGroups"][0]["outputs"][0].clone();
+    rendition["nameModifier"] = "_180p".into();
+    rendition["containerSettings"] = json!({ "container": "M3U8" });
+    let group = json!({
+        "name": "Apple HLS",
+        "outputGroupSettings": {
+            "type": "HLS_GROUP_SETTINGS",
+            "hlsGroupSettings": { "destination": "s3://vod/output/a/hls/video", "segmentLength": 2, "minSegmentLength": 0 },
+        },
+        "outputs": [rendition],
+    });
+    settings["outputGroups"].as_array_mut().unwrap().push(group);
+    settings
+}
+
+/// A long enough encode to be interrupted.
+fn slow(input: &str) -> Value {
+    let mut settings = testing::settings(input, "s3://vod/output/slow/video");
+    let video = &mut settings["outputGroups"][0]["outputs"][0]["videoDescription"];
+    video["width"] = 1280.into();
+    video["height"] = 720.into();
+    video["codecSettings"]["h264Settings"]["maxBitrate"] = 5_000_000.into();
+    settings
+}
+
+/// Ids, times and measured durations differ from run to run.
+fn redact(event: &mut Value) {
+    event["id"] = "[uuid]".into();
+    event["time"] = "[time]".into();
+    event["resources"][0] = "[arn]".into();
+    event["detail"]["jobId"] = "[job]".into();
+    event["detail"]["timestamp"] = "[ms]".into();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_from_upload_to_outputs() {
+    let world = World::new().await;
+    let key = "input/한국 & café+1.mp4";
+    let id = world
+        .start(key, clip("320x180", 3), &with_hls(&format!("s3://vod/{key}")))
+        .await;
+    let mut events = world.until("COMPLETE").await;
+    for event in &mut events {
+        redact(event);
+    }
+    let statuses: Vec<_> = events
+        .iter()
+        .map(|e| e["detail"]["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses[..2], ["PROGRESSING", "INPUT_INFORMATION"]);
+    assert!(
+        statuses[2..statuses.len() - 1]
+            .iter()
+            .all(|status| *status == "STATUS_UPDATE"),
+        "{statuses:?}"
+    );
+    insta::assert_json_snapshot!("input_information_of_a_job", events[1]);
+    insta::assert_json_snapshot!("complete_of_a_job", events.last().unwrap());
+
+    let job = world.job(&id).await;
+    assert_eq!(
+        (job.status(), job.retry_count()),
+        (Some(&JobStatus::Complete), Some(0))
+    );
+    let details = job.output_group_details();
+    assert_eq!(details.len(), 2);
+    assert_eq!(
+        details[0].output_details()[0]
+            .video_details()
+            .unwrap()
+            .width_in_px(),
+        Some(320)
+    );
+
+    let head = world
+        .s3
+        .head_object()
+        .bucket("vod")
+        .key("output/a/hls/video.m3u8")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(head.content_type(), Some("application/vnd.apple.mpegurl"));
+    world.until_clean().await;
+
+    // Everything crossed HTTP, and who saw a playlist could fetch what it names.
+    let log = std::fs::read_to_string(&world.log).unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let seen = |operation: &str| lines.iter().any(|line| line["operation"] == operation);
+    assert!(seen("CreateJob") && seen("GetObject") && seen("PutObject"));
+    let puts = lines.iter().filter(|line| line["operation"] == "PutObject");
+    let keys: Vec<_> = puts
+        .filter_map(|line| line["key"].as_str())
+        .filter(|key| key.starts_with("output/"))
+        .collect();
+    let last = &keys[keys.len() - 2..];
+    assert_eq!(
+        last,
+        ["output/a/hls/video_180p.m3u8", "output/a/hls/video.m3u8"],
+        "{keys:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_have_their_codes() {
+    let world = World::new().await;
+    world.put("input/text.mp4", b"this is not a video".to_vec()).await;
+    world.put("input/ok.mp4", clip("320x180", 1)).await;
+    let job = |key: &str| testing::settings(&format!("s3://vod/{key}"), "s3://vod/output/x/video");
+
+    let (code, message) = world.failure(&job("input/text.mp4")).await;
+    assert_eq!(code, 1010);
+    assert!(
+        message.starts_with("Unable to open input file [s3://vod/input/text.mp4]"),
+        "{message}"
+    );
+    let (code, message) = world.failure(&job("input/missing.mp4")).await;
+    assert_eq!(code, 1404);
+    assert!(message.contains("does not exist"), "{message}");
+
+    let mut unsupported = job("input/ok.mp4");
+    unsupported["inputs"][0]["imageInserter"] =
+        json!({ "insertableImages": [{ "layer": 1, "imageX": 0, "imageY": 0 }] });
+    let (code, message) = world.failure(&unsupported).await;
+    assert_eq!(code, 1040);
+    assert!(message.starts_with("/inputs/0/imageInserter"), "{message}");
+
+    let body = json!({ "role": "role", "settings": job("input/ok.mp4"), "accelerationSettings": { "mode": "ENABLED" } });
+    world.client.create_job(&body).await.unwrap();
+    let event = world.until("ERROR").await.pop().unwrap();
+    assert_eq!(event["detail"]["errorCode"], 1041);
+    world.until_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canceled_job_stops_and_says_no_more() {
+    let world = World::new().await;
+    let id = world
+        .start("input/a.mp4", clip("1280x720", 20), &slow("s3://vod/input/a.mp4"))
+        .await;
+    let update = world.until("STATUS_UPDATE").await.pop().unwrap();
+    assert_eq!(update["detail"]["jobProgress"]["currentPhase"], "TRANSCODING");
+    world.sdk.cancel_job().id(&id).send().await.unwrap();
+    world.until("CANCELED").await;
+    world.until_clean().await;
+    assert_eq!(world.job(&id).await.status(), Some(&JobStatus::Canceled));
+    assert_eq!(world.queues.counts("job-events").await.unwrap().visible, 0);
+    let left = world
+        .s3
+        .list_objects_v2()
+        .bucket("vod")
+        .prefix("output/")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(left.key_count(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_broken_off_starts_again() {
+    let mut world = World::new().await;
+    let id = world
+        .start("input/a.mp4", clip("1280x720", 10), &slow("s3://vod/input/a.mp4"))
+        .await;
+    world.until("STATUS_UPDATE").await;
+    world.shutdown.cancel();
+    (&mut world.worker).await.unwrap();
+    assert_eq!(world.job(&id).await.status(), Some(&JobStatus::Progressing));
+    assert!(world.work_folder_is_empty());
+    // What a killed process would have left behind.
+    std::fs::create_dir_all(world.state.path().join("work/left-over")).unwrap();
+
+    let service = open(&world.db, &world.queues, &world.s3, world.state.path()).await;
+    let shutdown = CancellationToken::new();
+    let worker = start(service, &shutdown);
+    let events = world.until("COMPLETE").await;
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| event["detail"]["status"] == "PROGRESSING")
+            .count(),
+        1
+    );
+    let job = world.job(&id).await;
+    assert_eq!(
+        (job.status(), job.retry_count()),
+        (Some(&JobStatus::Complete), Some(1))
+    );
+    world.until_clean().await;
+    shutdown.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probe_tells_what_is_in_a_file() {
+    let world = World::new().await;
+    world.put("input/a.mp4", clip("320x180", 1)).await;
+    world.put("input/text.mp4", b"this is not a video".to_vec()).await;
+    let probe = |key: &str| {
+        let file = ProbeInputFile::builder()
+            .file_url(format!("s3://vod/{key}"))
+            .build();
+        world.sdk.probe().input_files(file).send()
+    };
+    let answer = probe("input/a.mp4").await.unwrap();
+    let result = &answer.probe_results()[0];
+    let container = result.container().unwrap();
+    assert_eq!(container.format(), Some(&Format::Mp4));
+    assert!((0.9..1.2).contains(&container.duration().unwrap()));
+    let video = container.tracks()[0].video_properties().unwrap();
+    assert_eq!(
+        (video.width(), video.height(), video.rotation()),
+        (Some(320), Some(180), None)
+    );
+    assert_eq!(container.tracks()[1].codec(), Some(&Codec::Aac));
+    assert!(
+        result.metadata().unwrap().e_tag().is_some() && result.metadata().unwrap().last_modified().is_some()
+    );
+
+    let text = probe("input/text.mp4").await.unwrap_err();
+    assert!(
+        text.as_service_error()
+            .unwrap()
+            .is_unprocessable_entity_exception(),
+        "{text:?}"
+    );
+    let missing = probe("input/missing.mp4").await.unwrap_err();
+    assert!(
+        missing.as_service_error().unwrap().is_not_found_exception(),
+        "{missing:?}"
+    );
+    assert!(world.work_folder_is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_go_up_in_parts_and_come_back_whole() {
+    let world = World::new().await;
+    let path = world.state.path().join("large");
+    let content: Vec<u8> = (0..40_000_000_u32).map(|n| (n / 251).to_le_bytes()[0]).collect();
+    std::fs::write(&path, &content).unwrap();
+    let to = Location {
+        bucket: "vod".to_owned(),
+        key: "output/large.mp4".to_owned(),
+    };
+    transfer::store(&world.s3, &path, &to).await.unwrap();
+    let back = world.state.path().join("back");
+    let facts = transfer::fetch(&world.s3, &to, &back).await.unwrap();
+    assert!(std::fs::read(back).unwrap() == content);
+    assert!(facts.etag.unwrap().ends_with("-3\""));
+    assert_eq!(facts.content_type.as_deref(), Some("video/mp4"));
+}
