@@ -47,6 +47,7 @@ impl WriteCondition {
 
 /// The conditions of a read, or of the source of a copy.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the headers")]
 pub(super) struct ReadCondition {
     pub(super) if_match: Option<ETagCondition>,
     pub(super) if_none_match: Option<ETagCondition>,
@@ -150,6 +151,7 @@ fn http_date(time: SystemTime) -> Timestamp {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands in tables between Nones")]
     fn etag(text: &str) -> Option<ETagCondition> {
         Some(text.parse().unwrap())
     }

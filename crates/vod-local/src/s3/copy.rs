@@ -109,9 +109,10 @@ pub(super) async fn copy_object(
     let condition = conditional_headers(&request.headers)?;
     let source = Source::new(&input.copy_source, source_condition!(input))?;
     let replaces = |directive: &MetadataDirective| directive.as_str() == MetadataDirective::REPLACE;
-    let headers = match input.metadata_directive.as_ref().is_some_and(replaces) {
-        true => Some(take_headers!(input)?),
-        false => None,
+    let headers = if input.metadata_directive.as_ref().is_some_and(replaces) {
+        Some(take_headers!(input)?)
+    } else {
+        None
     };
     if headers.is_none() && source.bucket == input.bucket && source.key == input.key {
         let text = "This copy request is illegal because it is trying to copy an object to itself without \

@@ -42,7 +42,7 @@ impl Cors {
             response
                 .headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-            *response.body_mut() = FORBIDDEN.to_owned();
+            FORBIDDEN.clone_into(response.body_mut());
             return Some(response);
         };
         let headers = response.headers_mut();

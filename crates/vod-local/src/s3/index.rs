@@ -124,13 +124,11 @@ pub(super) fn find_object(
 
 /// The object, or S3's word for what is missing.
 pub(super) fn get_object(connection: &Connection, bucket: &str, key: &str) -> Result<Object, Fault> {
-    match find_object(connection, bucket, key)? {
-        Some(object) => Ok(object),
-        None => {
-            require_bucket(connection, bucket)?;
-            Err(s3_error!(NoSuchKey, "The specified key does not exist.").into())
-        }
+    if let Some(object) = find_object(connection, bucket, key)? {
+        return Ok(object);
     }
+    require_bucket(connection, bucket)?;
+    Err(s3_error!(NoSuchKey, "The specified key does not exist.").into())
 }
 
 pub(super) fn require_bucket(connection: &Connection, bucket: &str) -> Result<(), Fault> {

@@ -167,17 +167,16 @@ impl S3Service {
 
     async fn handle(self, mut request: Request<Body>) -> Response<Body> {
         let envelope = envelope(&request);
-        let mut response = match self.cors.preflight(&request) {
-            Some(response) => response.map(Body::from),
-            None => {
-                let origin = self.cors.allowed(request.headers());
-                request.extensions_mut().insert(envelope.clone());
-                let mut response = self.protocol(request).await;
-                if let Some(origin) = origin {
-                    cors::expose(response.headers_mut(), origin);
-                }
-                response
+        let mut response = if let Some(response) = self.cors.preflight(&request) {
+            response.map(Body::from)
+        } else {
+            let origin = self.cors.allowed(request.headers());
+            request.extensions_mut().insert(envelope.clone());
+            let mut response = self.protocol(request).await;
+            if let Some(origin) = origin {
+                cors::expose(response.headers_mut(), origin);
             }
+            response
         };
         let headers = response.headers_mut();
         for (name, value) in [

@@ -359,17 +359,17 @@ pub(super) async fn upload_part_copy(
 
 /// `bytes=first-last`, both ends given: the only form that S3 takes here.
 fn parse_copy_range(text: &str) -> Result<Range<u64>, Fault> {
-    match s3s::dto::Range::parse(text) {
-        Ok(s3s::dto::Range::Int {
-            first,
-            last: Some(last),
-        }) => Ok(first..last + 1),
-        _ => {
-            let text = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and \
-                last are the zero-based offsets of the first and last bytes to copy";
-            Err(s3_error!(InvalidArgument, "{text}").into())
-        }
+    let parsed = s3s::dto::Range::parse(text);
+    if let Ok(s3s::dto::Range::Int {
+        first,
+        last: Some(last),
+    }) = parsed
+    {
+        return Ok(first..last + 1);
     }
+    let text = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are \
+        the zero-based offsets of the first and last bytes to copy";
+    Err(s3_error!(InvalidArgument, "{text}").into())
 }
 
 pub(super) async fn abort(

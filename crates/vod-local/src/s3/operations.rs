@@ -2,6 +2,7 @@
 //!
 //! What is not here answers 501 `NotImplemented`, which is the default of the trait.
 
+#[allow(clippy::wildcard_imports, reason = "the input and output of every operation")]
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 use tracing::Dispatch;

@@ -71,7 +71,7 @@ pub(super) struct Reader {
 
 enum Open {
     Inline(Bytes),
-    File { file: File, left: u64, _pinned: Pinned },
+    File { file: File, left: u64, pinned: Pinned },
 }
 
 fn open(piece: Piece) -> io::Result<Open> {
@@ -87,7 +87,7 @@ fn open(piece: Piece) -> io::Result<Open> {
             Open::File {
                 file,
                 left: length,
-                _pinned: pinned,
+                pinned,
             }
         }
     })
@@ -143,13 +143,13 @@ impl Reader {
                 Some(Open::File {
                     mut file,
                     left,
-                    _pinned,
+                    pinned,
                 }) if left > 0 => {
                     let bytes = read(&mut file, left.min(READ))?;
                     self.current = Some(Open::File {
                         file,
                         left: left - bytes.len() as u64,
-                        _pinned,
+                        pinned,
                     });
                     return Ok(Some((bytes, self)));
                 }

@@ -1,0 +1,150 @@
+//! A killed process: what it left behind is swept, and object and message stand or fall together.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tokio::task::JoinSet;
+
+use crate::world::{BUCKET, World, client, noise, serve};
+
+#[tokio::test]
+async fn orphans_and_drafts_are_swept_and_objects_stay() {
+    let world = World::new().await;
+    let body = noise(100_000, 1);
+    world.put("input/x", body.clone()).await;
+    // What a process leaves that is killed while writing, and between writing and the commit.
+    let objects = world.state.path().join("objects");
+    std::fs::write(objects.join("tmp/halfwritten"), "x").unwrap();
+    std::fs::create_dir_all(objects.join("zz")).unwrap();
+    std::fs::write(objects.join("zz/zzorphan"), "x").unwrap();
+    assert_eq!(world.files(), 3);
+
+    let world = world.restart().await;
+    assert_eq!(world.files(), 1);
+    assert!(world.get("input/x").await == body);
+    assert_eq!(world.queues.counts("uploads").await.unwrap().visible, 1);
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_a_restart() {
+    use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+    let world = World::new().await;
+    let created = world
+        .client
+        .create_multipart_upload()
+        .bucket(BUCKET)
+        .key("input/x")
+        .send()
+        .await
+        .unwrap();
+    let id = created.upload_id.unwrap();
+    let part = world
+        .client
+        .upload_part()
+        .bucket(BUCKET)
+        .key("input/x")
+        .upload_id(&id)
+        .part_number(1);
+    let part = part.body(noise(100_000, 1).into()).send().await.unwrap();
+
+    let world = world.restart().await;
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(part.e_tag)
+        .build();
+    let parts = CompletedMultipartUpload::builder().parts(part).build();
+    let complete = world
+        .client
+        .complete_multipart_upload()
+        .bucket(BUCKET)
+        .key("input/x")
+        .upload_id(id);
+    complete.multipart_upload(parts).send().await.unwrap();
+    assert!(world.get("input/x").await == noise(100_000, 1));
+}
+
+/// Tells [`server_to_kill`] that it is one, and where its state is.
+const STATE: &str = "VOD_TEST_STATE";
+
+/// Not a test of its own: the server that the test below runs as a process, to kill it.
+#[tokio::test(flavor = "multi_thread")]
+async fn server_to_kill() {
+    let Ok(state) = std::env::var(STATE) else { return };
+    let (endpoint, _, server) = serve(state.as_ref(), vod_local::clock::system()).await;
+    writeln!(std::io::stdout(), "\nlistening {endpoint}").unwrap();
+    server.await.unwrap().unwrap();
+}
+
+/// Starts the server as a process of its own and waits until it listens.
+fn start(state: &Path) -> (Child, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["crash::server_to_kill", "--exact", "--nocapture"])
+        .env(STATE, state)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = lines
+        .map_while(Result::ok)
+        .filter_map(|line| Some(line.strip_prefix("listening ")?.to_owned()));
+    let endpoint = told.next().expect("the server should start");
+    (child, endpoint)
+}
+
+/// kill -9 at an instant that nobody chose, again and again, while clients write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_there_exactly_when_its_object_is() {
+    let state = tempfile::tempdir().unwrap();
+    let body = |writer: u64| noise(if writer.is_multiple_of(2) { 100 } else { 200_000 }, writer + 1);
+    let mut acknowledged = Vec::new();
+    for round in 0..8_u64 {
+        let (mut child, endpoint) = start(state.path());
+        let config = client(&endpoint, "vod-local-secret").config().to_builder();
+        let once = aws_sdk_s3::config::retry::RetryConfig::disabled();
+        let client = aws_sdk_s3::Client::from_conf(config.retry_config(once).build());
+        let mut writers = JoinSet::new();
+        for writer in 0..16 {
+            let key = format!("input/{round}-{writer}");
+            let put = client
+                .put_object()
+                .bucket(BUCKET)
+                .key(&key)
+                .body(body(writer).into());
+            writers.spawn(async move { put.send().await.is_ok().then_some((key, writer)) });
+        }
+        // As many answers as the round's number, then the server goes.
+        for _ in 0..=round {
+            acknowledged.extend(writers.join_next().await.unwrap().unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        while let Some(result) = writers.join_next().await {
+            acknowledged.extend(result.unwrap());
+        }
+    }
+    let world = World::in_folder(state).await;
+    let page = world
+        .client
+        .list_objects_v2()
+        .bucket(BUCKET)
+        .prefix("input/")
+        .send()
+        .await
+        .unwrap();
+    let counts = world.queues.counts("uploads").await.unwrap();
+    assert_eq!(
+        page.contents().len(),
+        (counts.visible + counts.in_flight) as usize
+    );
+    assert!(page.contents().len() >= acknowledged.len() && acknowledged.len() >= 8);
+    for (key, writer) in acknowledged {
+        assert!(world.get(&key).await == body(writer), "{key}");
+    }
+    let in_files = page
+        .contents()
+        .iter()
+        .filter(|entry| entry.size().unwrap() > 16_384)
+        .count();
+    assert_eq!(world.files(), in_files);
+}
