@@ -343,10 +343,3 @@ proptest! {
         prop_assert!(check(&broken.url(&plain), "", 1).is_err());
     }
 }
-
-/// Without the variable of `.cargo/config.toml`, the first use of aws-lc costs every cold start of a function 50 to
-/// 60 ms of CPU. Asked of the build, because a clock would be wrong on a busy machine.
-#[test]
-fn the_crypto_library_was_built_to_start_quickly() {
-    assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
-}
