@@ -7,6 +7,7 @@
 pub mod model;
 pub mod names;
 pub mod template;
+pub mod validate;
 pub mod wire;
 
 pub use template::{Template, TemplateError};

@@ -77,7 +77,9 @@ pub fn substitute(text: &str, values: &Identifiers<'_>) -> String {
     while let Some(start) = rest.find('$') {
         out.push_str(&rest[..start]);
         let after = &rest[start + 1..];
-        let found = after.find('$').and_then(|end| Some((lookup(&after[..end], values)?, end)));
+        let found = after
+            .find('$')
+            .and_then(|end| Some((lookup(&after[..end], values)?, end)));
         if let Some((value, end)) = found {
             out.push_str(&value);
             rest = &after[end + 1..];

@@ -46,7 +46,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Duration::from_secs(6 * 3600),
+            time: Duration::from_hours(6),
             memory: 8 << 30,
         }
     }

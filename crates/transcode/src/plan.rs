@@ -106,6 +106,10 @@ pub enum GroupKind {
 }
 
 /// How playlists are written.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own in the job"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct HlsGroup {
     /// Seconds at which the muxer cuts.

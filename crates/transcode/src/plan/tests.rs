@@ -359,6 +359,7 @@ fn set(settings: &mut Value, path: &str, value: Value) {
 
 /// For each member another value that the engine honours, and what must be set beside it to matter.
 #[rustfmt::skip]
+#[expect(clippy::match_same_arms, reason = "a table by member")]
 fn other_value(path: &str, member: &str) -> (Value, &'static [(&'static str, i64)]) {
     match member {
         "fileInput" => (json!("s3://vod/input/y.mp4"), &[]),
