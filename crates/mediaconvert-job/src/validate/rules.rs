@@ -254,9 +254,9 @@ impl Faults {
             ("parControl", ["parNumerator", "parDenominator"]),
         ] {
             if settings[control] == "SPECIFIED" {
-                members
-                    .iter()
-                    .for_each(|member| self.require(settings, member, path));
+                for member in members {
+                    self.require(settings, member, path);
+                }
             }
         }
     }

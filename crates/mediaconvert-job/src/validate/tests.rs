@@ -25,7 +25,7 @@ const H264: &str = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h26
 const AAC: &str = "/outputGroups/0/outputs/0/audioDescriptions/0/codecSettings/aacSettings";
 
 /// The message after members of an object were set; null removes one.
-fn after(path: &str, changes: Value) -> String {
+fn after(path: &str, changes: &Value) -> String {
     let mut document = good();
     let object = document.pointer_mut(path).expect("exists");
     for (name, value) in changes.as_object().expect("is an object") {
@@ -85,7 +85,7 @@ fn each_setting_by_itself() {
             "/outputGroups/0/outputs/0/nameModifier: Should NOT be shorter than 1 characters".to_owned(),
         ),
     ] {
-        assert_eq!(after(path, changes.clone()), expected, "{path} {changes}");
+        assert_eq!(after(path, &changes), expected, "{path} {changes}");
     }
 }
 
@@ -94,7 +94,7 @@ fn several_faults_are_told_at_once() {
     let expected = format!(
         "{VIDEO}/height: Should be greater than or equal to 32 | {VIDEO}/width: Should be less than or equal to 8192"
     );
-    assert_eq!(after(VIDEO, json!({"width": 9000, "height": 2})), expected);
+    assert_eq!(after(VIDEO, &json!({"width": 9000, "height": 2})), expected);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn rules_between_settings() {
         ("/inputs/0", json!({"fileInput": null}), "/inputs/0: fileInput is a required property".to_owned()),
         ("", json!({"inputs": null, "outputGroups": []}), "/: inputs is a required property | /: outputGroups is a required property".to_owned()),
     ] {
-        assert_eq!(after(path, changes.clone()), expected, "{path} {changes}");
+        assert_eq!(after(path, &changes), expected, "{path} {changes}");
     }
 }
 

@@ -125,25 +125,25 @@ impl World {
     pub(crate) fn published(&self, name: &str) -> PathBuf {
         self.path("published").join(name)
     }
+}
 
-    /// Plays a file to its end and counts the pictures.
-    pub(crate) fn decoded_frames(&self, path: &Path) -> u64 {
-        let answer = run_ffprobe(
-            path,
-            &[
-                "-count_frames",
-                "-select_streams",
-                "v:0",
-                "-show_entries",
-                "stream=nb_read_frames",
-            ],
-        );
-        let frames = answer["streams"][0]["nb_read_frames"]
-            .as_str()
-            .expect("counts frames")
-            .parse();
-        frames.expect("is a number")
-    }
+/// Plays a file to its end and counts the pictures.
+pub(crate) fn decoded_frames(path: &Path) -> u64 {
+    let answer = run_ffprobe(
+        path,
+        &[
+            "-count_frames",
+            "-select_streams",
+            "v:0",
+            "-show_entries",
+            "stream=nb_read_frames",
+        ],
+    );
+    let frames = answer["streams"][0]["nb_read_frames"]
+        .as_str()
+        .expect("counts frames")
+        .parse();
+    frames.expect("is a number")
 }
 
 /// The first video stream as ffprobe shows it, with the first sound stream under `audio`.

@@ -1,9 +1,10 @@
 //! Real encodes of generated clips, judged by ffprobe.
 
-use crate::common::{World, ffprobe, keyframes, no_sound, small, with};
+use crate::common::{World, decoded_frames, ffprobe, keyframes, no_sound, small, with};
 use serde_json::{Value, json};
 use transcode::exec::TranscodeError;
 use transcode::probe::Ratio;
+use transcode::produced::Produced;
 
 /// Seconds by which play times may differ from the source's.
 const TOLERANCE_MS: u64 = 100;
@@ -27,6 +28,40 @@ async fn a_clip_becomes_hls_mp4_and_thumbnails() {
     let (plan, produced) = world.encode(&small(), &input).await.expect("is encoded");
     assert_eq!(plan.warnings, []);
 
+    check_details(&produced);
+
+    // As a bucket would have it, so that playlists find their segments.
+    world.publish(&produced);
+    let mut cuts: Vec<Vec<f64>> = Vec::new();
+    for (name, size) in [
+        ("video_72", (128, 72)),
+        ("video_108", (192, 108)),
+        ("video_144", (256, 144)),
+    ] {
+        let path = world.published(&format!("hls/{name}.m3u8"));
+        let info = ffprobe(&path);
+        assert_eq!(
+            (info["width"].as_u64(), info["height"].as_u64()),
+            (Some(size.0), Some(size.1))
+        );
+        cuts.push(keyframes(&path));
+        assert_eq!(
+            cuts[0],
+            cuts[cuts.len() - 1],
+            "keyframes are at the same instants"
+        );
+    }
+    assert_eq!(cuts[0], [0.0, 2.0, 4.0, 6.0]);
+    let mp4 = world.published("mp4/video.mp4");
+    assert_eq!(keyframes(&mp4), cuts[0]);
+    assert_eq!(decoded_frames(&world.published("hls/video.m3u8")), 210);
+    let index = std::fs::read(&mp4).expect("is a file");
+    let at = |name: &[u8]| index.windows(4).position(|window| window == name);
+    assert!(at(b"moov") < at(b"mdat"), "the index is in front");
+}
+
+/// What the COMPLETE event says, and the order in which files are sent.
+fn check_details(produced: &Produced) {
     let details = produced.output_group_details();
     let [hls, mp4, thumbnails] = details.as_array().expect("is a list").as_slice() else {
         panic!("three groups")
@@ -88,35 +123,6 @@ async fn a_clip_becomes_hls_mp4_and_thumbnails() {
         [segments.as_slice(), playlists.as_slice()].concat(),
         "segments go first, the master last"
     );
-
-    // As a bucket would have it, so that playlists find their segments.
-    world.publish(&produced);
-    let mut cuts: Vec<Vec<f64>> = Vec::new();
-    for (name, size) in [
-        ("video_72", (128, 72)),
-        ("video_108", (192, 108)),
-        ("video_144", (256, 144)),
-    ] {
-        let path = world.published(&format!("hls/{name}.m3u8"));
-        let info = ffprobe(&path);
-        assert_eq!(
-            (info["width"].as_u64(), info["height"].as_u64()),
-            (Some(size.0), Some(size.1))
-        );
-        cuts.push(keyframes(&path));
-        assert_eq!(
-            cuts[0],
-            cuts[cuts.len() - 1],
-            "keyframes are at the same instants"
-        );
-    }
-    assert_eq!(cuts[0], [0.0, 2.0, 4.0, 6.0]);
-    let mp4 = world.published("mp4/video.mp4");
-    assert_eq!(keyframes(&mp4), cuts[0]);
-    assert_eq!(world.decoded_frames(&world.published("hls/video.m3u8")), 210);
-    let index = std::fs::read(&mp4).expect("is a file");
-    let at = |name: &[u8]| index.windows(4).position(|window| window == name);
-    assert!(at(b"moov") < at(b"mdat"), "the index is in front");
 }
 
 #[tokio::test]
