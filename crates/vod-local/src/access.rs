@@ -216,7 +216,7 @@ impl http_body::Body for Counted {
 
 /// The path and the *names* of the query parameters: values may be signatures, and what follows `/play/` is
 /// a grant.
-fn redact(uri: &Uri) -> String {
+pub(crate) fn redact(uri: &Uri) -> String {
     let path = uri.path();
     let mut shown = match path.find("/play/") {
         Some(at) => {

@@ -22,12 +22,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::ids;
+use crate::{access, ids};
 
 /// How far a client's clock may differ from ours.
 pub const MAX_SKEW: Duration = Duration::from_mins(15);
@@ -352,18 +352,19 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
             &message,
         );
     };
-    match guard.keys.verify(guard.service, &parts, &body, SystemTime::now()) {
+    let mut response = match guard.keys.verify(guard.service, &parts, &body, SystemTime::now()) {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Err(error) => {
-            tracing::warn!(
-                service = guard.service,
-                path = parts.uri.path(),
-                code = error.code(),
-                "request refused"
-            );
+            // Redacted: the path to the signer holds a grant.
+            let (path, code) = (access::redact(&parts.uri), error.code());
+            tracing::warn!(service = guard.service, path, code, "request refused");
             error.into_response()
         }
+    };
+    if let Ok(id) = HeaderValue::from_str(&ids::uuid()) {
+        response.headers_mut().entry("x-amzn-requestid").or_insert(id);
     }
+    response
 }
 
 /// The absolute URI that the client signed. Servers see only the path and the query; the scheme is not

@@ -46,34 +46,25 @@ fn what_we_sign_we_accept() {
 
 #[test]
 fn every_tampering_is_refused() {
-    let tamperings: [(&str, fn(&mut Parts, &mut Bytes)); 7] = [
+    type Tamper = fn(&mut Parts, &mut Bytes);
+    fn header(parts: &mut Parts, name: &'static str, value: &str) {
+        parts.headers.insert(name, value.parse().unwrap());
+    }
+    fn replace(parts: &mut Parts, old: &str, new: &str) {
+        parts.uri = parts.uri.to_string().replace(old, new).parse().unwrap();
+    }
+    let tamperings: [(&str, Tamper); 7] = [
         ("body", |_, body| *body = Bytes::from_static(b"{ }")),
-        ("path", |parts, _| {
-            parts.uri = "/2015-03-31/functions/other/invocations?b=2&a=%2F%20x&a"
-                .parse()
-                .unwrap()
-        }),
-        ("query", |parts, _| {
-            parts.uri = "/2015-03-31/functions/submit/invocations?b=3&a=%2F%20x&a"
-                .parse()
-                .unwrap()
-        }),
+        ("path", |parts, _| replace(parts, "submit", "other")),
+        ("query", |parts, _| replace(parts, "b=2", "b=3")),
         ("method", |parts, _| parts.method = http::Method::PUT),
-        ("host", |parts, _| {
-            drop(parts.headers.insert("host", "evil.example".parse().unwrap()))
-        }),
-        ("header", |parts, _| {
-            drop(
-                parts
-                    .headers
-                    .insert("content-type", "text/plain".parse().unwrap()),
-            )
-        }),
+        ("host", |parts, _| header(parts, "host", "evil.example")),
+        ("header", |parts, _| header(parts, "content-type", "text/plain")),
         ("signature", |parts, _| {
             let mut value = parts.headers["authorization"].to_str().unwrap().to_owned();
             let last = if value.pop() == Some('0') { '1' } else { '0' };
             value.push(last);
-            parts.headers.insert("authorization", value.parse().unwrap());
+            header(parts, "authorization", &value);
         }),
     ];
     for (what, tamper) in tamperings {

@@ -1,5 +1,5 @@
 //! `MediaConvert Job State Change` events, member by member as EventBridge delivers them
-//! (docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_event_list.html).
+//! (<https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_event_list.html>).
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -1,5 +1,5 @@
 //! What ffprobe found, in the two forms in which MediaConvert tells it: the answer of Probe and the
-//! `inputDetails` of the INPUT_INFORMATION event.
+//! `inputDetails` of the `INPUT_INFORMATION` event.
 
 use serde_json::{Map, Value, json};
 use transcode::probe::{AudioTrack, MediaInfo, Ratio, VideoTrack};

@@ -68,6 +68,7 @@ pub(super) enum Phase {
 /// `Timing`, in seconds since the epoch as everywhere in the API's answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
 pub(super) struct Timing {
     /// When CreateJob was called.
     pub(super) submit_time: i64,
@@ -100,6 +101,7 @@ pub(super) struct WarningGroup {
 /// `Job`. Members that are only handed through stay JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
 pub(super) struct Job {
     /// `<epoch ms>-<6 characters>`.
     pub(super) id: String,

@@ -51,7 +51,7 @@ pub struct Settings {
     pub work: PathBuf,
     /// Jobs at one time.
     pub concurrency: usize,
-    /// The shortest pause between two STATUS_UPDATE events of a job. AWS's shortest is 10 s, its default 60 s;
+    /// The shortest pause between two `STATUS_UPDATE` events of a job. AWS's shortest is 10 s, its default 60 s;
     /// here somebody watches a progress bar.
     pub status_interval: Duration,
     /// Bounds for ffprobe and ffmpeg.

@@ -70,7 +70,11 @@ pub(super) fn parse(body: &[u8]) -> Result<CreateJob, String> {
     fail(&problems)?;
     let request = CreateJob::deserialize(&value).map_err(|error| format!("Invalid JSON: {error}"))?;
     problems.extend(check_members(&request));
-    // TEMPORARY-NO-VALIDATE
+    problems.extend(
+        mediaconvert_job::validate::settings(&request.settings)
+            .iter()
+            .map(ToString::to_string),
+    );
     fail(&problems)?;
     Ok(request)
 }
@@ -162,10 +166,12 @@ mod tests {
         assert_eq!((request.priority, request.queue), (0, None));
     }
 
+    type Spoil = Box<dyn FnOnce(&mut Value)>;
+
     #[test]
     fn what_is_refused_and_how() {
         let many: BTreeMap<String, String> = (0..11).map(|n| (format!("k{n}"), String::new())).collect();
-        let table: [(Box<dyn FnOnce(&mut Value)>, &str); 12] = [
+        let table: [(Spoil, &str); 12] = [
             (
                 Box::new(|b| drop(b.as_object_mut().unwrap().remove("role"))),
                 "/: role is a required property",

@@ -41,7 +41,7 @@ impl World {
 
     async fn statuses(&self) -> Vec<String> {
         let settings = QueueSettings {
-            visibility_timeout: std::time::Duration::from_secs(60),
+            visibility_timeout: std::time::Duration::from_mins(1),
             max_receive_count: 5,
         };
         let messages = self
@@ -139,7 +139,10 @@ async fn interrupted_jobs_get_back_in_line() {
     let interrupted = world.create("s3://b/1", None, 0).await.id;
     world.store.take().await.unwrap();
     world.create("s3://b/2", None, 0).await;
-    assert_eq!(world.store.recover().await.unwrap(), [interrupted.clone()]);
+    assert_eq!(
+        world.store.recover().await.unwrap(),
+        std::slice::from_ref(&interrupted)
+    );
     let job = world.store.take().await.unwrap().unwrap();
     assert_eq!((job.id, job.retry_count), (interrupted, 1));
 }

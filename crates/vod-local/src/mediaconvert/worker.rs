@@ -60,7 +60,7 @@ pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(job.id.clone(), stop.clone());
             let id = job.id.clone();
-            work(&service, job, &stop).await;
+            Box::pin(work(&service, job, &stop)).await;
             service
                 .inner
                 .running
@@ -271,9 +271,8 @@ impl Worker<'_> {
             code: code::SETTING,
             message: "/inputs/0/fileInput: the local engine reads s3:// only".to_owned(),
         })?;
-        let fetched = self
-            .unless_stopped(transfer::fetch(self.service.s3(), &location, path))
-            .await?;
+        let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
+        let fetched = self.unless_stopped(fetching).await?;
         fetched.map_err(|error| input_failure(url, &error))?;
         Ok(())
     }

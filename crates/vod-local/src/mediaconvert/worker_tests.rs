@@ -109,7 +109,7 @@ impl World {
 
     /// The next event.
     async fn event(&self) -> Value {
-        tokio::time::timeout(Duration::from_secs(60), self.events.wait())
+        tokio::time::timeout(Duration::from_mins(1), self.events.wait())
             .await
             .unwrap()
             .unwrap();
