@@ -9,7 +9,6 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::http::Response;
-use jiff::Timestamp;
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, asset_of_record, record_key};
 use vod_core::record::Record;
@@ -146,7 +145,7 @@ impl Catalog {
             if !change(&mut record) {
                 return Ok(Some(record));
             }
-            record.updated_at = Timestamp::now();
+            record.updated_at = crate::now();
             match self.put(&record, Some(&etag)).await? {
                 Put::Done => return Ok(Some(record)),
                 Put::Lost => pause(attempt).await,
@@ -224,7 +223,7 @@ impl Catalog {
 /// Waits a little longer after each lost race, and not as long as the others: the clock's own
 /// nanoseconds are jitter enough.
 async fn pause(attempt: u32) {
-    let spread = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) % 20;
+    let spread = u64::from(crate::now().subsec_nanosecond().unsigned_abs()) % 20;
     tokio::time::sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
 }
 

@@ -45,9 +45,14 @@ fn retries() -> RetryConfig {
 
 /// A client for S3; path-style when an endpoint is given, because a local one has no name per bucket.
 pub fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
+    s3_over(http(), config)
+}
+
+/// The same over another HTTP client, for example one whose server is in the same process.
+pub fn s3_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_s3::Client {
     let mut builder = aws_sdk_s3::Config::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
-        .http_client(http())
+        .http_client(http)
         .credentials_provider(credentials(config))
         .region(aws_sdk_s3::config::Region::new(config.region.clone()))
         .timeout_config(timeouts())
@@ -60,9 +65,14 @@ pub fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
 
 /// A client for MediaConvert. AWS no longer wants an endpoint per account: none is looked up.
 pub fn mediaconvert(config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
+    mediaconvert_over(http(), config)
+}
+
+/// The same over another HTTP client.
+pub fn mediaconvert_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
     let mut builder = aws_sdk_mediaconvert::Config::builder()
         .behavior_version(aws_sdk_mediaconvert::config::BehaviorVersion::latest())
-        .http_client(http())
+        .http_client(http)
         .credentials_provider(credentials(config))
         .region(aws_sdk_mediaconvert::config::Region::new(config.region.clone()))
         .timeout_config(timeouts())

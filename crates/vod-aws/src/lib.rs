@@ -5,7 +5,10 @@
 
 mod catalog;
 mod clients;
+mod clock;
 mod config;
+mod document;
+mod listing;
 mod logs;
 mod mediaconvert;
 mod rotation;
@@ -13,9 +16,12 @@ mod source;
 mod templates;
 
 pub use catalog::{Catalog, CatalogError, Page, Versioned};
-pub use clients::{mediaconvert, s3};
+pub use clients::{mediaconvert, mediaconvert_over, s3, s3_over};
+pub use clock::{now, set_clock};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};
+pub use document::{Document, DocumentError};
+pub use listing::{Entries, Listed, Listing, ListingError, Place};
 pub use logs::{chain, init_logs};
-pub use mediaconvert::{CreateJobError, MediaConvert, MediaConvertError};
+pub use mediaconvert::{CreateJobError, JobInfo, MediaConvert, MediaConvertError, OutputInfo};
 pub use source::{Head, SourceError, Sources};
 pub use templates::{LoadedTemplate, TemplatesError, load_templates};

@@ -3,6 +3,8 @@
 //! The SDK has no way to take JSON, and its typed model drops settings newer than itself. So its request is built with
 //! what is required and its body replaced before it is signed: typed answers, the SDK's retries, our bytes.
 
+mod jobs;
+
 use aws_sdk_mediaconvert::Client;
 use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, ProbeInputFile, ProbeResult, TrackType};
@@ -10,6 +12,8 @@ use aws_smithy_runtime_api::http::Response;
 use jiff::Timestamp;
 use serde_json::Value;
 use vod_core::record::Media;
+
+pub use self::jobs::{JobInfo, OutputInfo};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 

@@ -145,6 +145,39 @@ pub fn unusable_template(message: &str) -> JobError {
     }
 }
 
+/// An upload that was no longer there when its job was to be created; `reason` says why.
+pub fn source_gone(reason: &str) -> JobError {
+    JobError {
+        code: 404,
+        message: reason.to_owned(),
+        meaning: reason.to_owned(),
+        remedy: "upload the video again".to_owned(),
+        retryable: false,
+    }
+}
+
+/// A job that MediaConvert does not know and that has left no outputs.
+pub fn job_unknown(job_id: &str) -> JobError {
+    JobError {
+        code: 404,
+        message: format!("MediaConvert does not know the job {job_id}"),
+        meaning: "the job has vanished without a result".to_owned(),
+        remedy: "nothing to do at first: it is tried again".to_owned(),
+        retryable: true,
+    }
+}
+
+/// A job that succeeded and whose outputs are not there: `key` for one.
+pub fn outputs_gone(key: &str) -> JobError {
+    JobError {
+        code: 404,
+        message: format!("`{key}` is missing"),
+        meaning: "the job succeeded and its outputs have been removed since".to_owned(),
+        remedy: "upload the video again, or restore what was removed under output/".to_owned(),
+        retryable: false,
+    }
+}
+
 fn error(code: u32, message: &str, entry: &Entry) -> JobError {
     JobError {
         code,

@@ -47,8 +47,13 @@ impl From<CompleteError> for Diagnostic {
 
 impl Complete {
     pub fn new(aws: &AwsConfig, config: Config) -> Self {
+        Self::with_client(vod_aws::s3(aws), config)
+    }
+
+    /// With a client that exists already.
+    pub fn with_client(s3: aws_sdk_s3::Client, config: Config) -> Self {
         Self {
-            catalog: Catalog::new(vod_aws::s3(aws), config.bucket.clone()),
+            catalog: Catalog::new(s3, config.bucket.clone()),
             config,
         }
     }
@@ -96,7 +101,7 @@ fn record_event(record: &mut Record, event: &JobEvent, change: &Change) -> bool 
         }
     }
     let at = if event.at == Timestamp::UNIX_EPOCH {
-        Timestamp::now()
+        vod_aws::now()
     } else {
         event.at
     };

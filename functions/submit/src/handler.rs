@@ -62,24 +62,37 @@ impl From<SubmitError> for Diagnostic {
 
 /// Whose delivery this is, and until when it may act.
 #[derive(Debug, Clone)]
-pub(crate) struct Invocation {
+pub struct Invocation {
     /// The same for every redelivery of one message: SQS hands a message out again only when the function
     /// that had it must have ended.
-    pub(crate) holder: String,
+    pub holder: String,
     /// When Lambda ends this invocation.
-    pub(crate) deadline: Timestamp,
+    pub deadline: Timestamp,
 }
 
 impl Submit {
     pub fn new(aws: &AwsConfig, config: Config) -> Self {
-        let s3 = vod_aws::s3(aws);
+        Self::with_clients(
+            vod_aws::s3(aws),
+            MediaConvert::new(vod_aws::mediaconvert(aws)),
+            config,
+        )
+    }
+
+    /// With clients that exist already.
+    pub fn with_clients(s3: aws_sdk_s3::Client, mediaconvert: MediaConvert, config: Config) -> Self {
         Self {
             catalog: Catalog::new(s3.clone(), config.bucket.clone()),
             sources: Sources::new(s3.clone()),
-            mediaconvert: MediaConvert::new(vod_aws::mediaconvert(aws)),
+            mediaconvert,
             s3,
             config,
         }
+    }
+
+    /// What the function was configured with.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Takes S3 notifications straight, in SQS, in SNS in SQS, and EventBridge's `Object Created`.
@@ -138,7 +151,9 @@ impl Submit {
         failure.map_or(Ok(()), Err)
     }
 
-    async fn upload(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<(), SubmitError> {
+    /// Brings one upload as far as its jobs, or finishes what a delivery that died has begun. Repeating it changes
+    /// nothing.
+    pub async fn upload(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<(), SubmitError> {
         if !object.key.starts_with(vod_core::keys::INPUT) {
             tracing::warn!(key = %object.key, "ignored an object outside of input/");
             return Ok(());
@@ -152,5 +167,5 @@ impl Submit {
 fn deadline(context: &Context) -> Timestamp {
     let deadline = i64::try_from(context.deadline).ok().filter(|&ms| ms > 0);
     let deadline = deadline.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    deadline.unwrap_or_else(|| Timestamp::now() + SignedDuration::from_mins(1))
+    deadline.unwrap_or_else(|| vod_aws::now() + SignedDuration::from_mins(1))
 }

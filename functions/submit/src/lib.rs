@@ -9,4 +9,5 @@ pub use config::{
     APPLICATION, BUCKET, Config, DEFAULT_TEMPLATE, JOB_TEMPLATE, MEDIACONVERT_QUEUE, MEDIACONVERT_ROLE_ARN,
     OUTPUT_BUCKET, RULES_OFF,
 };
-pub use handler::{Submit, SubmitError};
+pub use handler::{Invocation, Submit, SubmitError};
+pub use plan::{TRIES, tries};

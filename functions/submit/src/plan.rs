@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use vod_aws::LoadedTemplate;
 use vod_core::events::is_newer;
-use vod_core::record::{Job, JobState, Record, State};
+use vod_core::record::{Job, JobState, Record, Source, State};
 
 /// What to do with an upload whose record exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,29 +16,92 @@ pub(crate) enum Next {
     Restart,
 }
 
-/// Decides from the record and from the event's `sequencer`.
-pub(crate) fn next(record: &Record, sequencer: Option<&str>, holder: &str, now: Timestamp) -> Next {
+/// Attempts at one template and one upload: the first, and two more where the error may pass.
+pub const TRIES: usize = 3;
+
+/// Decides from the record and from what is known of the upload that has come.
+pub(crate) fn next(record: &Record, source: &Source, holder: &str, now: Timestamp) -> Next {
     match record.state {
-        State::Error | State::Canceled | State::Ignored if came_again(record, sequencer) => Next::Restart,
+        State::Error | State::Canceled | State::Ignored if came_again(&record.source, source) => {
+            Next::Restart
+        }
         State::Complete | State::Error | State::Canceled | State::Ignored | State::Held => {
             Next::Nothing("the record is final")
         }
-        _ if record.lease.is_none() => Next::Nothing("every job has been created"),
         _ => match &record.lease {
+            None if planned(record) => Next::TakeOver,
+            None => Next::Nothing("every job has been created"),
             // SQS gives a message out again only once the function that had it has ended.
             Some(lease) if lease.holder == holder => Next::TakeOver,
             // Its own message comes again should it die, so this one may be acknowledged.
             Some(lease) if lease.until > now => Next::Nothing("another delivery is at work on it"),
-            _ => Next::TakeOver,
+            Some(_) => Next::TakeOver,
         },
     }
 }
 
-fn came_again(record: &Record, sequencer: Option<&str>) -> bool {
-    match (sequencer, record.source.sequencer.as_deref()) {
+/// Whether a job is still to be created.
+fn planned(record: &Record) -> bool {
+    record
+        .latest_attempts()
+        .any(|job| job.job_id.is_none() && !job.state.is_terminal())
+}
+
+/// S3's own order of events decides; one who has no event (a listing) goes by the time of the upload.
+fn came_again(known: &Source, new: &Source) -> bool {
+    match (&new.sequencer, &known.sequencer) {
         (Some(new), Some(known)) => is_newer(new, known),
-        _ => false,
+        _ => new.uploaded_at > known.uploaded_at,
     }
+}
+
+/// How often a template has been tried since the upload came (again).
+pub fn tries(record: &Record, template: &str) -> usize {
+    let of_upload = |job: &&Job| {
+        job.template == template
+            && job
+                .finished_at
+                .is_none_or(|finished| finished >= record.source.uploaded_at)
+    };
+    record.jobs.iter().filter(of_upload).count()
+}
+
+/// Adds an attempt at each template whose latest has failed with an error that may pass, or, when the upload is no
+/// longer there, says so instead. Returns whether anything changed.
+pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_there: bool) -> bool {
+    if record.state != State::Error {
+        return false;
+    }
+    let failed: Vec<(String, u32)> = record
+        .latest_attempts()
+        .filter(|job| job.error.as_ref().is_some_and(|error| error.retryable))
+        .filter(|job| tries(record, &job.template) < TRIES)
+        .map(|job| (job.template.clone(), job.attempt))
+        .collect();
+    for (name, last) in &failed {
+        if let Some(template) = templates
+            .iter()
+            .find(|template| template.name == *name && source_there)
+        {
+            record.jobs.push(attempt(template, last + 1));
+        } else if let Some(error) = &mut record.attempt_mut(name, *last).error {
+            error.retryable = false;
+            error.remedy = "upload the video again: it or its template has been removed meanwhile".to_owned();
+        }
+    }
+    vod_core::state::refresh(record);
+    !failed.is_empty()
+}
+
+/// Ends what was planned and never became a job.
+pub(crate) fn abandon(record: &mut Record, reason: &str) {
+    for job in &mut record.jobs {
+        if job.job_id.is_none() && !job.state.is_terminal() {
+            fail(job, vod_core::catalogue::source_gone(reason));
+        }
+    }
+    record.lease = None;
+    vod_core::state::refresh(record);
 }
 
 /// The attempts of a fresh claim: one per template, all on record before the first is created, so that the
@@ -77,14 +140,14 @@ fn attempt(template: &LoadedTemplate, number: u32) -> Job {
 pub(crate) fn fail(job: &mut Job, error: vod_core::record::JobError) {
     job.state = JobState::Error;
     job.error = Some(error);
-    job.finished_at = Some(Timestamp::now());
+    job.finished_at = Some(vod_aws::now());
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
     use vod_core::asset::AssetId;
-    use vod_core::record::{Lease, Source};
+    use vod_core::record::Lease;
 
     use super::*;
 
@@ -120,12 +183,74 @@ mod tests {
             (State::Error, None, "06", Some(Next::Restart)),
             (State::Canceled, None, "06", Some(Next::Restart)),
         ] {
-            let next = next(&record(state, lease), Some(sequencer), "me", now);
+            let source = Source {
+                sequencer: Some(sequencer.into()),
+                ..Source::default()
+            };
+            let next = next(&record(state, lease), &source, "me", now);
             match expected {
                 Some(expected) => assert_eq!(next, expected, "{state:?} {lease:?} {sequencer}"),
                 None => assert!(nothing(next), "{state:?} {lease:?} {sequencer}"),
             }
         }
+    }
+
+    #[test]
+    fn without_an_event_the_time_of_the_upload_decides() {
+        let known = record(State::Error, None);
+        let later = |second| Source {
+            uploaded_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
+            ..Source::default()
+        };
+        let next = |second| next(&known, &later(second), "me", Timestamp::UNIX_EPOCH);
+        assert_eq!(next(1), Next::Restart);
+        assert!(matches!(next(0), Next::Nothing(_)));
+    }
+
+    #[test]
+    fn a_planned_job_without_a_lease_is_taken_over() {
+        let mut known = record(State::Queued, None);
+        known.jobs.push(Job::planned("default", None, 1));
+        let source = known.source.clone();
+        assert_eq!(next(&known, &source, "me", Timestamp::UNIX_EPOCH), Next::TakeOver);
+        abandon(&mut known, "gone");
+        assert_eq!(known.state, State::Error);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again_and_three_times_at_most() {
+        let loaded = |name: &str| LoadedTemplate::parse(name, name, br#"{"OutputGroups":[{}]}"#);
+        let templates = [loaded("a"), loaded("b")];
+        let mut record = record(State::Error, None);
+        record.jobs = first_attempts(&templates);
+        fail(&mut record.jobs[0], vod_core::catalogue::explain(1999, "?"));
+        fail(&mut record.jobs[1], vod_core::catalogue::explain(1010, "?"));
+        for tried in 2..=4 {
+            let started = retry(&mut record, &templates, true);
+            assert_eq!(started, tried <= TRIES);
+            if let Some(job) = record.jobs.iter_mut().find(|job| !job.state.is_terminal()) {
+                assert_eq!((job.template.as_str(), job.attempt as usize), ("a", tried));
+                fail(job, vod_core::catalogue::explain(1999, "?"));
+            }
+            vod_core::state::refresh(&mut record);
+        }
+        assert_eq!(record.jobs.len(), 4);
+    }
+
+    #[test]
+    fn without_its_source_an_upload_is_not_tried_again() {
+        let template = LoadedTemplate::parse("a", "a", br#"{"OutputGroups":[{}]}"#);
+        let mut record = record(State::Error, None);
+        record.jobs = first_attempts(std::slice::from_ref(&template));
+        fail(&mut record.jobs[0], vod_core::catalogue::explain(1999, "?"));
+        assert!(retry(&mut record, &[template], false));
+        assert_eq!(record.jobs.len(), 1);
+        assert!(
+            record.jobs[0]
+                .error
+                .as_ref()
+                .is_some_and(|error| !error.retryable)
+        );
     }
 
     #[test]

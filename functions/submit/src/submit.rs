@@ -1,7 +1,7 @@
 //! Claim, probe, create, record: each step can be repeated, and a delivery that dies after any of them leaves a
 //! state from which the next one goes on.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tracing::{info, warn};
 use vod_aws::{CreateJobError, Head, LoadedTemplate};
 use vod_core::asset::AssetId;
@@ -21,6 +21,9 @@ const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// SearchJobs' index may lag: a takeover looks a second time after this.
 const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 
+const REMOVED: &str = "the upload was removed before it could be read";
+const REPLACED: &str = "the upload was replaced by a newer one before it could be read";
+
 /// One attempt's way into the record.
 struct Created {
     template: String,
@@ -36,10 +39,8 @@ impl Submit {
         object: &ObjectCreated,
         invocation: &Invocation,
     ) -> Result<(), SubmitError> {
-        let head = self
-            .sources
-            .head(&object.bucket, &object.key, object.version.as_deref())
-            .await?;
+        // The object as it is now, whatever version was uploaded: MediaConvert reads no other.
+        let head = self.sources.head(&object.bucket, &object.key, None).await?;
         let source = source(object, head.as_ref());
         let id = AssetId::new(
             &source.bucket,
@@ -49,18 +50,10 @@ impl Submit {
         );
         tracing::Span::current().record("asset", id.as_str());
         let Some(head) = head else {
-            return self
-                .ignore(id, source, "the upload was removed before it could be read")
-                .await;
+            return self.close(id, source, REMOVED, invocation).await;
         };
-        if head.etag != source.etag {
-            return self
-                .ignore(
-                    id,
-                    source,
-                    "the upload was replaced by a newer one before it could be read",
-                )
-                .await;
+        if head.etag != source.etag || head.version != source.version {
+            return self.close(id, source, REPLACED, invocation).await;
         }
         if head.size == 0 {
             let folder = source.key.ends_with('/');
@@ -69,7 +62,7 @@ impl Submit {
             } else {
                 "the file is empty (zero bytes)"
             };
-            return self.ignore(id, source, reason).await;
+            return self.close(id, source, reason, invocation).await;
         }
         let templates = self.templates().await?;
         let Some(record) = self.claim(id, source, &templates, invocation).await? else {
@@ -78,15 +71,60 @@ impl Submit {
         self.create_jobs(record, &templates, invocation).await
     }
 
-    /// Puts an upload on record that is nothing to encode.
-    async fn ignore(&self, id: AssetId, source: Source, reason: &str) -> Result<(), SubmitError> {
-        let mut record = Record::new(id, source, Timestamp::now());
+    /// Puts an upload on record that is nothing to encode, or ends what a delivery that died has left of it.
+    async fn close(
+        &self,
+        id: AssetId,
+        source: Source,
+        reason: &str,
+        invocation: &Invocation,
+    ) -> Result<(), SubmitError> {
+        let now = vod_aws::now();
+        let mut record = Record::new(id, source, now);
         record.state = State::Ignored;
         record.reason = Some(reason.to_owned());
         if self.catalog.claim(&record).await? {
             info!(asset = %record.id, reason, "upload ignored");
+            return Ok(());
         }
+        let close = |known: &mut Record| {
+            let abandoned = plan::next(known, &record.source, &invocation.holder, now) == Next::TakeOver;
+            if abandoned {
+                plan::abandon(known, reason);
+            }
+            abandoned
+        };
+        self.catalog.change(&record.id, close).await?;
         Ok(())
+    }
+
+    /// Starts again what has failed with an error that may pass: a new attempt at each such template. Returns
+    /// whether there was anything to start.
+    #[tracing::instrument(skip_all, fields(asset = %id))]
+    pub async fn retry(&self, id: &AssetId, invocation: &Invocation) -> Result<bool, SubmitError> {
+        let templates = self.templates().await?;
+        let Some(known) = self.catalog.get(id).await? else {
+            return Ok(false);
+        };
+        let source = known.value.source;
+        let head = self.sources.head(&source.bucket, &source.key, None).await?;
+        let same = head.is_some_and(|head| head.etag == source.etag && head.version == source.version);
+        let mut started = false;
+        let changed = self.catalog.change(id, |record| {
+            started = plan::retry(record, &templates, same);
+            if started && same {
+                record.lease = Some(lease(invocation));
+            }
+            started
+        });
+        match changed.await? {
+            Some(record) if started && same => {
+                info!("trying again");
+                Box::pin(self.create_jobs(record, &templates, invocation)).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The bucket's templates, else the built-in one.
@@ -107,11 +145,8 @@ impl Submit {
         templates: &[LoadedTemplate],
         invocation: &Invocation,
     ) -> Result<Option<Record>, SubmitError> {
-        let now = Timestamp::now();
-        let lease = Lease {
-            holder: invocation.holder.clone(),
-            until: invocation.deadline + LEASE_MARGIN,
-        };
+        let now = vod_aws::now();
+        let lease = lease(invocation);
         let mut record = Record::new(id, source, now);
         record.jobs = plan::first_attempts(templates);
         record.lease = Some(lease.clone());
@@ -123,7 +158,7 @@ impl Submit {
         let source = record.source;
         let mut next = Next::Nothing("the record is gone");
         let changed = self.catalog.change(&record.id, |known| {
-            next = plan::next(known, source.sequencer.as_deref(), &invocation.holder, now);
+            next = plan::next(known, &source, &invocation.holder, now);
             match next {
                 Next::Nothing(_) => return false,
                 Next::TakeOver => {}
@@ -219,7 +254,7 @@ impl Submit {
         if let Some(job_id) = self.existing(record, &request, invocation).await? {
             return Ok(Ok((job_id, request)));
         }
-        if Timestamp::now() + CREATE_MARGIN > invocation.deadline {
+        if vod_aws::now() + CREATE_MARGIN > invocation.deadline {
             return Err(SubmitError::OutOfTime);
         }
         match self.mediaconvert.create_job(&request.body).await {
@@ -302,6 +337,13 @@ impl Submit {
     }
 }
 
+fn lease(invocation: &Invocation) -> Lease {
+    Lease {
+        holder: invocation.holder.clone(),
+        until: invocation.deadline + LEASE_MARGIN,
+    }
+}
+
 /// What the event and the object's head say together; the event's version is the one that was uploaded.
 fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
     let head_etag = head.map(|head| head.etag.clone());
@@ -314,7 +356,7 @@ fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
             .or_else(|| head.and_then(|head| head.version.clone())),
         etag: object.etag.clone().or(head_etag).unwrap_or_default(),
         size: object.size.or(head.map(|head| head.size)).unwrap_or(0),
-        uploaded_at: head.map_or_else(Timestamp::now, |head| head.modified),
+        uploaded_at: head.map_or_else(vod_aws::now, |head| head.modified),
         sequencer: object.sequencer.clone(),
         media: Media::default(),
     }
@@ -331,7 +373,7 @@ fn store(record: &mut Record, media: &Media, created: &[Created]) {
         rotation: media.rotation.or(known.rotation),
         audio_tracks: media.audio_tracks.or(known.audio_tracks),
     };
-    let now = Timestamp::now();
+    let now = vod_aws::now();
     for Created {
         template,
         attempt,

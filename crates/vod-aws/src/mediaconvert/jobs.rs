@@ -1,0 +1,191 @@
+//! Jobs as MediaConvert tells them afterwards, for whoever has lost their events.
+
+use std::collections::HashMap;
+
+use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, Output, OutputGroup, OutputGroupDetail};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{MediaConvert, MediaConvertError, SEARCH_PAGES};
+
+/// A job, with what is needed to write its last event again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobInfo {
+    pub id: String,
+    /// MediaConvert's word: `SUBMITTED`, `PROGRESSING`, `COMPLETE`, `CANCELED`, `ERROR`.
+    pub status: String,
+    pub metadata: HashMap<String, String>,
+    /// URL of its first input.
+    pub input: String,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub error_code: Option<u32>,
+    pub error_message: Option<String>,
+    pub warnings: Vec<u32>,
+    /// Percent, while it runs.
+    pub percent: Option<u8>,
+    /// The part of its settings that names its outputs, in the wire's spelling: `{"outputGroups": […]}`.
+    pub settings: Value,
+    /// Of each output group its outputs, in the order of the settings. GetJob tells no paths.
+    pub outputs: Vec<Vec<OutputInfo>>,
+}
+
+/// What GetJob tells of one output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutputInfo {
+    pub duration_ms: Option<u64>,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+}
+
+impl JobInfo {
+    /// Template and attempt, if this is a job of `asset` in `application`.
+    pub fn attempt_of(&self, application: &str, asset: &str) -> Option<(&str, u32)> {
+        let of = |key: &str| self.metadata.get(key).map(String::as_str);
+        if of("application") != Some(application) || of("asset") != Some(asset) {
+            return None;
+        }
+        Some((of("template")?, of("attempt")?.parse().ok()?))
+    }
+
+    /// Whether nothing more happens to it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "COMPLETE" | "ERROR" | "CANCELED")
+    }
+}
+
+impl MediaConvert {
+    /// One job. `None`: MediaConvert does not know it, or no longer (it forgets after three months).
+    pub async fn job(&self, id: &str) -> Result<Option<JobInfo>, MediaConvertError> {
+        match self.client.get_job().id(id).send().await {
+            Ok(answer) => Ok(answer.job().map(info)),
+            Err(error)
+                if error.as_service_error().is_some_and(
+                    aws_sdk_mediaconvert::operation::get_job::GetJobError::is_not_found_exception,
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(MediaConvertError {
+                action: "read the job",
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Jobs of one input, or of all where there is no `input`, newest first and none older than `since`, as far as
+    /// the search goes back ([`SEARCH_PAGES`] pages of 20); those that `wanted` refuses are left out.
+    pub async fn jobs(
+        &self,
+        input: Option<&str>,
+        since: Timestamp,
+        mut wanted: impl FnMut(&JobInfo) -> bool,
+    ) -> Result<Vec<JobInfo>, MediaConvertError> {
+        let (mut token, mut found) = (None, Vec::new());
+        for _ in 0..SEARCH_PAGES {
+            let search = self.client.search_jobs().order(Order::Descending).max_results(20);
+            let search = search
+                .set_input_file(input.map(str::to_owned))
+                .set_next_token(token);
+            let answer = search.send().await.map_err(|error| MediaConvertError {
+                action: "search for jobs",
+                source: error.into(),
+            })?;
+            found.extend(answer.jobs().iter().map(info).filter(&mut wanted));
+            let oldest = answer.jobs().last().and_then(|job| job.created_at());
+            let reached = oldest.is_none_or(|time| time.secs() < since.as_second());
+            token = answer.next_token().map(str::to_owned);
+            if reached || token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn info(job: &Job) -> JobInfo {
+    let settings = job.settings();
+    let inputs = settings.map_or(&[][..], |settings| settings.inputs());
+    let groups = settings.map_or(&[][..], |settings| settings.output_groups());
+    let time = |time: Option<&aws_smithy_types::DateTime>| {
+        time.and_then(|time| Timestamp::from_second(time.secs()).ok())
+    };
+    JobInfo {
+        id: job.id().unwrap_or_default().to_owned(),
+        status: job.status().map_or("", JobStatus::as_str).to_owned(),
+        metadata: job.user_metadata().cloned().unwrap_or_default(),
+        input: inputs
+            .first()
+            .and_then(|input| input.file_input())
+            .unwrap_or_default()
+            .to_owned(),
+        created_at: time(job.created_at()).unwrap_or(Timestamp::UNIX_EPOCH),
+        finished_at: time(job.timing().and_then(|timing| timing.finish_time())),
+        error_code: job.error_code().and_then(|code| u32::try_from(code).ok()),
+        error_message: job.error_message().map(str::to_owned),
+        warnings: job
+            .warnings()
+            .iter()
+            .filter_map(|warning| u32::try_from(warning.code()?).ok())
+            .collect(),
+        percent: job
+            .job_percent_complete()
+            .and_then(|percent| u8::try_from(percent).ok()),
+        settings: json!({ "outputGroups": groups.iter().map(group).collect::<Vec<_>>() }),
+        outputs: job.output_group_details().iter().map(outputs).collect(),
+    }
+}
+
+/// A group as its JSON would be, reduced to what names its files.
+fn group(group: &OutputGroup) -> Value {
+    let Some(settings) = group.output_group_settings() else {
+        return json!({});
+    };
+    let kind = settings.r#type().map_or("", |kind| kind.as_str());
+    let at = |destination: Option<&str>| json!({ "destination": destination });
+    json!({
+        "outputGroupSettings": {
+            "type": kind,
+            "hlsGroupSettings": at(settings.hls_group_settings().and_then(|group| group.destination())),
+            "fileGroupSettings": at(settings.file_group_settings().and_then(|group| group.destination())),
+            "cmafGroupSettings": at(settings.cmaf_group_settings().and_then(|group| group.destination())),
+            "dashIsoGroupSettings": at(settings.dash_iso_group_settings().and_then(|group| group.destination())),
+        },
+        "outputs": group.outputs().iter().map(output).collect::<Vec<_>>(),
+    })
+}
+
+fn output(output: &Output) -> Value {
+    let container = output
+        .container_settings()
+        .and_then(|settings| settings.container());
+    let video = output.video_description();
+    let codec = video
+        .and_then(|video| video.codec_settings())
+        .and_then(|settings| settings.codec());
+    let mut json = json!({
+        "nameModifier": output.name_modifier(),
+        "extension": output.extension(),
+        "containerSettings": { "container": container.map(|container| container.as_str()) },
+    });
+    if let Some(video) = video {
+        json["videoDescription"] = json!({
+            "width": video.width(),
+            "height": video.height(),
+            "codecSettings": { "codec": codec.map(|codec| codec.as_str()) },
+        });
+    }
+    json
+}
+
+fn outputs(group: &OutputGroupDetail) -> Vec<OutputInfo> {
+    let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
+    let outputs = group.output_details().iter();
+    outputs
+        .map(|output| OutputInfo {
+            duration_ms: number(output.duration_in_ms()).map(u64::from),
+            width: number(output.video_details().and_then(|video| video.width_in_px())),
+            height: number(output.video_details().and_then(|video| video.height_in_px())),
+        })
+        .collect()
+}
