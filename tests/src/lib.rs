@@ -1,1 +1,13 @@
-//! tests
+//! What the end-to-end tests share: a stack of their own, generated clips, the real tools.
+//!
+//! Everything is driven from outside, as a person would: the built `vod` binary, the AWS CLI, ffmpeg, plain
+//! HTTP. A tool that is missing fails the test with a line that says what to do.
+
+pub mod clips;
+pub mod http;
+pub mod media;
+pub mod stack;
+pub mod tools;
+pub mod wait;
+
+pub use stack::LocalStack;

@@ -1,0 +1,49 @@
+//! kill -9 at any moment loses nothing.
+
+use anyhow::ensure;
+use vod_tests::{LocalStack, clips, tools, wait};
+
+const KEY: &str = "input/interrupted.mp4";
+
+#[test]
+fn kill_9_in_mid_encode_and_the_upload_still_becomes_a_video() -> anyhow::Result<()> {
+    let mut stack = LocalStack::start()?;
+    // Long enough to be caught in the middle of it.
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    let record = stack.wait_for(KEY, &["PROGRESSING"], wait::ENCODE)?;
+    let asset = record["id"].clone();
+    let state = stack.state();
+    let running = || tools::processes_with("ffmpeg", state.as_os_str());
+    ensure!(!running()?.is_empty(), "no encode to interrupt");
+
+    stack.kill()?;
+    wait::until("ffmpeg to end with its parent", wait::SOON, || {
+        Ok(running()?.is_empty().then_some(()))
+    })?;
+
+    let stack = stack.kill_and_start_again()?;
+    let record = stack.wait_for_complete(KEY)?;
+    ensure!(record["id"] == asset, "{record:#}");
+    let outputs = record["outputs"].as_array().map(Vec::len);
+    ensure!(outputs == Some(1), "{record:#}");
+    let links = stack.vod_json(&["sign", KEY])?;
+    let seconds = vod_tests::media::play(links["hls"].as_str().unwrap_or_default())?;
+    ensure!(vod_tests::media::near(seconds, 20.0), "{seconds} s");
+    Ok(())
+}
+
+#[test]
+fn kill_9_right_after_an_upload_loses_nothing() -> anyhow::Result<()> {
+    let mut stack = LocalStack::start()?;
+    let clip = clips::ordinary("320x180", 2.0)?;
+    for round in 0..3 {
+        let key = format!("input/round-{round}.mp4");
+        // The moment differs from round to round, with the machine.
+        stack.upload(&clip, &key)?;
+        stack = stack.kill_and_start_again()?;
+    }
+    for round in 0..3 {
+        stack.wait_for_complete(&format!("input/round-{round}.mp4"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The pipeline from outside: the built `vod`, the AWS CLI, ffmpeg. Each test has a stack of its own.
+
+mod bad_input;
+mod crash;
+mod duplicates;
+mod functions;
+mod media;
+mod pipeline;
+mod runtime_api;
+mod templates;

@@ -1,0 +1,115 @@
+//! The media that phones, cameras and screen recorders make, through the whole pipeline.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use vod_tests::media::{duration, play, probe, size, stream};
+use vod_tests::{LocalStack, clips};
+
+/// A clip, and what its mp4 and its record must be.
+struct Case {
+    name: &'static str,
+    clip: PathBuf,
+    check: fn(mp4: &Value, record: &Value) -> anyhow::Result<()>,
+}
+
+fn cases() -> anyhow::Result<Vec<Case>> {
+    let case = |name, clip, check| Case { name, clip, check };
+    Ok(vec![
+        case("silent.mp4", clips::silent()?, no_audio),
+        case("portrait.mp4", clips::portrait()?, upright),
+        case("odd.mp4", clips::odd_size()?, even),
+        case("variable.mp4", clips::variable_rate()?, ordinary),
+        case("surround.mp4", clips::surround()?, stereo),
+        case("hdr.mp4", clips::hdr()?, eight_bits),
+        case("short.mp4", clips::ordinary("320x180", 1.0)?, ordinary),
+        case("film.mov", clips::quicktime()?, ordinary),
+        case("without a suffix", clips::ordinary("320x180", 2.0)?, ordinary),
+    ])
+}
+
+#[test]
+fn whatever_a_camera_makes_can_be_watched() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    let cases = cases()?;
+    let key = |case: &Case| format!("input/{}", case.name);
+    for case in &cases {
+        stack.upload(&case.clip, &key(case))?;
+    }
+    for case in &cases {
+        let record = stack.wait_for_complete(&key(case))?;
+        check(&stack, case, &record).with_context(|| format!("{}: {record:#}", case.name))?;
+    }
+    Ok(())
+}
+
+fn check(stack: &LocalStack, case: &Case, record: &Value) -> anyhow::Result<()> {
+    let asset = record["id"].as_str().context("no id")?;
+    let links = stack.vod_json(&["sign", asset])?;
+    let mp4 = links["mp4"][0]["url"].as_str().context("no mp4")?;
+    let hls = links["hls"].as_str().context("no hls")?;
+
+    let facts = probe(mp4)?;
+    let video = stream(&facts, "video").context("no video")?;
+    ensure!(video["codec_name"] == "h264" && video["pix_fmt"] == "yuv420p", "{video:#}");
+    let source = duration(&probe(&case.clip)?).context("no duration of the source")?;
+    for seconds in [duration(&facts).context("no duration")?, play(hls)?] {
+        // Half a frame at the end of a clip with an uneven rate is nobody's fault.
+        ensure!((seconds - source).abs() <= 0.15, "{seconds} s of {source} s");
+    }
+    (case.check)(&facts, record)
+}
+
+fn ordinary(mp4: &Value, _: &Value) -> anyhow::Result<()> {
+    ensure!(size(mp4) == Some((320, 180)), "{mp4:#}");
+    ensure!(stream(mp4, "audio").is_some(), "{mp4:#}");
+    Ok(())
+}
+
+fn no_audio(mp4: &Value, record: &Value) -> anyhow::Result<()> {
+    ensure!(stream(mp4, "audio").is_none(), "{mp4:#}");
+    ensure!(has_rule(record, "drop-missing-audio"), "no trace of the rule");
+    ensure!(record["source"]["audio_tracks"] == 0);
+    Ok(())
+}
+
+fn upright(mp4: &Value, record: &Value) -> anyhow::Result<()> {
+    let (width, height) = size(mp4).context("no size")?;
+    ensure!(width < height, "{width}x{height}");
+    let rotation = record["source"]["rotation"].as_u64().context("no rotation")?;
+    ensure!(rotation == 90 || rotation == 270, "{rotation}");
+    ensure!(has_rule(record, "swap-for-portrait"), "no trace of the rule");
+    Ok(())
+}
+
+fn even(mp4: &Value, record: &Value) -> anyhow::Result<()> {
+    let (width, height) = size(mp4).context("no size")?;
+    ensure!(width % 2 == 0 && height % 2 == 0, "{width}x{height}");
+    ensure!(width.abs_diff(321) <= 1 && height.abs_diff(179) <= 1, "{width}x{height}");
+    ensure!(has_rule(record, "no-upscale"), "no trace of the rule");
+    Ok(())
+}
+
+fn stereo(mp4: &Value, _: &Value) -> anyhow::Result<()> {
+    let audio = stream(mp4, "audio").context("no audio")?;
+    ensure!(audio["channels"] == 2, "{audio:#}");
+    Ok(())
+}
+
+fn eight_bits(mp4: &Value, record: &Value) -> anyhow::Result<()> {
+    // The pixel format is checked for all; the colours must be those of SDR.
+    let video = stream(mp4, "video").context("no video")?;
+    ensure!(
+        matches!(video["color_transfer"].as_str(), None | Some("bt709" | "unknown")),
+        "{video:#}"
+    );
+    let warnings = record["jobs"][0]["warnings"].as_array().map_or(0, Vec::len);
+    ensure!(warnings > 0, "the owner is not told that the colours were converted");
+    Ok(())
+}
+
+fn has_rule(record: &Value, name: &str) -> bool {
+    let changes = record["jobs"][0]["changes"].as_array();
+    changes.is_some_and(|changes| changes.iter().any(|change| change["rule"] == name))
+}
