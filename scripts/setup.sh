@@ -2,11 +2,13 @@
 # Installs what is missing on this machine, and says what it does. Run it as often as you like.
 #
 #   scripts/setup.sh run          what `vod up` needs: a C compiler for the build, ffmpeg for the encodes
-#   scripts/setup.sh run test     also what the tests and the bench need: the AWS CLI, in tests/.tools/venv
+#   scripts/setup.sh run test     also what the tests and the bench need: Python tools in tests/.tools/venv, Node packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly VENV=tests/.tools/venv
+# Each has a package.json and a lock file of its own.
+readonly NODE_PROJECTS=(tests/signatures)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -58,12 +60,17 @@ setup_run() {
 }
 
 setup_test() {
+    has openssl || install_packages openssl openssl
+    local project
+    for project in "${NODE_PROJECTS[@]}"; do
+        setup_node "$project"
+    done
     has python3 || install_packages "Python 3" python3 python3-venv
     local stamp=$VENV/.requirements
     if cmp -s tests/requirements.txt "$stamp"; then
         return
     fi
-    say "installing the AWS CLI into $VENV"
+    say "installing the AWS CLI and other tools into $VENV"
     rm -rf "$VENV"
     python3 -m venv "$VENV" 2>/dev/null || {
         rm -rf "$VENV"
@@ -73,6 +80,19 @@ setup_test() {
     "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt ||
         die "pip could not install tests/requirements.txt: is there a network?"
     cp tests/requirements.txt "$stamp"
+}
+
+# Installs the packages of one Node project, if they are not those of its lock file.
+setup_node() {
+    local stamp=$1/node_modules/.stamp
+    if cmp -s "$1/package-lock.json" "$stamp"; then
+        return
+    fi
+    has npm || install_packages "Node.js" nodejs npm
+    say "installing the packages of $1"
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error >/dev/null ||
+        die "npm could not install the packages of $1: is there a network?"
+    cp "$1/package-lock.json" "$stamp"
 }
 
 [ $# -gt 0 ] || die "usage: scripts/setup.sh run [test]"
