@@ -475,3 +475,19 @@ fn every_honoured_setting_of_the_default_template_changes_what_is_made() {
     .expect("walks");
     assert!(tried > 80, "only {tried} settings were tried");
 }
+
+#[test]
+fn every_shipped_template_can_be_planned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../job-templates");
+    for path in std::fs::read_dir(folder)
+        .expect("the folder exists")
+        .map(|entry| entry.expect("is readable").path())
+    {
+        if path.extension().is_some_and(|suffix| suffix == "json") {
+            let template =
+                Template::parse(&std::fs::read(&path).expect("is readable")).expect("is a template");
+            support::check(&template.settings)
+                .unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
+        }
+    }
+}
