@@ -48,6 +48,7 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         region: &endpoints.region,
         access_key: &endpoints.access_key,
         secret_key: &endpoints.secret_key,
+        page: stack.page(),
     };
     output::line(&told.text(&program(), begun.elapsed().as_secs_f64()))?;
     stack.run_until(stop()).await
@@ -87,6 +88,7 @@ struct Told<'a> {
     region: &'a str,
     access_key: &'a str,
     secret_key: &'a str,
+    page: &'a str,
 }
 
 impl Told<'_> {
@@ -123,10 +125,15 @@ impl Told<'_> {
              \x20 {vod} show input/FILE.mp4     how it went\n\
              \x20 {vod} sign input/FILE.mp4     links to watch it\n\
              \n\
+             Or watch them in a browser (the link is good for 30 days):\n\
+             \n\
+             \x20 {page}\n\
+             \n\
              Ctrl-C stops it. Nothing is lost: the next start goes on where this one stopped.",
             key = self.access_key,
             secret = self.secret_key,
             region = self.region,
+            page = self.page,
         )
     }
 }
@@ -144,6 +151,7 @@ mod tests {
             region: "us-east-1",
             access_key: "vod",
             secret_key: "vod-local-secret",
+            page: "http://127.0.0.1:8080/#token=TOKEN",
         }
     }
 

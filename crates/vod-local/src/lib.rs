@@ -18,3 +18,4 @@ pub mod s3;
 pub mod secrets;
 pub mod sigv4;
 pub mod stack;
+mod web;

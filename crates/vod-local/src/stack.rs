@@ -35,6 +35,7 @@ use crate::queue::{QueueSettings, Queues};
 use crate::s3::{Notification, S3Options, S3Service};
 use crate::secrets::{ALL_SCOPES, Secrets};
 use crate::sigv4::Keys;
+use crate::web;
 
 /// The one bucket.
 pub const BUCKET: &str = "vod";
@@ -48,6 +49,9 @@ const UPLOADS: &str = "uploads";
 const JOB_EVENTS: &str = "job-events";
 /// The stack's own token is good for a year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
+/// The page's token is less than that: it stands in a terminal, and what stands there gets copied.
+const PAGE_SCOPES: &str = "library playback";
+const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// Uploads are submitted four at a time, which is more than one machine encodes.
 const SUBMIT: Limits = Limits {
     timeout: Duration::from_mins(1),
@@ -92,11 +96,21 @@ pub struct StackOptions {
 #[derive(Debug)]
 pub struct Stack {
     endpoints: Endpoints,
+    page: PageLink,
     state: PathBuf,
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     /// Held for as long as the process lives; the system lets go of it whatever happens.
     _lock: File,
+}
+
+/// Kept out of `Debug`: there is a token in it.
+struct PageLink(String);
+
+impl std::fmt::Debug for PageLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PageLink")
+    }
 }
 
 /// What all parts are made of.
@@ -134,6 +148,7 @@ impl Stack {
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(api, api_router, shutdown.clone()));
+        web::publish(&vod_aws::s3(&base.aws), BUCKET).await?;
         let endpoints = base.endpoints()?;
         endpoints.write(&base.state)?;
         // The edge answers /healthz from here on: only now, when the file is there.
@@ -152,6 +167,7 @@ impl Stack {
         });
         Ok(Self {
             endpoints,
+            page: base.page()?,
             state: base.state,
             shutdown,
             tasks,
@@ -162,6 +178,11 @@ impl Stack {
     /// Where everything is.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// The link that opens the page: whoever has it may watch everything.
+    pub fn page(&self) -> &str {
+        &self.page.0
     }
 
     /// Runs until `shutdown` ends or a part fails, then stops.
@@ -325,6 +346,12 @@ impl Base {
             poller(UPLOADS, "submit", Delivery::SqsBatch(1), SUBMIT.concurrency),
             poller(JOB_EVENTS, "complete", Delivery::Bare, COMPLETE.concurrency),
         ]
+    }
+
+    /// The token is in the fragment, which browsers send to nobody.
+    fn page(&self) -> anyhow::Result<PageLink> {
+        let token = self.secrets.token(PAGE_SCOPES, &[], PAGE_TOKEN_SECONDS)?;
+        Ok(PageLink(format!("{}/#token={token}", self.edge_url)))
     }
 
     fn endpoints(&self) -> anyhow::Result<Endpoints> {

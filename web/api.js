@@ -1,0 +1,95 @@
+// @ts-check
+/** The signer's API, and the token that opens it. */
+
+import { sentence } from "./format.js";
+import { fromPlayback } from "./link.js";
+
+/**
+ * @typedef {{code: number, message: string, meaning: string, remedy: string}} JobError
+ * @typedef {{
+ *   id: string, state: string, progress: number, title: string, reason?: string, created_at: string,
+ *   source: {key: string, size: number, uploaded_at: string, duration_ms?: number, width?: number, height?: number},
+ *   jobs?: {attempt: number, state: string, error?: JobError}[],
+ *   outputs?: {hls?: {variants: {width?: number, height?: number}[]}}[],
+ * }} Asset
+ */
+
+const KEY = "vod-token";
+
+/** Assets that one request asks for. */
+const PAGE = 100;
+/** Pages that the library reads: beyond, a person searches elsewhere. */
+const PAGES = 20;
+
+/** An answer that is not what was asked for, in words for people. */
+export class Refused extends Error {
+  /** @param {number} status 0 if there was no answer @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The token of this tab. */
+export const token = {
+  /** @returns {string | null} */
+  get() {
+    return sessionStorage.getItem(KEY);
+  },
+  /** @param {string} value */
+  set(value) {
+    sessionStorage.setItem(KEY, value.trim());
+  },
+  forget() {
+    sessionStorage.removeItem(KEY);
+  },
+};
+
+/** @param {string} path @param {AbortSignal} [signal] */
+async function get(path, signal) {
+  let response;
+  try {
+    const headers = { authorization: `Bearer ${token.get() ?? ""}` };
+    response = await fetch(path, { headers, signal, credentials: "omit", cache: "no-store" });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refused(0, "The server cannot be reached.");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    throw new Refused(response.status, sentence(body.detail ?? `the server answered ${response.status}`));
+  }
+  const date = Date.parse(response.headers.get("date") ?? "");
+  return { body, serverNow: Number.isNaN(date) ? Date.now() : date };
+}
+
+/** All assets, the newest first. @param {AbortSignal} [signal] @returns {Promise<Asset[]>} */
+export async function assets(signal) {
+  /** @type {Asset[]} */
+  const all = [];
+  let after = "";
+  for (let page = 0; page < PAGES; page += 1) {
+    const { body } = await get(`/api/assets?limit=${PAGE}${after && `&after=${encodeURIComponent(after)}`}`, signal);
+    all.push(...body.assets);
+    if (!body.next) break;
+    after = body.next;
+  }
+  return all.sort((a, b) => b.created_at.localeCompare(a.created_at));
+}
+
+/** One asset. @param {string} id @param {AbortSignal} [signal] @returns {Promise<Asset>} */
+export async function asset(id, signal) {
+  return (await get(`/api/assets/${encodeURIComponent(id)}`, signal)).body;
+}
+
+/** A link to watch an asset. @param {string} id @param {number} [seconds] how long it works */
+export async function playback(id, seconds) {
+  const life = seconds === undefined ? "" : `&ttl_seconds=${seconds}`;
+  const { body, serverNow } = await get(`/api/playback?asset=${encodeURIComponent(id)}${life}`);
+  return fromPlayback(body, serverNow, Date.now());
+}
+
+/** Whether nothing more happens to an asset by itself. @param {Asset} record */
+export function isFinal(record) {
+  return ["COMPLETE", "ERROR", "CANCELED", "IGNORED"].includes(record.state);
+}

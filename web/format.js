@@ -1,0 +1,55 @@
+// @ts-check
+/** Numbers and times as people read them. */
+
+/** Seconds as `m:ss` or `h:mm:ss`. @param {number} seconds */
+export function clock(seconds) {
+  if (!Number.isFinite(seconds) || seconds < 0) return "0:00";
+  const whole = Math.floor(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** The same for screen readers: `1 minute 5 seconds`. @param {number} seconds */
+export function spoken(seconds) {
+  const whole = Math.max(0, Math.floor(Number.isFinite(seconds) ? seconds : 0));
+  const parts = [
+    [Math.floor(whole / 3600), "hour"],
+    [Math.floor(whole / 60) % 60, "minute"],
+    [whole % 60, "second"],
+  ];
+  const said = parts.filter(([n]) => Number(n) > 0).map(([n, unit]) => `${n} ${unit}${n === 1 ? "" : "s"}`);
+  return said.join(" ") || "0 seconds";
+}
+
+/** A moment in the reader's own words and zone. @param {string | number | Date} time */
+export function moment(time) {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A day. @param {string} time */
+export function day(time) {
+  return new Date(time).toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
+/** What people call 720p: the shorter side, also of a portrait film. @param {{width?: number, height?: number}} picture */
+export function lines({ width = 0, height = 0 }) {
+  return Math.min(width || height, height || width);
+}
+
+/** Errors are written without a capital and a period. @param {string} text */
+export function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/** Bytes. @param {number} bytes */
+export function size(bytes) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value >= 10 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,125 @@
+// @ts-check
+/**
+ * A link to watch: what `/api/playback` answers, or what somebody shared.
+ *
+ * A signature sits in a link twice: as the grant in the path of playlists (`/play/<grant>/…`), and as the query of
+ * files (`/output/…?Policy=…`). `renewed` puts a newer one in its place, which is all that renewing takes.
+ */
+
+/**
+ * @typedef {{
+ *   asset: string, expires_at: string, hls?: string, mp4?: {url: string, width?: number, height?: number}[],
+ *   poster?: string, thumbnails?: string, cookies: Record<string, string>,
+ * }} Playback
+ *
+ * @typedef {{
+ *   asset: string, hls?: string, mp4: {url: string, width?: number, height?: number}[], poster?: string,
+ *   thumbnails?: string, grant?: string, query: string, expiresAt: number, life: number,
+ * }} Link `expiresAt` and `life` are milliseconds, by this machine's clock.
+ */
+
+/** The latest that a link is renewed before it expires, in milliseconds: timers of a hidden tab may be a minute late. */
+const MARGIN = 5 * 60_000;
+
+const PLAY = /^\/play\/([^/]+)\//;
+
+/** @param {string | undefined} url */
+function grantOf(url) {
+  return url === undefined ? undefined : PLAY.exec(new URL(url).pathname)?.[1];
+}
+
+/**
+ * @param {Playback} playback
+ * @param {number} serverNow the server's clock, milliseconds
+ * @param {number} now this machine's, which may be hours off
+ * @returns {Link}
+ */
+export function fromPlayback(playback, serverNow, now) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(playback.cookies)) {
+    query.set(name.replace(/^CloudFront-/, ""), value);
+  }
+  const life = Math.max(0, Date.parse(playback.expires_at) - serverNow);
+  const { asset, hls, mp4 = [], poster, thumbnails } = playback;
+  const grant = grantOf(hls ?? thumbnails);
+  return { asset, hls, mp4, poster, thumbnails, grant, query: `?${query}`, expiresAt: now + life, life };
+}
+
+/**
+ * A link that somebody shared: `<grant>/<asset>/<template>/hls/video.m3u8`.
+ * @param {string} shared
+ * @param {string} origin
+ * @param {number} now
+ * @returns {Link | undefined} nothing, if it is not of this form
+ */
+export function fromShared(shared, origin, now) {
+  const match = /^([\w.-]+)\/([\w-]+)\/([\w.-]+(?:\/[\w.-]+)*)\/hls\/[\w.-]+\.m3u8$/.exec(shared);
+  if (!match || shared.split("/").some((part) => /^\.+$/.test(part))) return undefined;
+  const [, grant = "", asset = "", folder = ""] = match;
+  const expiresAt = expiryOf(grant);
+  if (expiresAt === undefined) return undefined;
+  const play = `${origin}/play/${grant}/${asset}/${folder}`;
+  return {
+    asset,
+    hls: `${origin}/play/${shared}`,
+    mp4: [],
+    thumbnails: `${play}/thumbnails/video.vtt`,
+    grant,
+    query: "",
+    expiresAt,
+    life: expiresAt - now,
+  };
+}
+
+/**
+ * When a grant expires, in milliseconds; only to tell people, the edge decides.
+ * @param {string} grant
+ * @returns {number | undefined}
+ */
+export function expiryOf(grant) {
+  try {
+    const policy = JSON.parse(atob((grant.split(".")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    const statement = [policy.Statement].flat()[0];
+    const seconds = statement.Condition.DateLessThan["AWS:EpochTime"];
+    return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * `url` with the signature of `link`, if it is one of the same asset.
+ * @param {string} url
+ * @param {Link} link
+ */
+export function renewed(url, link) {
+  const parsed = new URL(url);
+  const played = PLAY.exec(parsed.pathname);
+  if (played && link.grant) {
+    parsed.pathname = parsed.pathname.replace(PLAY, `/play/${link.grant}/`);
+  } else if (parsed.pathname.startsWith(`/output/${link.asset}/`) && link.query) {
+    parsed.search = link.query;
+  } else {
+    return url;
+  }
+  return parsed.href;
+}
+
+/**
+ * How long to wait before a link is renewed, in milliseconds.
+ * @param {Link} link
+ * @param {number} now
+ */
+export function renewIn(link, now) {
+  return Math.max(0, link.expiresAt - Math.min(MARGIN, link.life / 2) - now);
+}
+
+/** What stands after `#play=` in a shared link of this page. @param {Link} link */
+export function sharedPath(link) {
+  return link.hls && new URL(link.hls).pathname.replace(/^\/play\//, "");
+}
+
+/** A name for an asset of which only the id is known. @param {string} asset */
+export function titleOf(asset) {
+  return asset.replace(/-[0-9a-f]{16}-[0-9a-f]{8}$/, "").replaceAll("-", " ");
+}
