@@ -163,8 +163,8 @@ pub struct VideoEncode {
 /// One sound encode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoundEncode {
-    /// Number among the source's sound tracks, from 0.
-    pub(crate) track: usize,
+    /// Index of the stream in the source.
+    pub(crate) stream: u32,
     /// Filters that bring it to rate, channels and start.
     pub(crate) filters: String,
     pub(crate) options: Vec<(&'static str, String)>,

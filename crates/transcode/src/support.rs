@@ -23,6 +23,8 @@ const PIDS: &str = "the muxer numbers its streams; players read the numbers from
 const NO_CAPTIONS: &str = "no captions are made";
 const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
+/// Who may watch is decided by signatures; on a bucket that enforces its owner AWS fails such a job too.
+const NO_ACL: Support = Only(&["BUCKET_OWNER_FULL_CONTROL", "BUCKET_OWNER_READ"]);
 const PROGRESSIVE: &str = "outputs are progressive";
 const PSYCHOVISUAL: &str = "the encoder's own psychovisual tuning is used";
 
@@ -75,12 +77,20 @@ pub const TABLE: &[(&str, Support)] = &[
         Honoured,
     ),
     (
+        "/outputGroups/*/outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl",
+        NO_ACL,
+    ),
+    (
         "/outputGroups/*/outputGroupSettings/fileGroupSettings/destinationSettings/**",
         Harmless(S3),
     ),
     (
         "/outputGroups/*/outputGroupSettings/hlsGroupSettings/destination",
         Honoured,
+    ),
+    (
+        "/outputGroups/*/outputGroupSettings/hlsGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl",
+        NO_ACL,
     ),
     (
         "/outputGroups/*/outputGroupSettings/hlsGroupSettings/destinationSettings/**",
@@ -191,6 +201,10 @@ pub const TABLE: &[(&str, Support)] = &[
     ),
     (
         "/outputGroups/*/outputs/*/outputSettings/hlsSettings/audioGroupId",
+        Harmless("sound is in the video's own segments"),
+    ),
+    (
+        "/outputGroups/*/outputs/*/outputSettings/hlsSettings/audioRenditionSets",
         Harmless("sound is in the video's own segments"),
     ),
     (
@@ -667,6 +681,12 @@ mod tests {
             (
                 json!({"inputs": [{"rotate": 1}]}),
                 "/inputs/0/rotate: the local engine cannot honour this setting",
+            ),
+            (
+                json!({"outputGroups": [{"outputGroupSettings": {"fileGroupSettings": {"destinationSettings": {"s3Settings":
+                    {"accessControl": {"cannedAcl": "PUBLIC_READ"}}}}}}]}),
+                "/outputGroups/0/outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl: \
+                 the local engine cannot honour PUBLIC_READ here, only BUCKET_OWNER_FULL_CONTROL, BUCKET_OWNER_READ",
             ),
             (
                 json!({"outputGroups": [{"outputs": [{"videoDescription": {"codecSettings": {"codec": "H_265"}}}]}]}),

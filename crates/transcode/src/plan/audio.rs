@@ -17,7 +17,7 @@ pub(crate) fn sound(
     let settings = &description.codec_settings.aac_settings;
     let aac = format!("{path}/codecSettings/aacSettings");
     let sample_rate = required(settings.sample_rate, "sampleRate", &aac)?;
-    let layout = layout(settings, &source.audio[track], &aac)?;
+    let layout = layout(settings, track, &aac)?;
     let mut filters = Vec::new();
     match selector.offset.unwrap_or(0) {
         0 => {}
@@ -37,9 +37,9 @@ pub(crate) fn sound(
         Some("VBR") => options.push(("q", vbr_quality(settings.vbr_quality.as_deref()).to_owned())),
         _ => options.push(("b", required(settings.bitrate, "bitrate", &aac)?.to_string())),
     }
-    let language = language(description, &source.audio[track]);
+    let language = language(description, track);
     Ok(SoundEncode {
-        track,
+        stream: track.index,
         filters: filters.join(","),
         options,
         language,
@@ -72,8 +72,12 @@ fn selector<'a>(
         })
 }
 
-/// The number of the track that a selector means, from 0.
-fn select(name: &str, selector: &AudioSelector, source: &MediaInfo) -> Result<usize, Refusal> {
+/// The track that a selector means.
+fn select<'a>(
+    name: &str,
+    selector: &AudioSelector,
+    source: &'a MediaInfo,
+) -> Result<&'a AudioTrack, Refusal> {
     let path = format!("/inputs/0/audioSelectors/{name}");
     let none = |track: &str| Refusal {
         code: NO_AUDIO,
@@ -83,32 +87,30 @@ fn select(name: &str, selector: &AudioSelector, source: &MediaInfo) -> Result<us
     };
     if selector.selector_type.as_deref() == Some("LANGUAGE_CODE") {
         let wanted = selector.language_code.as_deref().unwrap_or_default();
-        let speaks = |track: &AudioTrack| {
-            track
-                .language
-                .as_deref()
-                .is_some_and(|it| it.eq_ignore_ascii_case(wanted))
+        let speaks = |track: &&AudioTrack| {
+            let language = track.language.as_deref();
+            language.is_some_and(|language| language.eq_ignore_ascii_case(wanted))
         };
-        let found = source.audio.iter().position(speaks);
         // MediaConvert falls back to the first track of a default selector.
-        let fallback = (selector.default_selection.as_deref() == Some("DEFAULT")).then_some(0);
-        return found
+        let is_default = selector.default_selection.as_deref() == Some("DEFAULT");
+        let fallback = source.audio.first().filter(|_| is_default);
+        return source
+            .audio
+            .iter()
+            .find(speaks)
             .or(fallback)
-            .filter(|track| *track < source.audio.len())
             .ok_or_else(|| none(wanted));
     }
-    match selector.tracks.as_slice() {
-        [] if source.audio.is_empty() => Err(none("1")),
-        [] => Ok(0),
-        [track] => (*track as usize)
-            .checked_sub(1)
-            .filter(|track| *track < source.audio.len())
-            .ok_or_else(|| none(&track.to_string())),
-        _ => Err(Refusal::setting(
-            format!("{path}/tracks/1"),
-            "the local engine cannot join several tracks into one",
-        )),
-    }
+    let number = match selector.tracks.as_slice() {
+        [] => 1,
+        [number] => *number as usize,
+        _ => {
+            let message = "the local engine cannot join several tracks into one";
+            return Err(Refusal::setting(format!("{path}/tracks/1"), message));
+        }
+    };
+    let track = number.checked_sub(1).and_then(|index| source.audio.get(index));
+    track.ok_or_else(|| none(&number.to_string()))
 }
 
 fn layout(settings: &AacSettings, track: &AudioTrack, path: &str) -> Result<&'static str, Refusal> {

@@ -8,6 +8,8 @@ use crate::probe::Ratio;
 
 /// All that the graph is made from.
 pub(crate) struct Graph<'a> {
+    /// Index of the video stream in the source.
+    pub(crate) stream: u32,
     pub(crate) frame: Frame,
     /// Filters on each source picture before anything is scaled: turning, deinterlacing, even spacing.
     pub(crate) prepare: Vec<String>,
@@ -62,7 +64,12 @@ impl Graph<'_> {
         }
         let mut chains = Vec::new();
         if !branches.is_empty() {
-            chains.push(chain("0:v:0", None, self.prepare.clone(), &branches));
+            chains.push(chain(
+                &format!("0:{}", self.stream),
+                None,
+                self.prepare.clone(),
+                &branches,
+            ));
         }
         for (index, branch) in branches.iter().enumerate() {
             let node = (index < nodes.len()).then_some(index);
@@ -73,7 +80,7 @@ impl Graph<'_> {
             }
         }
         for (index, sound) in self.sounds.iter().enumerate() {
-            chains.push(format!("[0:a:{}]{}[a{index}]", sound.track, sound.filters));
+            chains.push(format!("[0:{}]{}[a{index}]", sound.stream, sound.filters));
         }
         chains.join(";")
     }

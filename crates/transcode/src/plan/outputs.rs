@@ -124,6 +124,7 @@ impl Planner<'_> {
             sample_aspect: SQUARE,
         });
         let filters = Graph {
+            stream: track.map_or(0, |track| track.index),
             frame,
             prepare,
             color,

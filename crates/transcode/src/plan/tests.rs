@@ -46,9 +46,9 @@ fn track() -> VideoTrack {
     }
 }
 
-fn sound_track(language: &str) -> AudioTrack {
+fn sound_track(index: u32, language: &str) -> AudioTrack {
     AudioTrack {
-        index: 1,
+        index,
         codec: "aac".to_owned(),
         channels: 6,
         sample_rate: 44_100,
@@ -62,7 +62,7 @@ fn source(video: VideoTrack) -> MediaInfo {
         container: "mov,mp4".to_owned(),
         duration_ms: 10_000,
         video: Some(video),
-        audio: vec![sound_track("eng"), sound_track("kor")],
+        audio: vec![sound_track(1, "eng"), sound_track(2, "kor")],
     }
 }
 
@@ -199,7 +199,7 @@ fn interlaced_varying_and_anamorphic_sources_are_evened_out() {
     };
     let filters = planned(&default_settings(), &source(odd)).filters;
     assert!(
-        filters.starts_with("[0:v:0]bwdif=mode=send_frame:deint=all,fps=fps=25:start_time=0"),
+        filters.starts_with("[0:0]bwdif=mode=send_frame:deint=all,fps=fps=25:start_time=0"),
         "{filters}"
     );
     assert!(
@@ -216,12 +216,12 @@ fn rotation_is_ignored_metadata_or_a_fixed_turn() {
     });
     // The difference to what ffmpeg does by the file's metadata.
     for (rotate, turn) in [
-        (json!("AUTO"), "[0:v:0]fps"),
-        (Value::Null, "[0:v:0]transpose=cclock,fps"),
-        (json!("DEGREE_0"), "[0:v:0]transpose=cclock,fps"),
-        (json!("DEGREES_90"), "[0:v:0]fps"),
-        (json!("DEGREES_180"), "[0:v:0]transpose=clock,fps"),
-        (json!("DEGREES_270"), "[0:v:0]hflip,vflip,fps"),
+        (json!("AUTO"), "[0:0]fps"),
+        (Value::Null, "[0:0]transpose=cclock,fps"),
+        (json!("DEGREE_0"), "[0:0]transpose=cclock,fps"),
+        (json!("DEGREES_90"), "[0:0]fps"),
+        (json!("DEGREES_180"), "[0:0]transpose=clock,fps"),
+        (json!("DEGREES_270"), "[0:0]hflip,vflip,fps"),
     ] {
         let mut settings = default_settings();
         settings["inputs"][0]["videoSelector"]["rotate"] = rotate.clone();
@@ -234,11 +234,11 @@ fn rotation_is_ignored_metadata_or_a_fixed_turn() {
 fn sound_is_selected_by_track_language_or_default() {
     let selector = "/inputs/0/audioSelectors/Audio Selector 1";
     for (member, value, expected) in [
-        ("tracks", json!([2]), Some(1)),
+        ("tracks", json!([2]), Some(2)),
         ("tracks", json!([3]), None),
         ("tracks", json!([1, 2]), None),
-        ("languageCode", json!("KOR"), Some(1)),
-        ("languageCode", json!("FRA"), Some(0)),
+        ("languageCode", json!("KOR"), Some(2)),
+        ("languageCode", json!("FRA"), Some(1)),
     ] {
         let mut settings = default_settings();
         let object = settings.pointer_mut(selector).expect("exists");
@@ -248,7 +248,7 @@ fn sound_is_selected_by_track_language_or_default() {
         }
         let found = plan(&settings, &source(track()), "")
             .ok()
-            .map(|plan| plan.sounds[0].track);
+            .map(|plan| plan.sounds[0].stream);
         assert_eq!(found, expected, "{member} {value}");
     }
     let mut settings = default_settings();
@@ -256,7 +256,7 @@ fn sound_is_selected_by_track_language_or_default() {
         "A": {"tracks": [1], "defaultSelection": "NOT_DEFAULT"}, "B": {"tracks": [2], "defaultSelection": "DEFAULT"}
     });
     remove_everywhere(&mut settings, "audioSourceName");
-    assert_eq!(planned(&settings, &source(track())).sounds[0].track, 1);
+    assert_eq!(planned(&settings, &source(track())).sounds[0].stream, 2);
 }
 
 fn remove_everywhere(value: &mut Value, name: &str) {

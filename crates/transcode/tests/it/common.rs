@@ -57,18 +57,27 @@ pub(crate) fn no_sound(mut settings: Value) -> Value {
 }
 
 pub(crate) struct World {
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removes the folder, where it is ours.
+    _owned: Option<TempDir>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
+        let owned = TempDir::new().expect("a folder can be made");
         Self {
-            folder: TempDir::new().expect("a folder can be made"),
+            folder: owned.path().to_owned(),
+            _owned: Some(owned),
         }
     }
 
+    /// A world that another process removes.
+    pub(crate) fn at(folder: PathBuf) -> Self {
+        Self { folder, _owned: None }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     pub(crate) fn work(&self) -> PathBuf {

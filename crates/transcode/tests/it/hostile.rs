@@ -162,7 +162,7 @@ async fn the_time_limit_ends_the_encoder() {
     assert_eq!(
         encoders(&world.work()),
         Vec::<u32>::new(),
-        "it is dead and reaped"
+        "it is dead"
     );
 }
 
@@ -231,11 +231,7 @@ async fn dropping_the_job_ends_the_encoder() {
         result = exec::run(&plan, &input, &work, &limits, &cancel, progress) => panic!("ended: {result:?}"),
         at_work = at_work => at_work.expect("reports progress"),
     }
-    let patience = Instant::now() + Duration::from_secs(10);
-    while !encoders(&work).is_empty() {
-        assert!(Instant::now() < patience, "the encoder lives on");
-        tokio::task::yield_now().await;
-    }
+    until("the encoder is dead", || encoders(&work).is_empty()).await;
 }
 
 #[tokio::test]
@@ -250,7 +246,44 @@ async fn the_memory_limit_ends_the_encoder() {
     assert_eq!(error.failure(URI).code, 1999, "{error}");
 }
 
-/// Ids of processes (zombies too) that work in a folder.
+/// Names the folder in which a second process of this test encodes.
+const CHILD: &str = "TRANSCODE_TEST_CHILD";
+
+#[tokio::test]
+async fn the_encoder_dies_with_whoever_started_it() {
+    if let Some(folder) = std::env::var_os(CHILD) {
+        // This is the second process; it is killed in the middle of this.
+        let world = World::at(folder.into());
+        let (input, plan) = endless(&world).await;
+        let cancel = CancellationToken::new();
+        let result = exec::run(&plan, &input, &world.work(), &Limits::default(), &cancel, |_| {}).await;
+        panic!("ended: {result:?}");
+    }
+    let world = World::new();
+    let mut child = std::process::Command::new(std::env::current_exe().expect("is known"))
+        .args(["--exact", "hostile::the_encoder_dies_with_whoever_started_it"])
+        .env(CHILD, world.path(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("starts");
+    let work = world.work();
+    until("it encodes", || !encoders(&work).is_empty()).await;
+    // SIGKILL: nothing in the process can clean up.
+    child.kill().expect("can be killed");
+    child.wait().expect("is reaped");
+    until("the encoder is dead", || encoders(&work).is_empty()).await;
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < patience, "{what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Ids of living processes that work in a folder.
 fn encoders(work: &Path) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("there is /proc").flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
