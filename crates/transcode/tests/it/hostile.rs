@@ -129,6 +129,9 @@ async fn a_file_that_ends_early_is_an_error() {
     assert!(failure.message.contains("Is file truncated?"), "{failure:?}");
 }
 
+/// Time for an encoder to die: far less than it would need to end.
+const DEATH: Duration = Duration::from_secs(5);
+
 /// An encode that takes longer than any test waits.
 async fn endless(world: &World) -> (PathBuf, Plan) {
     let input = world.clip(
@@ -159,11 +162,7 @@ async fn the_time_limit_ends_the_encoder() {
     .expect_err("is late");
     assert_eq!(error.failure(URI).code, 1999);
     assert_eq!(error.failure(URI).message, "the encoder took longer than 0.3 s");
-    assert_eq!(
-        encoders(&world.work()),
-        Vec::<u32>::new(),
-        "it is dead"
-    );
+    assert_eq!(encoders(&world.work()), Vec::<u32>::new(), "it is dead");
 }
 
 #[tokio::test]
@@ -231,7 +230,7 @@ async fn dropping_the_job_ends_the_encoder() {
         result = exec::run(&plan, &input, &work, &limits, &cancel, progress) => panic!("ended: {result:?}"),
         at_work = at_work => at_work.expect("reports progress"),
     }
-    until("the encoder is dead", || encoders(&work).is_empty()).await;
+    until("the encoder is dead", DEATH, || encoders(&work).is_empty()).await;
 }
 
 #[tokio::test]
@@ -268,17 +267,20 @@ async fn the_encoder_dies_with_whoever_started_it() {
         .spawn()
         .expect("starts");
     let work = world.work();
-    until("it encodes", || !encoders(&work).is_empty()).await;
+    until("it encodes", Duration::from_secs(30), || {
+        !encoders(&work).is_empty()
+    })
+    .await;
     // SIGKILL: nothing in the process can clean up.
     child.kill().expect("can be killed");
     child.wait().expect("is reaped");
-    until("the encoder is dead", || encoders(&work).is_empty()).await;
+    until("the encoder is dead", DEATH, || encoders(&work).is_empty()).await;
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
+async fn until(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + patience;
     while !is_so() {
-        assert!(Instant::now() < patience, "{what}");
+        assert!(Instant::now() < end, "not so: {what}");
         tokio::task::yield_now().await;
     }
 }
