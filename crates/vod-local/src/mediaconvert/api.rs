@@ -16,8 +16,9 @@ use super::events::Event;
 use super::inspect;
 use super::job::Status;
 use super::request;
+use super::sample::{self, SampleError};
 use super::store::{Filter, StoreError};
-use super::transfer::{self, Kind, Location};
+use super::transfer::{Kind, Location};
 use crate::sigv4::rest_json_error;
 
 /// The most that one page of a list holds, and its default.
@@ -228,18 +229,18 @@ async fn probe(State(service): State<MediaConvert>, body: Bytes) -> Answer {
     })?;
     let folder = service.scratch().await?;
     let path = folder.path().join("input");
-    let object = transfer::fetch(service.s3(), &location, &path)
-        .await
-        .map_err(|error| match error.kind {
+    let probed = sample::probe(service.s3(), &location, &path, &service.probe_limits()).await;
+    let (info, object) = probed.map_err(|error| match &error {
+        SampleError::Probe(error) => ApiError::Unprocessable(format!("Unable to probe {url}: {error}")),
+        SampleError::Transfer(transfer) => match transfer.kind {
             Kind::NotFound => ApiError::NotFound(error.to_string()),
             Kind::Denied => ApiError::Forbidden(error.to_string()),
             Kind::DiskFull | Kind::Other => {
                 tracing::error!(%error, "probe failed");
                 ApiError::Internal
             }
-        })?;
-    let info = transcode::probe::probe(&path, &service.probe_limits()).await;
-    let info = info.map_err(|error| ApiError::Unprocessable(format!("Unable to probe {url}: {error}")))?;
+        },
+    })?;
     Ok(json(
         StatusCode::OK,
         &json!({ "probeResults": [inspect::probe_result(url, &info, &object)] }),

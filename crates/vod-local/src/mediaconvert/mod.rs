@@ -9,6 +9,7 @@ mod events;
 mod inspect;
 mod job;
 mod request;
+mod sample;
 mod scratch;
 mod store;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Objects to files and files to objects, over S3's HTTP API: what MediaConvert does with its role.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use aws_sdk_s3::Client;
@@ -10,7 +11,7 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _, SeekFrom};
 
 use super::inspect::ObjectFacts;
 
@@ -87,7 +88,7 @@ impl Location {
         self.error(action, kind, reason)
     }
 
-    fn io(&self, action: &'static str, error: &io::Error) -> TransferError {
+    pub(super) fn io(&self, action: &'static str, error: &io::Error) -> TransferError {
         let full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
@@ -97,22 +98,59 @@ impl Location {
     }
 }
 
+/// What S3 says about an object.
+pub(super) async fn head(s3: &Client, from: &Location) -> Result<ObjectFacts, TransferError> {
+    let answer = s3.head_object().bucket(&from.bucket).key(&from.key).send().await;
+    let answer = answer.map_err(|error| from.sdk("read", &error))?;
+    Ok(ObjectFacts {
+        etag: answer.e_tag().map(str::to_owned),
+        size: answer.content_length(),
+        last_modified: answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
+        content_type: answer.content_type().map(str::to_owned),
+    })
+}
+
 /// Copies an object into a new file at `path`.
 pub(super) async fn fetch(s3: &Client, from: &Location, path: &Path) -> Result<ObjectFacts, TransferError> {
-    const ACTION: &str = "read";
     let answer = s3.get_object().bucket(&from.bucket).key(&from.key).send().await;
-    let mut answer = answer.map_err(|error| from.sdk(ACTION, &error))?;
+    let answer = answer.map_err(|error| from.sdk("read", &error))?;
+    let facts = facts(&answer);
     let mut file = File::create(path)
         .await
-        .map_err(|error| from.io(ACTION, &error))?;
-    while let Some(chunk) = answer.body.next().await {
-        let chunk = chunk.map_err(|error| from.error(ACTION, Kind::Other, error.to_string()))?;
+        .map_err(|error| from.io("read", &error))?;
+    copy(from, answer.body, &mut file).await?;
+    Ok(facts)
+}
+
+/// Copies a part of an object to the same place in `file`, provided that the object is still that of `facts`.
+pub(super) async fn fetch_range(
+    s3: &Client,
+    from: &Location,
+    facts: &ObjectFacts,
+    file: &mut File,
+    range: Range<u64>,
+) -> Result<(), TransferError> {
+    let get = s3
+        .get_object()
+        .bucket(&from.bucket)
+        .key(&from.key)
+        .set_if_match(facts.etag.clone());
+    let get = get.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+    let answer = get.send().await.map_err(|error| from.sdk("read", &error))?;
+    file.seek(SeekFrom::Start(range.start))
+        .await
+        .map_err(|error| from.io("read", &error))?;
+    copy(from, answer.body, file).await
+}
+
+async fn copy(from: &Location, mut body: ByteStream, file: &mut File) -> Result<(), TransferError> {
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| from.error("read", Kind::Other, error.to_string()))?;
         file.write_all(&chunk)
             .await
-            .map_err(|error| from.io(ACTION, &error))?;
+            .map_err(|error| from.io("read", &error))?;
     }
-    file.flush().await.map_err(|error| from.io(ACTION, &error))?;
-    Ok(facts(&answer))
+    file.flush().await.map_err(|error| from.io("read", &error))
 }
 
 fn facts(answer: &GetObjectOutput) -> ObjectFacts {

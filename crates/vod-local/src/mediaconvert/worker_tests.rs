@@ -21,10 +21,10 @@ use crate::sigv4::Keys;
 const SECRET: &str = "vod-local-secret";
 
 /// S3 and MediaConvert on one port with a worker.
-struct World {
+pub(super) struct World {
     state: tempfile::TempDir,
     log: PathBuf,
-    s3: aws_sdk_s3::Client,
+    pub(super) s3: aws_sdk_s3::Client,
     client: vod_aws::MediaConvert,
     sdk: aws_sdk_mediaconvert::Client,
     db: Db,
@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let state = tempfile::tempdir().unwrap();
         let db = Db::open(&state.path().join("vod.db")).unwrap();
         let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
@@ -85,7 +85,12 @@ impl World {
         }
     }
 
-    async fn put(&self, key: &str, body: Vec<u8>) {
+    /// A path in the state folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.state.path().join(name)
+    }
+
+    pub(super) async fn put(&self, key: &str, body: Vec<u8>) {
         self.s3
             .put_object()
             .bucket("vod")
@@ -174,22 +179,18 @@ fn start(service: MediaConvert, shutdown: &CancellationToken) -> JoinHandle<()> 
 
 /// A moving test picture with a tone.
 fn clip(size: &str, seconds: u32) -> Vec<u8> {
+    clip_with(size, seconds, &[])
+}
+
+/// The same, written with more options of ffmpeg.
+pub(super) fn clip_with(size: &str, seconds: u32, options: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
+    let picture = format!("testsrc2=size={size}:rate=30:duration={seconds}");
+    let tone = format!("sine=frequency=440:duration={seconds}");
     let output = std::process::Command::new("ffmpeg")
         .args([
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            &format!("testsrc2=size={size}:rate=30:duration={seconds}"),
-        ])
-        .args([
-            "-f",
-            "lavfi",
-            "-i",
-            &format!("sine=frequency=440:duration={seconds}"),
+            "-v", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
         ])
         .args([
             "-c:v",
@@ -202,6 +203,7 @@ fn clip(size: &str, seconds: u32) -> Vec<u8> {
             "aac",
             "-shortest",
         ])
+        .args(options)
         .arg(&path)
         .output()
         .unwrap();
