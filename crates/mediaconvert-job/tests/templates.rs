@@ -124,13 +124,8 @@ fn rungs_rise_in_size_and_rate_and_have_names_of_their_own() {
                     Some((video.width, video.height, settings.bitrate, settings.max_bitrate))
                 })
                 .collect();
-            let rises = |pair: &[(Option<u32>, Option<u32>, Option<u64>, Option<u64>)]| {
-                pair[0].0 < pair[1].0
-                    && pair[0].1 < pair[1].1
-                    && pair[0].2 < pair[1].2
-                    && pair[0].3 < pair[1].3
-            };
-            assert!(rungs.windows(2).all(rises), "{name}: {rungs:?}");
+            let rises = rungs.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1 && a.2 < b.2 && a.3 < b.3);
+            assert!(rises, "{name}: {rungs:?}");
             let names: BTreeSet<_> = group.outputs.iter().map(|output| &output.name_modifier).collect();
             assert_eq!(names.len(), group.outputs.len(), "{name}");
         }
