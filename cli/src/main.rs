@@ -6,6 +6,7 @@ mod check;
 mod http;
 mod list;
 mod output;
+mod reconcile;
 mod show;
 mod sign;
 mod stack;
@@ -45,6 +46,7 @@ enum Command {
     Show(show::Args),
     Sign(sign::Args),
     Token(token::Args),
+    Reconcile(reconcile::Args),
     Check(check::Args),
 }
 
@@ -70,6 +72,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Show(args) => show::run(&find()?, args).await?,
         Command::Sign(args) => sign::run(&find()?, args).await?,
         Command::Token(args) => token::run(&cli.state, args)?,
+        Command::Reconcile(args) => return reconcile::run(&find()?, args).await,
         Command::Check(args) => return check::run(args),
     }
     Ok(ExitCode::SUCCESS)

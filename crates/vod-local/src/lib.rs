@@ -14,6 +14,7 @@ pub mod ids;
 pub mod lambda;
 pub mod mediaconvert;
 pub mod queue;
+mod reconciler;
 pub mod s3;
 pub mod secrets;
 pub mod sigv4;

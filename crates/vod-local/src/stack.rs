@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use complete::Complete;
+use reconcile::Reconcile;
 use signer::auth::{Auth, Expected};
 use signer::{App, Parts, Scheme, Secret};
 use submit::Submit;
@@ -32,6 +33,7 @@ use crate::events::{Backoff, Delivery, Invoker, Poller};
 use crate::lambda::{Functions, Limits};
 use crate::mediaconvert::{MediaConvert, Settings};
 use crate::queue::{QueueSettings, Queues};
+use crate::reconciler;
 use crate::s3::{Notification, S3Options, S3Service};
 use crate::secrets::{ALL_SCOPES, Secrets};
 use crate::sigv4::Keys;
@@ -64,6 +66,11 @@ const COMPLETE: Limits = Limits {
 const SIGNER: Limits = Limits {
     timeout: Duration::from_secs(10),
     concurrency: 64,
+};
+/// One at a time: two would find the same things.
+const RECONCILE: Limits = Limits {
+    timeout: Duration::from_mins(5),
+    concurrency: 1,
 };
 const QUEUE: QueueSettings = QueueSettings {
     // As the AWS documentation asks: six times the function's timeout.
@@ -163,6 +170,11 @@ impl Stack {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             mediaconvert.run(stop).await;
+            Ok(())
+        });
+        let (invoker, stop) = (base.invoker(), shutdown.clone());
+        tasks.spawn(async move {
+            reconciler::run(invoker, stop).await;
             Ok(())
         });
         Ok(Self {
@@ -282,6 +294,7 @@ impl Base {
             application: "vod".to_owned(),
         };
         let complete = Arc::new(Complete::new(&self.aws, config));
+        let reconcile = Arc::new(Reconcile::new(&self.aws, reconcile::Config::local(BUCKET)?));
         let signer = signer::router(self.signer()?);
         let functions = Functions::builder(REGION)
             .function("submit", SUBMIT, move |event| {
@@ -291,6 +304,10 @@ impl Base {
             .function("complete", COMPLETE, move |event| {
                 let complete = Arc::clone(&complete);
                 async move { complete.handle(event).await }
+            })
+            .function("reconcile", RECONCILE, move |event| {
+                let reconcile = Arc::clone(&reconcile);
+                async move { reconcile.handle(event).await }
             })
             .http("signer", SIGNER, signer);
         Ok(functions.build())
@@ -332,8 +349,12 @@ impl Base {
         })
     }
 
+    fn invoker(&self) -> Invoker {
+        Invoker::new(&self.api_url, self.keys.clone())
+    }
+
     fn pollers(&self) -> Vec<Poller> {
-        let invoker = Invoker::new(&self.api_url, self.keys.clone());
+        let invoker = self.invoker();
         let poller = |queue: &str, function: &str, delivery, concurrency| Poller {
             queue: self.queues.queue(queue, QUEUE),
             function: function.to_owned(),

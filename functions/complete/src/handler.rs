@@ -86,8 +86,9 @@ impl Complete {
     }
 }
 
-/// Applies the event; what events do not tell (the distance of thumbnails) comes from the attempt's entry.
-fn record_event(record: &mut Record, event: &JobEvent, change: &Change) -> bool {
+/// Applies an event to a record; what events do not tell (the distance of thumbnails) comes from the attempt's
+/// entry. Returns whether anything changed.
+pub fn record_event(record: &mut Record, event: &JobEvent, change: &Change) -> bool {
     let mut change = change.clone();
     if let Change::Complete { outputs, .. } = &mut change {
         let attempt = record.attempt_mut(&event.template, event.attempt);

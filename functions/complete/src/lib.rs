@@ -4,4 +4,4 @@ mod config;
 mod handler;
 
 pub use config::{APPLICATION, BUCKET, Config};
-pub use handler::{Complete, CompleteError};
+pub use handler::{Complete, CompleteError, record_event};

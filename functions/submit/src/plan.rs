@@ -86,7 +86,8 @@ pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_th
             record.jobs.push(attempt(template, last + 1));
         } else if let Some(error) = &mut record.attempt_mut(name, *last).error {
             error.retryable = false;
-            error.remedy = "upload the video again: it or its template has been removed meanwhile".to_owned();
+            "upload the video again: it or its template has been removed meanwhile"
+                .clone_into(&mut error.remedy);
         }
     }
     vod_core::state::refresh(record);

@@ -128,7 +128,7 @@ impl Submit {
     }
 
     /// The bucket's templates, else the built-in one.
-    async fn templates(&self) -> Result<Vec<LoadedTemplate>, SubmitError> {
+    pub async fn templates(&self) -> Result<Vec<LoadedTemplate>, SubmitError> {
         let templates = vod_aws::load_templates(&self.s3, &self.config.bucket).await?;
         Ok(if templates.is_empty() {
             vec![self.config.template.clone()]
@@ -187,7 +187,7 @@ impl Submit {
         templates: &[LoadedTemplate],
         invocation: &Invocation,
     ) -> Result<(), SubmitError> {
-        let media = self.probe(&record.source).await;
+        let media = self.media(&record.source).await;
         let mut created = Vec::new();
         let mut failure = None;
         for planned in record
@@ -298,7 +298,8 @@ impl Submit {
         Ok(self.mediaconvert.find_job(&url, metadata, since).await?)
     }
 
-    fn target<'a>(&'a self, record: &'a Record, planned: &'a Job) -> Target<'a> {
+    /// What the job of one attempt is for, and where its parts go.
+    pub fn target<'a>(&'a self, record: &'a Record, planned: &'a Job) -> Target<'a> {
         Target {
             asset: &record.id,
             template: &planned.template,
@@ -313,7 +314,7 @@ impl Submit {
     }
 
     /// What is known of the source. A probe that fails never fails the upload: the template then goes as it is.
-    async fn probe(&self, source: &Source) -> Media {
+    pub async fn media(&self, source: &Source) -> Media {
         let url = format!("s3://{}/{}", source.bucket, source.key);
         let mut media = match self.mediaconvert.probe(&url).await {
             Ok(media) => media,

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, Output, OutputGroup, OutputGroupDetail};
+use aws_sdk_mediaconvert::types::{
+    ContainerType, Job, JobStatus, Order, Output, OutputDetail, OutputGroup, OutputGroupDetail, VideoCodec,
+    VideoDetail,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -143,7 +146,9 @@ fn group(group: &OutputGroup) -> Value {
     };
     let kind = settings.r#type().map_or("", |kind| kind.as_str());
     let at = |destination: Option<&str>| json!({ "destination": destination });
+    let automated = group.automated_encoding_settings().map(|_| json!({}));
     json!({
+        "automatedEncodingSettings": automated,
         "outputGroupSettings": {
             "type": kind,
             "hlsGroupSettings": at(settings.hls_group_settings().and_then(|group| group.destination())),
@@ -166,13 +171,13 @@ fn output(output: &Output) -> Value {
     let mut json = json!({
         "nameModifier": output.name_modifier(),
         "extension": output.extension(),
-        "containerSettings": { "container": container.map(|container| container.as_str()) },
+        "containerSettings": { "container": container.map(ContainerType::as_str) },
     });
     if let Some(video) = video {
         json["videoDescription"] = json!({
             "width": video.width(),
             "height": video.height(),
-            "codecSettings": { "codec": codec.map(|codec| codec.as_str()) },
+            "codecSettings": { "codec": codec.map(VideoCodec::as_str) },
         });
     }
     json
@@ -180,12 +185,13 @@ fn output(output: &Output) -> Value {
 
 fn outputs(group: &OutputGroupDetail) -> Vec<OutputInfo> {
     let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
-    let outputs = group.output_details().iter();
-    outputs
-        .map(|output| OutputInfo {
+    let output = |output: &OutputDetail| {
+        let video = output.video_details();
+        OutputInfo {
             duration_ms: number(output.duration_in_ms()).map(u64::from),
-            width: number(output.video_details().and_then(|video| video.width_in_px())),
-            height: number(output.video_details().and_then(|video| video.height_in_px())),
-        })
-        .collect()
+            width: number(video.and_then(VideoDetail::width_in_px)),
+            height: number(video.and_then(VideoDetail::height_in_px)),
+        }
+    };
+    group.output_details().iter().map(output).collect()
 }

@@ -24,7 +24,7 @@ pub struct JobEvent {
     pub status: String,
     /// When it happened, by MediaConvert's clock.
     pub at: Timestamp,
-    /// Absent where the status moves nothing (QUEUE_HOP, an unknown one).
+    /// Absent where the status moves nothing (`QUEUE_HOP`, an unknown one).
     pub change: Option<Change>,
 }
 

@@ -1,0 +1,160 @@
+//! `vod reconcile`: finds what was lost and sends it again, now instead of at the next scheduled run.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use vod_local::events::{InvokeError, Invoker};
+use vod_local::sigv4::Keys;
+
+use crate::output;
+use crate::stack::Stack;
+
+/// How long to wait for a scheduled run that is under way.
+const PATIENCE: Duration = Duration::from_mins(6);
+
+/// Find lost uploads and events, and send them again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only look and tell
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The function's answer; its members are explained in the function.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Summary {
+    looked_at: u64,
+    lost: u64,
+    mended: u64,
+    given_up: u64,
+    waiting: u64,
+    failed: u64,
+    dry_run: bool,
+    finished: bool,
+    notes: Vec<Note>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Note {
+    asset: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    found: String,
+    outcome: String,
+}
+
+/// Runs `vod reconcile`.
+pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
+    let api = stack
+        .aws
+        .s3_endpoint
+        .as_deref()
+        .context("the stack names no API")?;
+    let keys = Keys {
+        access_key: stack.aws.access_key_id.clone(),
+        secret_key: stack.aws.secret_access_key.clone(),
+        region: stack.aws.region.clone(),
+    };
+    let invoker = Invoker::new(api, keys);
+    // A person who calls this does not want to wait for what may still be on its way.
+    let event = json!({ "dry_run": args.dry_run, "grace_seconds": 0 });
+    let mut summary = invoke(&invoker, &event).await?;
+    // A dry run keeps no place: what did not fit into one invocation is left out, and said so.
+    while !summary.finished && !args.dry_run {
+        summary = invoke(&invoker, &event).await?;
+    }
+    if args.json {
+        output::json(&summary)?;
+    } else {
+        for line in text(&summary) {
+            output::line(&line)?;
+        }
+    }
+    let well = summary.given_up == 0 && summary.failed == 0;
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn invoke(invoker: &Invoker, event: &serde_json::Value) -> anyhow::Result<Summary> {
+    let begun = Instant::now();
+    loop {
+        match invoker.invoke("reconcile", event).await {
+            Ok(summary) => return serde_json::from_value(summary).context("could not read the summary"),
+            Err(InvokeError::Refused { status, .. })
+                if status == StatusCode::TOO_MANY_REQUESTS && begun.elapsed() < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            Err(error) => return Err(error).context("could not reconcile"),
+        }
+    }
+}
+
+fn text(summary: &Summary) -> Vec<String> {
+    let mut lines: Vec<String> = summary
+        .notes
+        .iter()
+        .map(|note| {
+            let subject = note.key.as_deref().unwrap_or(&note.asset);
+            let (found, outcome) = (output::plain(&note.found), output::plain(&note.outcome));
+            format!("{}: {found}: {outcome}", output::plain(subject))
+        })
+        .collect();
+    let Summary {
+        looked_at,
+        lost,
+        mended,
+        given_up,
+        waiting,
+        failed,
+        ..
+    } = summary;
+    let end = if summary.finished {
+        ""
+    } else {
+        " (not all of it: out of time)"
+    };
+    lines.push(format!(
+        "looked at {looked_at}{end}: {lost} lost, {mended} mended, {given_up} given up, {waiting} under way, {failed} failed"
+    ));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_come_before_the_figures() {
+        let summary = Summary {
+            looked_at: 3,
+            lost: 1,
+            mended: 1,
+            finished: true,
+            notes: vec![Note {
+                asset: "a".into(),
+                key: Some("input/\u{1b}a.mp4".into()),
+                found: "it has no record".into(),
+                outcome: "mended".into(),
+            }],
+            ..Summary::default()
+        };
+        assert_eq!(
+            text(&summary),
+            [
+                "input/\u{fffd}a.mp4: it has no record: mended",
+                "looked at 3: 1 lost, 1 mended, 0 given up, 0 under way, 0 failed",
+            ]
+        );
+    }
+}

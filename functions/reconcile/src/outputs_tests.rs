@@ -1,0 +1,174 @@
+use vod_core::events::parse_job_event;
+use vod_core::job::{self, Rules, Target};
+use vod_core::record::{Media, OutputSet};
+use vod_core::state::Change;
+
+use super::*;
+
+fn asset() -> AssetId {
+    AssetId::new("vod", "input/film.mp4", None, "e")
+}
+
+/// The settings of the built-in template's job, as submit sends them.
+fn settings(asset: &AssetId) -> Value {
+    let template = mediaconvert_job::Template::parse(submit::DEFAULT_TEMPLATE.as_bytes()).unwrap();
+    let target = Target {
+        asset,
+        template: "default",
+        attempt: 1,
+        input_bucket: "vod",
+        input_key: "input/film.mp4",
+        output_bucket: "vod",
+        role_arn: "r",
+        queue: None,
+        application: "vod",
+    };
+    let job = job::build(&template, &target, &Media::default(), Rules::all()).unwrap();
+    job.body["settings"].clone()
+}
+
+fn succeeded<'a>(
+    asset: &'a AssetId,
+    settings: Option<&'a Value>,
+    details: &'a [Vec<OutputInfo>],
+) -> Succeeded<'a> {
+    Succeeded {
+        application: "vod",
+        asset,
+        template: "default",
+        attempt: 1,
+        job_id: "j",
+        at: Timestamp::UNIX_EPOCH,
+        settings,
+        details,
+        warnings: &[240_000],
+        output_bucket: "vod",
+        input: "s3://vod/input/film.mp4",
+    }
+}
+
+/// What a job of the built-in template leaves behind.
+fn observed(asset: &AssetId, without: &str) -> Observed {
+    let mut observed = Observed::default();
+    let modifiers: Vec<String> = settings(asset)["outputGroups"][0]["outputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|output| output["nameModifier"].as_str().unwrap().to_owned())
+        .collect();
+    let mut names = vec!["hls/video.m3u8".to_owned(), "mp4/video.mp4".to_owned()];
+    for modifier in modifiers {
+        names.push(format!("hls/video{modifier}.m3u8"));
+        names.extend((1..=3).map(|number| format!("hls/video{modifier}_{number:05}.ts")));
+    }
+    names.extend((0..=4).map(|number| format!("thumbnails/video.{number:07}.jpg")));
+    for name in names.iter().filter(|name| *name != without) {
+        observed.add(&format!("output/{asset}/default/{name}"));
+    }
+    observed
+}
+
+/// What `complete` makes of the event.
+fn outputs(event: &Value) -> OutputSet {
+    let event = parse_job_event(event, "vod").unwrap().unwrap();
+    match event.change {
+        Some(Change::Complete { outputs, .. }) => *outputs,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_event_names_what_the_settings_promise() {
+    let (asset, prefix) = (asset(), format!("output/{}/default/", asset()));
+    let settings = settings(&asset);
+    let info = OutputInfo {
+        duration_ms: Some(7000),
+        width: Some(640),
+        height: Some(360),
+    };
+    let details = [vec![info; 3], vec![info], vec![]];
+    let job = succeeded(&asset, Some(&settings), &details);
+    let set = outputs(&complete(&job, &observed(&asset, "")).unwrap());
+    assert_eq!(set.prefix, prefix);
+    let hls = set.hls.unwrap();
+    assert_eq!(hls.master, format!("{prefix}hls/video.m3u8"));
+    assert_eq!(
+        hls.variants.len(),
+        settings["outputGroups"][0]["outputs"].as_array().unwrap().len()
+    );
+    let first = &hls.variants[0];
+    assert_eq!(
+        (first.width, first.height, first.duration_ms),
+        (Some(640), Some(360), Some(7000))
+    );
+    assert_eq!(set.mp4[0].key, format!("{prefix}mp4/video.mp4"));
+    assert_eq!(set.thumbnails.unwrap().count, 5);
+}
+
+#[test]
+fn the_listing_alone_says_the_same() {
+    let asset = asset();
+    let settings = settings(&asset);
+    let with = complete(&succeeded(&asset, Some(&settings), &[]), &observed(&asset, "")).unwrap();
+    let without = complete(&succeeded(&asset, None, &[]), &observed(&asset, "")).unwrap();
+    let keys = |event: &Value| {
+        let set = outputs(event);
+        let mut variants: Vec<String> = set
+            .hls
+            .iter()
+            .flat_map(|hls| &hls.variants)
+            .map(|v| v.key.clone())
+            .collect();
+        variants.sort();
+        let mp4: Vec<String> = set.mp4.iter().map(|mp4| mp4.key.clone()).collect();
+        (
+            set.prefix,
+            set.hls.map(|hls| hls.master),
+            variants,
+            mp4,
+            set.thumbnails,
+        )
+    };
+    assert_eq!(keys(&with), keys(&without));
+}
+
+#[test]
+fn half_a_result_is_none() {
+    let asset = asset();
+    let settings = settings(&asset);
+    let job = succeeded(&asset, Some(&settings), &[]);
+    for name in ["hls/video.m3u8", "mp4/video.mp4"] {
+        let missing = complete(&job, &observed(&asset, name)).unwrap_err();
+        assert_eq!(missing.0, format!("output/{asset}/default/{name}"));
+    }
+    let mut bare = observed(&asset, "");
+    bare.frames.clear();
+    assert!(complete(&job, &bare).is_err());
+    assert!(complete(&succeeded(&asset, None, &[]), &Observed::default()).is_err());
+}
+
+#[test]
+fn segments_are_not_kept() {
+    let observed = observed(&asset(), "");
+    assert_eq!(
+        observed.files.iter().filter(|key| key.contains("_0000")).count(),
+        0
+    );
+    assert_eq!(observed.frames.values().copied().collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn folders_tell_the_attempt() {
+    let asset = asset();
+    for (rest, expected) in [
+        ("default/hls/video.m3u8", Some(("default", 1))),
+        ("default/a3/hls/video.m3u8", Some(("default", 3))),
+        ("hd/a1/x", Some(("hd", 1))),
+        ("hd/abc/x", Some(("hd", 1))),
+        ("x", None),
+    ] {
+        let found = attempt_of(&asset, &format!("output/{asset}/{rest}"));
+        assert_eq!(found, expected.map(|(name, n)| (name.to_owned(), n)), "{rest}");
+    }
+    assert_eq!(attempt_of(&asset, "output/other/default/hls/x"), None);
+}

@@ -1,0 +1,103 @@
+//! What a run has found and done, as it is logged and returned.
+
+use serde::{Deserialize, Serialize};
+
+/// Findings that are told one by one; the others are counted only.
+const NOTES_MAX: usize = 100;
+
+/// The figures of one pass. A pass that takes several invocations adds up over all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// Uploads, records and output folders.
+    pub looked_at: u64,
+    /// Found to be missing, stuck or forgotten.
+    pub lost: u64,
+    /// Of those: brought back on their way. Always 0 in a dry run.
+    pub mended: u64,
+    /// Nobody but a person can mend it; the notes say why.
+    pub given_up: u64,
+    /// Still on its way, or waiting for its next try.
+    pub waiting: u64,
+    /// Could not be looked at or mended this time; the next pass tries again.
+    pub failed: u64,
+    pub dry_run: bool,
+    /// Whether the pass is through; otherwise the next run goes on where this one stopped.
+    pub finished: bool,
+    pub notes: Vec<Note>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// An asset id.
+    pub asset: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What was found.
+    pub found: String,
+    /// What came of it: `mended`, `given up`, `failed: …`, `would be mended`.
+    pub outcome: String,
+}
+
+/// What came of one finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Mended,
+    /// A dry run.
+    WouldMend,
+    GivenUp,
+    Failed(String),
+}
+
+impl Summary {
+    /// Counts one finding, and notes it while there is room.
+    pub(crate) fn add(&mut self, asset: &str, key: Option<&str>, found: &str, outcome: &Outcome) {
+        let text = match outcome {
+            Outcome::Mended => "mended",
+            Outcome::WouldMend => "would be mended",
+            Outcome::GivenUp => "given up",
+            Outcome::Failed(_) => "failed",
+        };
+        match outcome {
+            Outcome::Mended => (self.lost, self.mended) = (self.lost + 1, self.mended + 1),
+            Outcome::WouldMend => self.lost += 1,
+            Outcome::GivenUp => (self.lost, self.given_up) = (self.lost + 1, self.given_up + 1),
+            Outcome::Failed(_) => self.failed += 1,
+        }
+        let text = match outcome {
+            Outcome::Failed(error) => format!("{text}: {error}"),
+            _ => text.to_owned(),
+        };
+        match outcome {
+            Outcome::Failed(_) | Outcome::GivenUp => tracing::error!(asset, key, found, outcome = text),
+            _ => tracing::warn!(asset, key, found, outcome = text),
+        }
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(Note {
+                asset: asset.to_owned(),
+                key: key.map(str::to_owned),
+                found: found.to_owned(),
+                outcome: text,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finding_is_counted_and_the_first_are_told() {
+        let mut summary = Summary::default();
+        for _ in 0..NOTES_MAX {
+            summary.add("a", None, "no record", &Outcome::Mended);
+        }
+        summary.add("b", Some("input/b"), "no record", &Outcome::GivenUp);
+        summary.add("c", None, "no record", &Outcome::Failed("503".into()));
+        assert_eq!(summary.notes.len(), NOTES_MAX);
+        let figures = (summary.lost, summary.mended, summary.given_up, summary.failed);
+        assert_eq!(figures, (101, 100, 1, 1));
+    }
+}
