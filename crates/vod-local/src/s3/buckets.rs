@@ -12,7 +12,7 @@ use s3s::{S3Request, S3Response, s3_error};
 use super::OWNER_ID;
 use super::fault::{Fault, not_implemented};
 use super::index;
-use super::multipart::drop_upload;
+use super::parts::drop_upload;
 use super::request::{Answer, check_owner, check_version, timestamp};
 use super::store::Store;
 

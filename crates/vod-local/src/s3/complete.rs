@@ -9,7 +9,7 @@ use super::conditions::WriteCondition;
 use super::events::Cause;
 use super::fault::Fault;
 use super::index::{self, Object};
-use super::multipart::{PartRow, Upload, drop_upload, get_upload, parts};
+use super::parts::{PartRow, Upload, drop_upload, get_upload, parts};
 use super::request::{Answer, check_owner, hex, refuse_customer_key, requester, strong};
 use super::store::{Origin, Store};
 

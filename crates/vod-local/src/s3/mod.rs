@@ -1,9 +1,9 @@
 //! The S3 of the one-machine stack: `s3s` speaks the protocol, this is the store behind it.
 //!
 //! - `request`, `operations`: from the wire to the rooms below.
-//! - `objects`, `copy`, `multipart`, `complete`, `listing`, `uploads`, `buckets`: the operations.
+//! - `objects`, `delete`, `copy`, `multipart`, `complete`, `listing`, `uploads`, `buckets`: the operations.
 //! - `conditions`, `checksum`, `headers`, `events`, `cors`: rules, pure.
-//! - `store`, `index`, `blobs`, `receive`, `reader`: rows and files.
+//! - `store`, `index`, `parts`, `pages`, `blobs`, `receive`, `reader`: rows and files.
 //!
 //! What it promises: a write is there whole or not at all, with its event, whatever instant the process is
 //! killed; a conditional write holds under any number of writers; nothing is visible before its digests have
@@ -20,6 +20,7 @@ mod complete;
 mod conditions;
 mod copy;
 mod cors;
+mod delete;
 mod events;
 mod fault;
 mod headers;
@@ -28,6 +29,8 @@ mod listing;
 mod multipart;
 mod objects;
 mod operations;
+mod pages;
+mod parts;
 mod reader;
 mod receive;
 mod request;

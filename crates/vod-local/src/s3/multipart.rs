@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType, CopyPartResult,
     CreateMultipartUploadInput, CreateMultipartUploadOutput, UploadPartCopyInput, UploadPartCopyOutput,
@@ -10,103 +10,18 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, s3_error};
 
-use super::checksum::{self, Algorithm, Stored, set_checksum, take_checksums};
+use super::checksum::{self, Algorithm, set_checksum, take_checksums};
 use super::conditions::source_condition;
 use super::copy::Source;
 use super::fault::{Fault, not_implemented};
-use super::headers::{Headers, refuse_unsupported, take_headers};
-use super::index::{self, json, signed, to_json, unsigned};
+use super::headers::{refuse_unsupported, take_headers};
+use super::index::{self, signed, to_json};
+use super::parts::{PartRow, Upload, drop_upload, get_upload};
 use super::receive::{MAX_BODY, Promise, receive, too_large};
 use super::request::{Answer, check_owner, hex, refuse_customer_key, strong, timestamp};
 use super::store::{Aftermath, Store};
 
 pub(super) const MAX_PARTS: i32 = 10_000;
-
-/// An upload in progress.
-pub(super) struct Upload {
-    pub(super) key: String,
-    pub(super) id: String,
-    pub(super) initiated_ms: i64,
-    pub(super) headers: Headers,
-    pub(super) checksum: Option<checksum::Multipart>,
-}
-
-/// One of its parts.
-#[derive(Debug)]
-pub(super) struct PartRow {
-    pub(super) number: i32,
-    pub(super) content: i64,
-    pub(super) size: u64,
-    pub(super) etag: String,
-    pub(super) modified_ms: i64,
-    pub(super) checksum: Option<Stored>,
-}
-
-/// Columns of [`Upload`], in the order of [`upload`].
-pub(super) const UPLOAD_COLUMNS: &str = "key, id, initiated_ms, headers, checksum";
-
-pub(super) fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
-    Ok(Upload {
-        key: row.get(0)?,
-        id: row.get(1)?,
-        initiated_ms: row.get(2)?,
-        headers: json(row, 3)?,
-        checksum: json(row, 4)?,
-    })
-}
-
-pub(super) fn get_upload(
-    connection: &Connection,
-    bucket: &str,
-    key: &str,
-    id: &str,
-) -> Result<Upload, Fault> {
-    index::require_bucket(connection, bucket)?;
-    let sql = format!("SELECT {UPLOAD_COLUMNS} FROM s3_upload WHERE id = ?1 AND bucket = ?2 AND key = ?3");
-    let found = connection
-        .prepare_cached(&sql)?
-        .query_row([id, bucket, key], upload)
-        .optional()?;
-    let text = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been \
-        aborted or completed.";
-    found.ok_or_else(|| s3_error!(NoSuchUpload, "{text}").into())
-}
-
-/// All parts of an upload, by number.
-pub(super) fn parts(connection: &Connection, upload: &str) -> rusqlite::Result<Vec<PartRow>> {
-    connection
-        .prepare_cached(
-            "SELECT number, content, size, etag, modified_ms, checksum FROM s3_part
-             WHERE upload = ?1 ORDER BY number",
-        )?
-        .query_map([upload], |row| {
-            Ok(PartRow {
-                number: row.get(0)?,
-                content: row.get(1)?,
-                size: unsigned(row, 2)?,
-                etag: row.get(3)?,
-                modified_ms: row.get(4)?,
-                checksum: json(row, 5)?,
-            })
-        })?
-        .collect()
-}
-
-/// Forgets an upload with the contents of all its parts.
-pub(super) fn drop_upload(
-    transaction: &Transaction<'_>,
-    after: &mut Aftermath,
-    id: &str,
-) -> rusqlite::Result<()> {
-    for part in parts(transaction, id)? {
-        after
-            .dropped
-            .extend(index::drop_content(transaction, part.content)?);
-    }
-    transaction.execute("DELETE FROM s3_part WHERE upload = ?1", [id])?;
-    transaction.execute("DELETE FROM s3_upload WHERE id = ?1", [id])?;
-    Ok(())
-}
 
 pub(super) async fn create(
     store: &Store,

@@ -10,7 +10,7 @@ use tracing::Dispatch;
 use super::fault::Fault;
 use super::request::Answer;
 use super::store::Store;
-use super::{buckets, complete, copy, listing, multipart, objects, uploads};
+use super::{buckets, complete, copy, delete, listing, multipart, objects, uploads};
 
 /// The operations of the local S3.
 pub(super) struct Operations {
@@ -61,8 +61,8 @@ operations! {
     get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = buckets::tagging;
     get_object(GetObjectInput) -> GetObjectOutput = objects::get;
     head_object(HeadObjectInput) -> HeadObjectOutput = objects::head;
-    delete_object(DeleteObjectInput) -> DeleteObjectOutput = objects::delete;
-    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = objects::delete_many;
+    delete_object(DeleteObjectInput) -> DeleteObjectOutput = delete::delete;
+    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = delete::delete_many;
     copy_object(CopyObjectInput) -> CopyObjectOutput = copy::copy_object;
     list_objects(ListObjectsInput) -> ListObjectsOutput = listing::list_v1;
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = listing::list_v2;

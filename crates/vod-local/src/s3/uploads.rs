@@ -12,7 +12,8 @@ use super::checksum::set_checksum;
 use super::events::encode_key;
 use super::fault::Fault;
 use super::index;
-use super::multipart::{PartRow, UPLOAD_COLUMNS, Upload, checksum_type, get_upload, parts, upload};
+use super::multipart::checksum_type;
+use super::parts::{PartRow, UPLOAD_COLUMNS, Upload, get_upload, parts, upload};
 use super::request::{Answer, check_owner, refuse_customer_key, size, strong, timestamp};
 use super::store::Store;
 

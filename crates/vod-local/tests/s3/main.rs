@@ -7,6 +7,7 @@ mod digests;
 mod events;
 mod http;
 mod listing;
+mod logs;
 mod multipart;
 mod objects;
 mod world;

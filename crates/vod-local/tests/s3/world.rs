@@ -109,6 +109,19 @@ pub(crate) async fn serve(
     state: &Path,
     clock: Clock,
 ) -> (String, Queues, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let (service, queues) = open(state, clock).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback_service(service);
+    (
+        endpoint,
+        queues,
+        tokio::spawn(axum::serve(listener, router).into_future()),
+    )
+}
+
+/// The service without a server.
+pub(crate) async fn open(state: &Path, clock: Clock) -> (S3Service, Queues) {
     let db = Db::open(&state.join("vod.db")).unwrap();
     let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
     let options = S3Options {
@@ -125,14 +138,7 @@ pub(crate) async fn serve(
     };
     let service = S3Service::open(db, queues.clone(), state, options).await.unwrap();
     service.ensure_bucket(BUCKET).await.unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let router = axum::Router::new().fallback_service(service);
-    (
-        endpoint,
-        queues,
-        tokio::spawn(axum::serve(listener, router).into_future()),
-    )
+    (service, queues)
 }
 
 fn count_files(folder: &Path) -> usize {
