@@ -57,8 +57,7 @@ def settings(argv: list[str]) -> tuple[list[tuple[int, int, list[str]]], list[st
     audio: list[str] = []
     for flag, value in zip(argv, argv[1:]):
         if match := re.fullmatch(r"(-\S+):v:(\d+)", flag):
-            name = match[1] if match[1] in ("-c", "-b") else None
-            options.setdefault(int(match[2]), []).extend([f"{name}:v" if name else match[1], value])
+            options.setdefault(int(match[2]), []).extend([f"{match[1]}:v", value])
         elif (match := re.fullmatch(r"(-\w+):a:0", flag)) and "metadata" not in flag:
             audio.extend([f"{match[1]}:a", value])
     if len(sizes) != len(options) or not audio:
