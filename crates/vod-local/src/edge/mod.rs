@@ -6,6 +6,7 @@
 
 mod answer;
 mod headers;
+mod limits;
 mod origin;
 mod path;
 mod request;
@@ -130,6 +131,9 @@ impl Edge {
                         this request.";
             return Err(Refused::Other(StatusCode::FORBIDDEN, text));
         }
+        if let Some(refused) = limits::check(request) {
+            return Err(refused);
+        }
         let bad_host = Refused::Other(StatusCode::BAD_REQUEST, "Bad request.");
         let viewer = Viewer::of(request, self.options.edge_url.as_ref()).ok_or(bad_host)?;
         let elsewhere = Denied::AccessDenied(Reason::Resource);
@@ -167,5 +171,9 @@ impl Edge {
     }
 }
 
+#[cfg(test)]
+mod red_team;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

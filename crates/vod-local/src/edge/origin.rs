@@ -101,6 +101,13 @@ impl Origin {
         }
         let mut wanted = HeaderMap::new();
         copy(&request.headers, &mut wanted, &TO_BUCKET);
+        if wanted
+            .get(RANGE)
+            .is_some_and(|range| range.as_bytes().contains(&b','))
+        {
+            // S3 gives one range or the whole.
+            wanted.remove(RANGE);
+        }
         let conditional = take_if_range(&mut wanted);
         let mut result = self.fetch(&request.method, key, wanted.clone()).await;
         if conditional
