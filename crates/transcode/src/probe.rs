@@ -220,7 +220,8 @@ fn frame_rate(stream: &Value) -> (Ratio, bool) {
         }
         (Some(only), None) => (only, false),
         (None, Some(average)) => (nearest_standard(average), true),
-        (None, None) => (Ratio { num: 25, den: 1 }, true),
+        // Browsers' recordings say nothing; they are made at 30.
+        (None, None) => (Ratio { num: 30, den: 1 }, true),
     }
 }
 
@@ -328,7 +329,8 @@ mod tests {
             ("120/1", "2963/100", (30_000, 1001), true),
             ("90000/1", "24/1", (24, 1), true),
             ("30/1", "0/0", (30, 1), false),
-            ("0/0", "0/0", (25, 1), true),
+            ("0/0", "0/0", (30, 1), true),
+            ("1000/1", "0/0", (30, 1), true),
             ("60/1", "59/1", (60_000, 1001), true),
         ] {
             let track = video(&json!({"r_frame_rate": real, "avg_frame_rate": average}));

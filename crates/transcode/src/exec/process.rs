@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -20,6 +21,8 @@ pub(crate) async fn spawn(
     limits: &Limits,
 ) -> io::Result<Child> {
     let mut command = limited(program, limits);
+    // Ctrl-C in a terminal is for us: an encoder that died of it first would look like a failed job.
+    command.process_group(0);
     command.args(arguments).current_dir(work);
     command
         .stdin(Stdio::null())

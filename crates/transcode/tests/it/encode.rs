@@ -246,46 +246,55 @@ async fn rotation_follows_the_file_only_if_asked() {
 }
 
 #[tokio::test]
-async fn hdr_becomes_sdr_with_a_warning() {
-    let world = World::new();
-    let input = world.clip(
-        "phone.mov",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=s=320x180:r=30:d=1",
+async fn wide_colours_become_those_of_ordinary_screens() {
+    for (transfer, warnings) in [
+        ("arib-std-b67", 1),
+        ("smpte2084", 1),
+        ("bt2020-10", 0),
+        ("bt709", 0),
+    ] {
+        let world = World::new();
+        let color = format!("log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc");
+        let clip = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=1"];
+        let codec = [
             "-c:v",
             "libx265",
             "-pix_fmt",
             "yuv420p10le",
             "-x265-params",
-            "log-level=error:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc",
+            &color,
+            "-tag:v",
+            "hvc1",
+        ];
+        let tags = [
             "-color_primaries",
             "bt2020",
             "-color_trc",
-            "arib-std-b67",
+            transfer,
             "-colorspace",
             "bt2020nc",
-            "-tag:v",
-            "hvc1",
-        ],
-    );
-    let (plan, produced) = world
-        .encode(&no_sound(small()), &input)
-        .await
-        .expect("is encoded");
-    assert_eq!(plan.warnings.len(), 1);
-    world.publish(&produced);
-    let mp4 = ffprobe(&world.published("mp4/video.mp4"));
-    assert_eq!(
-        (&mp4["pix_fmt"], &mp4["profile"]),
-        (&json!("yuv420p"), &json!("High"))
-    );
-    assert_eq!(
-        (&mp4["color_transfer"], &mp4["color_primaries"]),
-        (&json!("bt709"), &json!("bt709"))
-    );
+        ];
+        let input = world.clip("phone.mov", &[clip.as_slice(), &codec, &tags].concat());
+        let (plan, produced) = world.encode(&no_sound(small()), &input).await.expect(transfer);
+        assert_eq!(plan.warnings.len(), warnings, "{transfer}");
+        world.publish(&produced);
+        let mp4 = ffprobe(&world.published("mp4/video.mp4"));
+        assert_eq!(
+            (&mp4["pix_fmt"], &mp4["profile"]),
+            (&json!("yuv420p"), &json!("High")),
+            "{transfer}"
+        );
+        let tags = (
+            &mp4["color_transfer"],
+            &mp4["color_primaries"],
+            &mp4["color_space"],
+        );
+        assert_eq!(
+            tags,
+            (&json!("bt709"), &json!("bt709"), &json!("bt709")),
+            "{transfer}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -408,4 +417,71 @@ async fn a_setting_of_the_encoder_that_it_rejects_is_an_error_with_its_words() {
         transcode.failure("s3://vod/input/x").message.contains("level"),
         "{transcode}"
     );
+}
+
+/// Settings beside the default ones, in every combination that a flag of its own comes from: the encoder must
+/// know all flags.
+#[tokio::test]
+async fn the_encoder_knows_every_flag() {
+    let world = World::new();
+    let input = world.clip(
+        "in.mp4",
+        &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x240:r=25:d=1",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1",
+        ],
+    );
+    let constant = json!({"rateControlMode": "CBR", "bitrate": 400_000, "hrdBufferSize": 400_000,
+        "hrdBufferInitialFillPercentage": 80, "codecLevel": "LEVEL_3_1", "codecProfile": "HIGH",
+        "entropyEncoding": "CAVLC", "adaptiveQuantization": "HIGH", "gopBReference": "ENABLED",
+        "dynamicSubGop": "STATIC", "slices": 2, "gopSize": 12, "gopSizeUnits": "FRAMES", "sceneChangeDetect": "DISABLED",
+        "qualityTuningLevel": "SINGLE_PASS_HQ"});
+    let quality = json!({"rateControlMode": "QVBR", "maxBitrate": 800_000, "adaptiveQuantization": "OFF",
+        "qvbrSettings": {"qvbrQualityLevel": 8, "qvbrQualityLevelFineTune": 0.33}, "gopBReference": "DISABLED",
+        "dynamicSubGop": "ADAPTIVE", "gopSizeUnits": "AUTO", "codecProfile": "BASELINE", "qualityTuningLevel": "MULTI_PASS_HQ"});
+    for (container, h264, scaling, aac, offset, warnings) in [
+        (
+            "MOV",
+            constant,
+            "FILL",
+            json!({"bitrate": 96_000, "codingMode": "CODING_MODE_1_0", "sampleRate": 44_100}),
+            200,
+            0,
+        ),
+        (
+            "M2TS",
+            quality,
+            "STRETCH_TO_OUTPUT",
+            json!({"rateControlMode": "VBR", "vbrQuality": "HIGH", "codingMode": "CODING_MODE_AUTO", "sampleRate": 48_000}),
+            -200,
+            1,
+        ),
+    ] {
+        let settings = with(small(), |settings| {
+            settings["inputs"][0]["audioSelectors"]["Audio Selector 1"]["offset"] = json!(offset);
+            settings["inputs"][0]["videoSelector"]["rotate"] = json!("DEGREES_180");
+            let output = &mut settings["outputGroups"][1]["outputs"][0];
+            output["containerSettings"] = json!({"container": container});
+            output["videoDescription"]["scalingBehavior"] = json!(scaling);
+            output["videoDescription"]["sharpness"] = json!(100);
+            output["videoDescription"]["codecSettings"]["h264Settings"] = h264;
+            output["audioDescriptions"][0]["codecSettings"]["aacSettings"] = aac;
+        });
+        let (plan, produced) = world.encode(&settings, &input).await.expect(container);
+        assert_eq!(plan.warnings.len(), warnings, "{container}");
+        world.publish(&produced);
+        let file = ffprobe(&world.published(&format!("mp4/video.{}", container.to_lowercase())));
+        assert_eq!(
+            (&file["width"], &file["height"]),
+            (&json!(256), &json!(144)),
+            "{container}"
+        );
+        assert_eq!(file["sample_aspect_ratio"], json!("1:1"), "{container}");
+    }
 }
