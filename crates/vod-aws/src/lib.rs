@@ -11,7 +11,6 @@ mod document;
 mod listing;
 mod logs;
 mod mediaconvert;
-mod rotation;
 mod source;
 mod templates;
 

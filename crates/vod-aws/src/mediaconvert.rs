@@ -74,7 +74,7 @@ impl MediaConvert {
         id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
     }
 
-    /// What MediaConvert finds in an input; rotation is not among it.
+    /// What MediaConvert finds in an input.
     pub async fn probe(&self, url: &str) -> Result<Media, MediaConvertError> {
         let file = ProbeInputFile::builder().file_url(url).build();
         let answer = self.client.probe().input_files(file).send().await;
@@ -172,7 +172,7 @@ fn media(result: &ProbeResult) -> Media {
         width: video.and_then(|video| pixels(video.width())),
         height: video.and_then(|video| pixels(video.height())),
         frame_rate: rate,
-        rotation: None,
+        rotation: video.map(|video| quarter_turns(video.rotation())),
         // Without any track the probe has found nothing, which is not the same as no sound.
         audio_tracks: if tracks.is_empty() {
             None
@@ -189,4 +189,14 @@ fn media(result: &ProbeResult) -> Media {
 )]
 fn milliseconds(seconds: f64) -> Option<u64> {
     (seconds.is_finite() && (0.0..1e9).contains(&seconds)).then(|| (seconds * 1000.0).round() as u64)
+}
+
+/// Degrees clockwise; Probe leaves the member out at 0 and where a matrix is no plain rotation.
+fn quarter_turns(degrees: Option<i32>) -> u16 {
+    match degrees.unwrap_or(0).rem_euclid(360) {
+        90 => 90,
+        180 => 180,
+        270 => 270,
+        _ => 0,
+    }
 }

@@ -1,5 +1,7 @@
 //! What is signed and sent is exactly our body, and answers become the right kind of error.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -141,6 +143,7 @@ fn signature(request: &Request) -> String {
     sign(signable, &parameters).unwrap().signature().to_owned()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that and_then wants")]
 fn to_utc(time: jiff::fmt::strtime::BrokenDownTime) -> Result<jiff::Timestamp, jiff::Error> {
     time.to_datetime()?
         .to_zoned(jiff::tz::TimeZone::UTC)

@@ -17,12 +17,10 @@ use signer::auth::{Auth, Expected};
 use signer::{App, Parts, Scheme, Secret};
 use submit::Submit;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transcode::exec::Limits as EncodeLimits;
 use vod_aws::{AwsConfig, Catalog};
-use vod_core::cloudfront::Keyring;
 
 use crate::access::{AccessLog, Port};
 use crate::clock::{self, Clock};
@@ -34,6 +32,7 @@ use crate::lambda::{Functions, Limits};
 use crate::mediaconvert::{MediaConvert, Settings};
 use crate::queue::{QueueSettings, Queues};
 use crate::reconciler;
+use crate::rotation::SigningKeys;
 use crate::s3::{Notification, S3Options, S3Service};
 use crate::secrets::{ALL_SCOPES, Secrets};
 use crate::sigv4::Keys;
@@ -82,7 +81,7 @@ const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(30),
 };
-/// STATUS_UPDATE events of a job are this far apart at least.
+/// `STATUS_UPDATE` events of a job are this far apart at least.
 const STATUS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What `vod up` can be told.
@@ -129,6 +128,7 @@ struct Base {
     keys: Keys,
     aws: AwsConfig,
     secrets: Secrets,
+    signing_keys: SigningKeys,
     db: Db,
     queues: Queues,
     clock: Clock,
@@ -177,9 +177,11 @@ impl Stack {
             reconciler::run(invoker, stop).await;
             Ok(())
         });
+        let page = base.page()?;
+        tasks.spawn(follow(base.signing_keys, shutdown.clone()));
         Ok(Self {
             endpoints,
-            page: base.page()?,
+            page,
             state: base.state,
             shutdown,
             tasks,
@@ -226,6 +228,7 @@ impl Base {
             None => url(edge)?,
         };
         let clock = clock::system();
+        let secrets = Secrets::open(&options.state)?;
         let db = Db::open(&options.state.join("vod.db")).context("failed to open the state")?;
         let queues = Queues::open(db.clone(), clock.clone()).await?;
         queues.release().await?;
@@ -244,7 +247,8 @@ impl Base {
                 s3_endpoint: Some(api_url.clone()),
                 mediaconvert_endpoint: Some(api_url.clone()),
             },
-            secrets: Secrets::open(&options.state)?,
+            signing_keys: SigningKeys::new(&options.state, &secrets)?,
+            secrets,
             api_url,
             edge_url,
             public_url: options.edge_url.clone(),
@@ -313,11 +317,6 @@ impl Base {
         Ok(functions.build())
     }
 
-    fn keyring(&self) -> anyhow::Result<Keyring> {
-        Keyring::from_json(&self.secrets.signing.to_string())
-            .context("the signing keys in secrets.json are damaged")
-    }
-
     fn signer(&self) -> anyhow::Result<App> {
         let s3 = vod_aws::s3(&self.aws);
         let scheme = if self.edge_url.starts_with("https://") {
@@ -330,7 +329,7 @@ impl Base {
             s3,
             bucket: BUCKET.to_owned(),
             output_bucket: BUCKET.to_owned(),
-            signing: Secret::fixed(self.keyring()?),
+            signing: Secret::watched(self.signing_keys.signing()),
             auth: Secret::fixed(Auth::hs256(&self.secrets.jwt_secret, Expected::default())?),
             scheme,
             clock: self.clock.clone(),
@@ -343,7 +342,7 @@ impl Base {
             api_url: self.api_url.clone(),
             bucket: BUCKET.to_owned(),
             keys: self.keys.clone(),
-            trusted: watch::channel(Arc::new(self.keyring()?.public_keys().clone())).1,
+            trusted: self.signing_keys.trusted(),
             edge_url: public_url.context("--edge-url is not of the form https://host[:port]")?,
             clock: self.clock.clone(),
         })
@@ -421,6 +420,11 @@ fn url(listener: &TcpListener) -> anyhow::Result<String> {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
     Ok(format!("http://{address}"))
+}
+
+async fn follow(keys: SigningKeys, stop: CancellationToken) -> anyhow::Result<()> {
+    keys.follow(stop).await;
+    Ok(())
 }
 
 async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -316,25 +316,13 @@ impl Submit {
     /// What is known of the source. A probe that fails never fails the upload: the template then goes as it is.
     pub async fn media(&self, source: &Source) -> Media {
         let url = format!("s3://{}/{}", source.bucket, source.key);
-        let mut media = match self.mediaconvert.probe(&url).await {
+        match self.mediaconvert.probe(&url).await {
             Ok(media) => media,
             Err(error) => {
                 warn!(key = %source.key, error = vod_aws::chain(&error), "probe failed");
-                return Media::default();
-            }
-        };
-        if media.width.is_some() {
-            let version = source.version.as_deref();
-            match self
-                .sources
-                .rotation(&source.bucket, &source.key, version, source.size)
-                .await
-            {
-                Ok(rotation) => media.rotation = rotation.or(Some(0)),
-                Err(error) => warn!(key = %source.key, error = vod_aws::chain(&error), "rotation is unknown"),
+                Media::default()
             }
         }
-        media
     }
 }
 
