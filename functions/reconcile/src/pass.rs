@@ -18,6 +18,7 @@ use vod_core::record::Source;
 
 use crate::decide::{self, RecordStep, UploadStep};
 use crate::handler::{CURSOR, Reconcile, ReconcileError, Run};
+use crate::rebuild::Adopted;
 use crate::summary::{Outcome, Summary};
 
 /// Things looked at side by side.
@@ -348,9 +349,10 @@ impl Reconcile {
         let what = "outputs without a record, and their upload is gone";
         let mended = Self::limited(self.adopt(id, run)).await;
         let outcome = match mended {
-            Ok(true) if run.look_only => Outcome::WouldMend,
-            Ok(true) => Outcome::Mended,
-            Ok(false) => Outcome::GivenUp,
+            Ok(Adopted::NotAlone) => return Looked::Fine,
+            Ok(Adopted::Done) if run.look_only => Outcome::WouldMend,
+            Ok(Adopted::Done) => Outcome::Mended,
+            Ok(Adopted::Unknown) => Outcome::GivenUp,
             Err(error) => failed(&error),
         };
         Looked::Found(vec![Finding::new(id, "", what, outcome)])

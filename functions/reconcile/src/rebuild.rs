@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use submit::SubmitError;
 use tracing::info;
-use vod_aws::{JobInfo, LoadedTemplate};
+use vod_aws::{JobInfo, LoadedTemplate, Sources};
 use vod_core::asset::AssetId;
 use vod_core::events::parse_job_event;
 use vod_core::keys::INPUT;
@@ -14,6 +15,17 @@ use vod_core::state;
 
 use crate::handler::{Reconcile, ReconcileError, Run};
 use crate::outputs::Observed;
+
+/// What can be done for outputs without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// They have a record again (would have, in a dry run).
+    Done,
+    /// Their upload is there: they are its business.
+    NotAlone,
+    /// MediaConvert knows no job of theirs.
+    Unknown,
+}
 
 type Attempts<T> = BTreeMap<(String, u32), T>;
 
@@ -44,7 +56,9 @@ impl Reconcile {
         }
         let templates = self.submit.templates().await?;
         let mut record = Record::new(id.clone(), source.clone(), vod_aws::now());
-        record.source.media = self.submit.media(source).await;
+        if self.is_current(id, source).await? {
+            record.source.media = self.submit.media(source).await;
+        }
         let first = jobs.values().map(|job| job.created_at).min();
         record.created_at = first.unwrap_or(source.uploaded_at);
         let unfinished = self.fill(&mut record, &jobs, &observed, &templates);
@@ -157,26 +171,35 @@ impl Reconcile {
         }
     }
 
-    /// Makes a record for outputs whose upload is gone. `false`: MediaConvert knows no job of theirs.
-    pub(crate) async fn adopt(&self, id: &AssetId, run: &Run) -> Result<bool, ReconcileError> {
+    /// Whether what lies at the key is this very asset: only then is its content worth a look.
+    async fn is_current(&self, id: &AssetId, source: &Source) -> Result<bool, ReconcileError> {
+        let sources = Sources::new(self.s3.clone());
+        let head = sources
+            .head(&source.bucket, &source.key, None)
+            .await
+            .map_err(SubmitError::from)?;
+        Ok(head.is_some_and(|head| {
+            AssetId::new(&source.bucket, &source.key, head.version.as_deref(), &head.etag) == *id
+        }))
+    }
+
+    /// Makes a record for outputs whose upload is gone.
+    pub(crate) async fn adopt(&self, id: &AssetId, run: &Run) -> Result<Adopted, ReconcileError> {
         let application = &self.config.submit.application;
         let ours = |job: &JobInfo| job.attempt_of(application, id.as_str()).is_some();
         let jobs = self.mediaconvert.jobs(None, Timestamp::UNIX_EPOCH, ours).await?;
         let Some(job) = jobs.last() else {
-            return Ok(false);
+            return Ok(Adopted::Unknown);
         };
         let url = job
             .input
             .strip_prefix("s3://")
             .and_then(|rest| rest.split_once('/'));
         let Some((bucket, key)) = url.filter(|(_, key)| key.starts_with(INPUT)) else {
-            return Ok(false);
+            return Ok(Adopted::Unknown);
         };
         if !id.as_str().starts_with(&AssetId::key_prefix(bucket, key)) {
-            return Ok(false);
-        }
-        if run.look_only {
-            return Ok(true);
+            return Ok(Adopted::Unknown);
         }
         let source = Source {
             bucket: bucket.to_owned(),
@@ -184,7 +207,13 @@ impl Reconcile {
             uploaded_at: job.created_at,
             ..Source::default()
         };
-        self.rebuild(id, &source, jobs, run).await
+        if self.is_current(id, &source).await? {
+            return Ok(Adopted::NotAlone);
+        }
+        if !run.look_only {
+            self.rebuild(id, &source, jobs, run).await?;
+        }
+        Ok(Adopted::Done)
     }
 }
 
