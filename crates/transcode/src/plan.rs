@@ -10,6 +10,7 @@
 mod arguments;
 mod audio;
 mod color;
+mod files;
 mod graph;
 mod h264;
 mod outputs;

@@ -6,13 +6,14 @@ use mediaconvert_job::model::{
 use mediaconvert_job::names::{self, Destination, Identifiers};
 
 use crate::plan::color::{self, Conversion};
+use crate::plan::files::{default_extension, hls_group, muxer, unique_names};
 use crate::plan::graph::Graph;
-use crate::plan::picture::{Frame, Picture, SQUARE};
+use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
 use crate::plan::{
-    Capture, Group, GroupKind, HlsGroup, Media, NO_VIDEO, Output, Plan, Refusal, SoundEncode, VideoEncode,
+    Capture, Group, GroupKind, Media, NO_VIDEO, Output, Plan, Refusal, SoundEncode, VideoEncode,
     WARN_ONE_PASS, Warning, audio, h264,
 };
-use crate::probe::{MediaInfo, Ratio, VideoTrack};
+use crate::probe::{MediaInfo, Ratio};
 
 /// Collects what the outputs need.
 struct Planner<'a> {
@@ -61,45 +62,6 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         ));
     }
     planner.finish(groups, &rotate)
-}
-
-/// What turns the picture.
-enum Rotate {
-    /// The file's metadata.
-    Auto,
-    Clockwise(u32),
-}
-
-impl Rotate {
-    fn new(setting: Option<&str>) -> Self {
-        match setting {
-            Some("AUTO") => Self::Auto,
-            Some("DEGREES_90") => Self::Clockwise(90),
-            Some("DEGREES_180") => Self::Clockwise(180),
-            Some("DEGREES_270") => Self::Clockwise(270),
-            // Also where nothing is said: MediaConvert then ignores what the file says.
-            _ => Self::Clockwise(0),
-        }
-    }
-
-    fn degrees(&self, track: &VideoTrack) -> u32 {
-        match self {
-            Self::Auto => track.rotation,
-            Self::Clockwise(degrees) => *degrees,
-        }
-    }
-
-    /// ffmpeg has turned the picture by its metadata already: `-noautorotate` would leave them in outputs, and
-    /// players would turn those once more. What is left is the difference.
-    fn filters(&self, track: &VideoTrack) -> Vec<String> {
-        let turn: &[&str] = match (self.degrees(track) + 360 - track.rotation) % 360 {
-            90 => &["transpose=clock"],
-            180 => &["hflip", "vflip"],
-            270 => &["transpose=cclock"],
-            _ => &[],
-        };
-        turn.iter().map(|&filter| filter.to_owned()).collect()
-    }
 }
 
 impl Planner<'_> {
@@ -390,18 +352,6 @@ fn shared<T: PartialEq>(known: &mut Vec<T>, new: T) -> usize {
     })
 }
 
-fn hls_group(settings: &HlsGroupSettings) -> HlsGroup {
-    let is = |setting: &Option<String>, value: &str| setting.as_deref() == Some(value);
-    HlsGroup {
-        segment_seconds: f64::from(settings.segment_length.unwrap_or(10)),
-        integer_durations: is(&settings.manifest_duration_format, "INTEGER"),
-        legacy_target: !is(&settings.target_duration_compatibility_mode, "SPEC_COMPLIANT"),
-        rfc_6381: is(&settings.codec_specification, "RFC_6381"),
-        resolution: !is(&settings.stream_inf_resolution, "EXCLUDE"),
-        client_cache: !is(&settings.client_cache, "DISABLED"),
-    }
-}
-
 fn pixel_shape(settings: &H264Settings, frame: Frame, path: &str) -> Result<Ratio, Refusal> {
     if settings.par_control.as_deref() != Some("SPECIFIED") {
         return Ok(frame.sample_aspect);
@@ -411,50 +361,6 @@ fn pixel_shape(settings: &H264Settings, frame: Frame, path: &str) -> Result<Rati
         (Some(_), _) => Err(Refusal::setting(path, "parDenominator is a required property")),
         _ => Err(Refusal::setting(path, "parNumerator is a required property")),
     }
-}
-
-/// ffmpeg's muxer for a container, and its options.
-fn muxer(output: &model::Output, hls: bool, path: &str) -> Result<(&'static str, &'static str), Refusal> {
-    let container = output.container_settings.container.as_deref().unwrap_or_default();
-    let in_front = output.container_settings.mp4_settings.moov_placement.as_deref() != Some("NORMAL");
-    match (hls, container) {
-        (true, "M3U8") => Ok(("hls", "")),
-        (false, "MP4") if in_front => Ok(("mp4", "movflags=+faststart")),
-        (false, "MP4") => Ok(("mp4", "")),
-        (false, "MOV") => Ok(("mov", "movflags=+faststart")),
-        (false, "M2TS") => Ok(("mpegts", "")),
-        _ => {
-            let path = format!("{path}/containerSettings/container");
-            Err(Refusal::setting(
-                path,
-                format!("the local engine cannot write {container} in this group"),
-            ))
-        }
-    }
-}
-
-fn default_extension(output: &model::Output, streaming: bool) -> &'static str {
-    match output.container_settings.container.as_deref() {
-        _ if streaming => "m3u8",
-        Some("MOV") => "mov",
-        Some("M2TS") => "m2ts",
-        Some("RAW") => "jpg",
-        _ => "mp4",
-    }
-}
-
-/// Two outputs of one name would overwrite each other.
-fn unique_names(outputs: &[Output], path: &str) -> Result<(), Refusal> {
-    for (index, output) in outputs.iter().enumerate() {
-        let same = |other: &Output| {
-            other.name_modifier == output.name_modifier && other.extension == output.extension
-        };
-        if outputs[..index].iter().any(same) {
-            let path = format!("{path}/outputs/{index}/nameModifier");
-            return Err(Refusal::setting(path, "must be unique in its output group"));
-        }
-    }
-    Ok(())
 }
 
 /// `worse` runs from 0 (best) to 1. The eye sees steps at the good end first, hence the square.

@@ -4,6 +4,45 @@ use mediaconvert_job::model::VideoDescription;
 
 use crate::probe::{Ratio, VideoTrack};
 
+/// What turns the picture.
+pub(crate) enum Rotate {
+    /// The file's metadata.
+    Auto,
+    Clockwise(u32),
+}
+
+impl Rotate {
+    pub(crate) fn new(setting: Option<&str>) -> Self {
+        match setting {
+            Some("AUTO") => Self::Auto,
+            Some("DEGREES_90") => Self::Clockwise(90),
+            Some("DEGREES_180") => Self::Clockwise(180),
+            Some("DEGREES_270") => Self::Clockwise(270),
+            // Also where nothing is said: MediaConvert then ignores what the file says.
+            _ => Self::Clockwise(0),
+        }
+    }
+
+    pub(crate) fn degrees(&self, track: &VideoTrack) -> u32 {
+        match self {
+            Self::Auto => track.rotation,
+            Self::Clockwise(degrees) => *degrees,
+        }
+    }
+
+    /// ffmpeg has turned the picture by its metadata already: `-noautorotate` would leave them in outputs, and
+    /// players would turn those once more. What is left is the difference.
+    pub(crate) fn filters(&self, track: &VideoTrack) -> Vec<String> {
+        let turn: &[&str] = match (self.degrees(track) + 360 - track.rotation) % 360 {
+            90 => &["transpose=clock"],
+            180 => &["hflip", "vflip"],
+            270 => &["transpose=cclock"],
+            _ => &[],
+        };
+        turn.iter().map(|&filter| filter.to_owned()).collect()
+    }
+}
+
 /// A picture as it comes from the decoder, turned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
