@@ -20,6 +20,7 @@ setup:
 test:
 	@scripts/setup.sh run test
 	scripts/test.sh $(ARGS)
+	$(if $(ARGS),,tests/players/run.sh)
 
 check:
 	cargo fmt --all --check

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 readonly VENV=tests/.tools/venv
 # Each has a package.json and a lock file of its own.
-readonly NODE_PROJECTS=(tests/signatures)
+readonly NODE_PROJECTS=(tests/signatures tests/players)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -61,6 +61,8 @@ setup_run() {
 
 setup_test() {
     has openssl || install_packages openssl openssl
+    has chromium || install_packages "a browser for the players" chromium
+    has mpv || install_packages "a player" mpv
     local project
     for project in "${NODE_PROJECTS[@]}"; do
         setup_node "$project"

@@ -7,7 +7,7 @@ import { clock, day, lines, sentence } from "./format.js";
 
 /** Between two looks at what is under way, and at the whole library, in milliseconds. */
 const LOOK = 2_000;
-const LOOK_AT_ALL = 10_000;
+const LOOK_AT_ALL = 5_000;
 /** With fewer videos, eyes are quicker than a search. */
 const SEARCH_FROM = 9;
 

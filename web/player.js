@@ -168,7 +168,9 @@ export class Player {
     const qualities = this.stream.qualities();
     this.quality.show(qualities);
     this.captions.show(this.stream.captions());
-    find(this.quality.root, ".chosen").textContent = this.stream.playing();
+    const playing = this.stream.playing();
+    find(this.quality.root, ".chosen").textContent = playing;
+    this.quality.button.setAttribute("aria-label", playing ? `Quality: ${playing}` : "Quality");
     const on = this.stream.captions().some((choice) => choice.id >= 0 && choice.chosen);
     this.captions.button.classList.toggle("on", on);
   }

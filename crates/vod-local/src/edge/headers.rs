@@ -14,7 +14,7 @@ pub(super) const OUTPUT: Policy = &[
 ];
 
 /// The page changes with each deployment: browsers ask with its `ETag`. Scripts come from here alone (players
-/// build a worker and media from blobs), and no link of a viewer leaks by `Referer`.
+/// build a worker and media from blobs, captions from an empty `data:` track), and no link of a viewer leaks by `Referer`.
 pub(super) const WEB: Policy = &[
     (CACHE_CONTROL, "no-cache"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -1,0 +1,67 @@
+/** Debian's Chromium, and what is asked of a video element in it. */
+
+import { chromium } from "playwright-core";
+
+/** Playing is paced by the clock, and two processors may be busy with other things. */
+export const PATIENCE = 60_000;
+
+/** @returns {Promise<import("playwright-core").Browser>} */
+export function launch() {
+  return chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+}
+
+/**
+ * Waits for something to be true of the page's video element.
+ *
+ * It asks from outside: what waits inside the page is a string that becomes a function, which our page's policy forbids.
+ *
+ * @param {import("playwright-core").Page} page
+ * @param {(video: HTMLVideoElement) => unknown} condition runs in the page
+ */
+export async function until(page, condition) {
+  const deadline = Date.now() + PATIENCE;
+  const expression = `(${condition})(document.querySelector("video"))`;
+  while (!(await page.evaluate(expression))) {
+    if (Date.now() > deadline) throw new Error(`never true: ${condition}; the video is ${JSON.stringify(await state(page))}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** @param {import("playwright-core").Page} page */
+function state(page) {
+  return page.evaluate(() => {
+    const video = document.querySelector("video");
+    return video && { at: video.currentTime, ready: video.readyState, height: video.videoHeight, error: video.error?.message, fault: window.fault };
+  });
+}
+
+/** Frames decoded so far. @param {import("playwright-core").Page} page @returns {Promise<number>} */
+export function frames(page) {
+  return page.evaluate(() => document.querySelector("video")?.getVideoPlaybackQuality().totalVideoFrames ?? 0);
+}
+
+/**
+ * Notes the answers of the edge for anything that is played.
+ * @param {import("playwright-core").Page} page
+ * @returns {{status: number, url: string}[]}
+ */
+export function answers(page) {
+  const seen = [];
+  page.on("response", (response) => {
+    const { pathname } = new URL(response.url());
+    if (/^\/(play|output)\//.test(pathname)) seen.push({ status: response.status(), url: response.url() });
+  });
+  return seen;
+}

@@ -1,0 +1,310 @@
+/** The page of `web/`, as `vod up` serves it. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+
+import { PATIENCE, answers, frames, launch, until } from "./lib/browser.mjs";
+import { endpoints, folder, pageLink, sign, vod } from "./lib/stack.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
+const PHONE = { viewport: { width: 360, height: 740 }, colorScheme: "dark", hasTouch: true, isMobile: true };
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** A tab, with everything that a page can complain of. @param {object} options */
+async function tab(options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  /** @type {string[]} */
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+  return { context, page, complaints };
+}
+
+/** Opens the clip by the link that `vod up` printed. @param {object} options */
+async function watching(options) {
+  const opened = await tab(options);
+  await opened.page.goto(pageLink());
+  await opened.page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  await opened.page.locator(".player").waitFor();
+  return opened;
+}
+
+/** Finds nothing serious. @param {import("playwright-core").Page} page @param {string} where */
+async function accessible(page, where) {
+  // Through the debugger, so that the page's CSP stays as it is.
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = found.violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  const said = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+  assert.deepEqual(said, [], where);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `${where}: ${wide} px too wide`);
+}
+
+test("the page is served with a strict policy", async () => {
+  const response = await fetch(`${endpoints.edge}/`);
+  const policy = response.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe|\*/);
+  const html = await response.text();
+  assert.match(html, /Content-Security-Policy/);
+  assert.doesNotMatch(html, /<script(?![^>]* src=)|<style| style=| on\w+=/);
+});
+
+for (const [device, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`axe finds nothing serious on a ${device}, ${colorScheme}`, async () => {
+      const { context, page, complaints } = await tab({ ...options, colorScheme });
+      await page.goto(`${endpoints.edge}/`);
+      await page.locator("#token").waitFor();
+      await accessible(page, "the token");
+      await page.goto(pageLink());
+      await page.locator(".card img:not([hidden])").first().waitFor();
+      await accessible(page, "the library");
+      await page.locator(".card a[href]").first().click();
+      await page.locator(".share").waitFor();
+      await accessible(page, "the player");
+      await page.locator("[data-menu=quality] > button").click();
+      await accessible(page, "the player's menu");
+      await page.keyboard.press("Escape");
+      await page.locator(".share").click();
+      await page.locator(".until", { hasText: "Until" }).waitFor();
+      await accessible(page, "the dialog");
+      assert.deepEqual(complaints, []);
+      await context.close();
+    });
+  }
+}
+
+test("the token leaves the URL and the history, and stays in the tab", async () => {
+  const { context, page } = await tab(DESKTOP);
+  await page.goto(pageLink());
+  await page.locator(".card").first().waitFor();
+  assert.equal(page.url(), `${endpoints.edge}/#/`);
+  await page.reload();
+  await page.locator(".card").first().waitFor();
+  assert.equal(await page.evaluate(() => localStorage.length), 0);
+  const other = await context.newPage();
+  await other.goto(`${endpoints.edge}/`);
+  await other.locator("#token").waitFor();
+  await context.close();
+});
+
+test("without a good token the page asks for one", async () => {
+  const { context, page } = await tab(DESKTOP);
+  await page.goto(`${endpoints.edge}/#token=nonsense`);
+  await page.getByText("This token is not good").waitFor();
+  await page.locator("#token").fill(pageLink());
+  await page.keyboard.press("Enter");
+  await page.locator(".card").first().waitFor();
+  await context.close();
+});
+
+test("plays to the end, by keyboard alone, without a complaint", async () => {
+  const { context, page, complaints } = await watching(DESKTOP);
+  const seen = answers(page);
+  await until(page, (video) => video.readyState >= 1);
+  await page.keyboard.press("k");
+  await until(page, (video) => !video.paused && video.currentTime > 0.5);
+  await page.keyboard.press("ArrowRight");
+  await until(page, (video) => video.currentTime > 5);
+  await page.keyboard.press("1");
+  await until(page, (video) => video.currentTime > 0.9 && video.currentTime < 3);
+  await page.keyboard.press("m");
+  await until(page, (video) => video.muted);
+  await page.keyboard.press("m");
+
+  // The menu: open, one up from "Auto" is the lowest, choose it.
+  await page.locator("[data-menu=quality] > button").focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator(":focus").textContent(), "Auto");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.locator(":focus").textContent(), "360p");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("[data-menu=quality] > button").getAttribute("aria-expanded"), "false");
+  await page.keyboard.press("0");
+  await until(page, (video) => video.videoHeight === 360);
+  await page.locator("[data-menu=quality] .chosen", { hasText: "360p" }).waitFor();
+
+  await page.keyboard.press("7");
+  await until(page, (video) => video.ended);
+  await page.locator(".big[aria-label='Play again']").waitFor();
+  assert.ok((await frames(page)) > 100);
+  assert.deepEqual(seen.filter(({ status }) => status >= 400), []);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("the seek bar shows the picture of where one would land", async () => {
+  const { context, page } = await watching(DESKTOP);
+  await until(page, (video) => video.duration > 9);
+  const bar = await page.locator(".seek").boundingBox();
+  assert.ok(bar);
+  const shown = async (/** @type {number} */ share) => {
+    await page.mouse.move(bar.x + bar.width * share, bar.y + bar.height / 2);
+    await page.waitForFunction(() => {
+      const image = document.querySelector(".preview:not([hidden]) img:not([hidden])");
+      return image?.complete && image.naturalWidth > 0;
+    });
+    return page.locator(".preview img").getAttribute("src");
+  };
+  const [first, second] = [await shown(0.1), await shown(0.93)];
+  assert.notEqual(first, second);
+  assert.match(second ?? "", /\/output\/.*\.jpg\?.*Signature=/);
+  assert.equal(await page.locator(".preview span").textContent(), "0:09");
+  // The poster is not the black first frame, and it is signed.
+  assert.match((await page.locator("video").getAttribute("poster")) ?? "", /thumbnails\/.*Signature=/);
+  await context.close();
+});
+
+test("plays past the end of its link without a hiccup", async () => {
+  const { context, page, complaints } = await tab(DESKTOP);
+  const seen = answers(page);
+  const grants = new Set();
+  // Links of four seconds, in a film of ten.
+  await page.route("**/api/playback?*", (route) => route.continue({ url: `${route.request().url()}&ttl_seconds=4` }));
+  page.on("response", async (response) => {
+    if (!response.url().includes("/api/playback")) return;
+    grants.add((await response.json().catch(() => ({}))).hls);
+  });
+  await page.goto(pageLink());
+  await page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  await page.locator(".big").click();
+  await page.evaluate(() => {
+    const video = document.querySelector("video");
+    window.events = [];
+    video.addEventListener("playing", () => {
+      for (const event of ["waiting", "pause", "emptied", "error"]) {
+        video.addEventListener(event, () => !video.ended && window.events.push(`${event} at ${video.currentTime}`));
+      }
+    }, { once: true });
+  });
+  await until(page, (video) => video.currentTime > 5.5);
+  const deadBy = Date.now();
+  assert.deepEqual(await page.evaluate(() => window.events.filter((event) => !event.startsWith("pause at 10"))), []);
+  // Another quality has to be loaded now, long after the first link died.
+  const asked = seen.length;
+  await page.locator("[data-menu=quality] > button").click();
+  await page.getByRole("menuitemradio", { name: "360p" }).click();
+  await page.keyboard.press("0");
+  await until(page, (video) => video.videoHeight === 360 && video.currentTime > 0.3);
+  await page.keyboard.press("8");
+  await until(page, (video) => video.ended);
+  const late = seen.slice(asked);
+  assert.ok(late.some(({ url }) => /_360.*Signature=/.test(url)), "nothing was loaded after the first link had died");
+  assert.deepEqual(seen.filter(({ status }) => status >= 400), []);
+  assert.ok(grants.size >= 3, `${grants.size} links by ${deadBy}`);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a shared link plays without a token, and says so when it has expired", async () => {
+  const { context, page } = await watching({ ...DESKTOP, permissions: ["clipboard-read", "clipboard-write"] });
+  await page.locator(".share").click();
+  await page.locator("select").selectOption("3600");
+  await page.locator("[data-copy=page]:enabled").waitFor();
+  await page.locator("[data-copy=page]").click();
+  await page.locator("[data-copy=page]", { hasText: "Copied" }).waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const hls = await page.locator("[name=hls]").inputValue();
+  assert.equal((await fetch(hls)).status, 200);
+  await context.close();
+
+  const guest = await tab(PHONE);
+  await guest.page.goto(copied);
+  await guest.page.locator("h1", { hasText: "A walk by the sea" }).waitFor();
+  assert.equal(await guest.page.evaluate(() => sessionStorage.length), 0);
+  await guest.page.locator(".big").tap();
+  await until(guest.page, (video) => video.currentTime > 1);
+  assert.equal(await guest.page.locator(".share").isHidden(), true);
+
+  const short = await sign("1s");
+  await new Promise((done) => setTimeout(done, Math.max(0, Date.parse(short.expires_at) - Date.now()) + 1_000));
+  await guest.page.goto(`${endpoints.edge}/#play=${new URL(short.hls).pathname.replace("/play/", "")}`);
+  await guest.page.getByText("This link has expired").waitFor();
+  await guest.page.goto(`${endpoints.edge}/#play=nonsense`);
+  await guest.page.getByText("That is not a link").waitFor();
+  assert.deepEqual(guest.complaints, []);
+  await guest.context.close();
+});
+
+test("captions are there where the film has some, and off until asked for", async () => {
+  const { context, page, complaints } = await tab(DESKTOP);
+  await page.route("**/play/**/video.m3u8", async (route) => {
+    const response = await route.fetch();
+    const media = '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="English",LANGUAGE="en",AUTOSELECT=YES,URI="subtitles.m3u8"';
+    const body = (await response.text()).replace(/^(#EXT-X-STREAM-INF:.*)$/gm, '$1,SUBTITLES="s"').replace("#EXTM3U", `#EXTM3U\n${media}`);
+    await route.fulfill({ response, body, headers: { ...response.headers(), "content-encoding": "identity" } });
+  });
+  const playlist = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nsubtitles.vtt\n#EXT-X-ENDLIST\n";
+  await page.route("**/subtitles.m3u8", (route) => route.fulfill({ contentType: "application/vnd.apple.mpegurl", body: playlist }));
+  await page.route("**/subtitles.vtt", (route) => route.fulfill({ contentType: "text/vtt", body: "WEBVTT\n\n00:00.000 --> 00:09.000\nThe sea\n" }));
+  await page.goto(pageLink());
+  await page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  const menu = page.locator("[data-menu=captions]");
+  await menu.waitFor();
+  await menu.getByRole("button", { name: "Captions" }).click();
+  assert.equal(await page.getByRole("menuitemradio", { checked: true }).first().textContent(), "Off");
+  await page.getByRole("menuitemradio", { name: "English" }).click();
+  await page.keyboard.press("k");
+  await until(page, (video) => [...video.textTracks].some((track) => track.mode === "showing" && track.activeCues?.[0]?.text === "The sea"));
+  await page.keyboard.press("c");
+  await until(page, (video) => [...video.textTracks].every((track) => track.mode !== "showing"));
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("films without captions have no captions button", async () => {
+  const { context, page } = await watching(DESKTOP);
+  await until(page, (video) => video.readyState >= 1);
+  assert.equal(await page.locator("[data-menu=captions]").isVisible(), false);
+  assert.equal(await page.locator("[data-menu=quality]").isVisible(), true);
+  await context.close();
+});
+
+test("an upload appears by itself, shows its progress and becomes a film; a broken one says what to do", async () => {
+  const { context, page, complaints } = await tab(PHONE);
+  await page.goto(pageLink());
+  await page.locator(".card").first().waitFor();
+  const clip = `${folder}/Second film.mp4`;
+  execFileSync("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "mandelbrot=size=1280x720:rate=25", "-t", "8", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", clip]);
+  await page.evaluate(() => {
+    const seen = (window.states = new Set());
+    const look = () => {
+      for (const card of document.querySelectorAll(".card")) {
+        if (card.querySelector(".title")?.textContent !== "Second film") continue;
+        seen.add(`${card.dataset.state} ${card.querySelector("progress").hidden ? "" : "bar"}`.trim());
+      }
+    };
+    new MutationObserver(look).observe(document.querySelector(".grid"), { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  await vod("upload", clip);
+  await vod("upload", "run.sh", "--key", "broken.mp4");
+  const card = page.locator(".card", { hasText: "Second film" });
+  await card.locator("a[href]").waitFor();
+  await card.locator("img:not([hidden])").waitFor();
+  const states = await page.evaluate(() => [...window.states]);
+  assert.ok(states.some((state) => state.endsWith("bar")), `it was seen as ${states}`);
+  assert.equal(states.at(-1), "complete");
+  assert.equal(await page.locator("#announcements").textContent().then((text) => /ready|converted/.test(text ?? "")), true);
+
+  const broken = page.locator(".card", { hasText: "broken" });
+  await broken.locator(".remedy:not([hidden])").waitFor();
+  assert.match((await broken.textContent()) ?? "", /Could not be converted/);
+  assert.equal(await broken.locator("a[href]").count(), 0);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
