@@ -81,7 +81,8 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 /// Logs go to standard error; `VOD_LOG=debug` or `VOD_LOG=vod_local=trace` shows more.
 fn log(command: &Command) {
     let default = match command {
-        Command::Up(_) => "info",
+        // The signer logs each answer: who waits for an upload asks twice a second.
+        Command::Up(_) => "info,signer=warn",
         _ => "warn",
     };
     let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
@@ -11,13 +11,14 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures::{StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::{Record, State};
 
 use crate::http::Api;
 use crate::stack::Stack;
-use crate::target::{existing_record, record};
+use crate::target::record;
 use crate::{output, show};
 
 /// S3's smallest part is 5 MiB; with 8, a part that fails costs a second or so on a home line.
@@ -28,6 +29,8 @@ const MAX_PARTS: u64 = 10_000;
 const PARALLEL: usize = 4;
 /// Between two looks at the record.
 const POLL: Duration = Duration::from_millis(500);
+/// How long a failure from before may stand before it counts as the answer.
+const RETRIED: Duration = Duration::from_secs(20);
 
 /// Upload a video; the pipeline starts by itself
 #[derive(Debug, clap::Args)]
@@ -64,14 +67,14 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
         file: &args.file,
         size: file.len(),
     };
-    let api = stack.api();
+    let begun = Timestamp::now();
     let asset = upload.run(&bar).await?;
     bar.finish_and_clear();
     if !args.wait {
         return uploaded(&key, &asset, args.json).map(|()| ExitCode::SUCCESS);
     }
     output::note(&format!("uploaded {key}, asset {asset}"));
-    let record = wait(&api, &asset).await?;
+    let record = wait(&stack.api(), &asset, begun).await?;
     if args.json {
         output::json(&record)?;
     } else {
@@ -248,16 +251,21 @@ fn part_size(size: u64) -> u64 {
 }
 
 /// Waits until nothing more happens to the asset by itself, with a bar.
-async fn wait(api: &Api, asset: &AssetId) -> anyhow::Result<Record> {
+///
+/// The same bytes uploaded again have the record of the first time, and begin anew if that was an error: a
+/// failure from before this upload is given [`RETRIED`] to make place.
+async fn wait(api: &Api, asset: &AssetId, begun: Timestamp) -> anyhow::Result<Record> {
+    let waiting = Instant::now();
     let bar = bar(100, "{prefix:11} {bar:40} {pos} %");
     let mut said = String::new();
     loop {
         if let Some(record) = record(api, asset).await? {
             bar.set_prefix(record.state.as_str().to_ascii_lowercase());
             bar.set_position(record.progress.into());
-            if record.state.is_final() {
+            let is_old = matches!(record.state, State::Error | State::Canceled) && record.updated_at < begun;
+            if record.state.is_final() && !(is_old && waiting.elapsed() < RETRIED) {
                 bar.finish_and_clear();
-                return existing_record(api, asset).await;
+                return Ok(record);
             }
             // Without a terminal there is no bar: one line for each state.
             if bar.is_hidden() && said != record.state.as_str() {

@@ -52,14 +52,23 @@ pub fn odd_size() -> anyhow::Result<PathBuf> {
 /// Frames at uneven distances, as screen recorders and phones make them.
 pub fn variable_rate() -> anyhow::Result<PathBuf> {
     let inputs = [picture("320x180", 30, 3.0), tone(3.0)].concat();
-    let filter = ["-vf", "select='lt(mod(n,30),12)+eq(mod(n,30),29)'", "-vsync", "vfr"];
+    let filter = [
+        "-vf",
+        "select='lt(mod(n,30),12)+eq(mod(n,30),29)'",
+        "-vsync",
+        "vfr",
+    ];
     make("variable.mp4", &inputs, &[&filter, H264, STEREO].concat())
 }
 
 /// Six channels.
 pub fn surround() -> anyhow::Result<PathBuf> {
     let inputs = [picture("320x180", 30, 2.0), tone(2.0)].concat();
-    make("surround.mp4", &inputs, &[H264, &["-c:a", "aac", "-ac", "6"]].concat())
+    make(
+        "surround.mp4",
+        &inputs,
+        &[H264, &["-c:a", "aac", "-ac", "6"]].concat(),
+    )
 }
 
 /// What a phone films in HDR: HEVC with ten bits in HLG.
@@ -146,5 +155,8 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

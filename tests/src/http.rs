@@ -41,7 +41,9 @@ pub fn get(url: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
         request = request.header(*name, *value);
     }
     let request = request.body(Empty::<Bytes>::new()).context("not a request")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let exchange = async {

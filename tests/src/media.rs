@@ -60,7 +60,10 @@ pub fn play(url: &str) -> anyhow::Result<f64> {
         .args(["-nostdin", "-v", "error", "-xerror", "-i", url])
         .args(["-f", "null", "-progress", "pipe:1", "-"]);
     let progress = tools::run(&mut command)?;
-    ensure!(progress.trim_end().ends_with("progress=end"), "it broke off: {progress}");
+    ensure!(
+        progress.trim_end().ends_with("progress=end"),
+        "it broke off: {progress}"
+    );
     let micros = progress
         .lines()
         .rev()

@@ -51,7 +51,15 @@ impl LocalStack {
         let mut process = Command::new(tools::built("vod")?)
             .arg("--state")
             .arg(&state)
-            .args(["up", "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--jobs", "2"])
+            .args([
+                "up",
+                "--api",
+                "127.0.0.1:0",
+                "--edge",
+                "127.0.0.1:0",
+                "--jobs",
+                "2",
+            ])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -165,8 +173,17 @@ impl LocalStack {
         std::fs::write(file.path(), bytes)?;
         let path = file.path().to_string_lossy();
         let bucket = &self.endpoints.bucket;
-        self.aws(&["s3api", "put-object", "--bucket", bucket, "--key", key, "--body", &path])
-            .map(drop)
+        self.aws(&[
+            "s3api",
+            "put-object",
+            "--bucket",
+            bucket,
+            "--key",
+            key,
+            "--body",
+            &path,
+        ])
+        .map(drop)
     }
 
     /// Everything below a prefix, copied into a new folder.

@@ -10,7 +10,10 @@ use anyhow::{Context, bail};
 pub fn built(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe().context("this test does not know where it lies")?;
     // <target>/<profile>/deps/<test>: the binaries lie one folder up.
-    let folder = test.parent().and_then(Path::parent).context("not below a target folder")?;
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .context("not below a target folder")?;
     let path = folder.join(name);
     if !path.is_file() {
         bail!(
@@ -63,7 +66,12 @@ pub fn output(command: &mut Command) -> anyhow::Result<Output> {
     command
         .stdin(std::process::Stdio::null())
         .output()
-        .with_context(|| format!("`{}` cannot be run: install it with `scripts/setup.sh run test`", name(command)))
+        .with_context(|| {
+            format!(
+                "`{}` cannot be run: install it with `scripts/setup.sh run test`",
+                name(command)
+            )
+        })
 }
 
 fn name(command: &Command) -> String {

@@ -12,7 +12,11 @@ const KEY: &str = "input/once + only.mp4";
 pub(crate) fn event_of(stack: &LocalStack, key: &str) -> anyhow::Result<Value> {
     let bucket = &stack.endpoints.bucket;
     let head = stack.aws_json(&["s3api", "head-object", "--bucket", bucket, "--key", key])?;
-    let etag = head["ETag"].as_str().context("no ETag")?.trim_matches('"').to_owned();
+    let etag = head["ETag"]
+        .as_str()
+        .context("no ETag")?
+        .trim_matches('"')
+        .to_owned();
     // As S3 does: form encoding, the slash as it is.
     let encoded: String = form_urlencoded(key).replace("%2F", "/");
     Ok(json!({"Records": [{
@@ -80,7 +84,10 @@ fn the_same_event_five_times_in_parallel_makes_one_job() -> anyhow::Result<()> {
     let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
     let jobs = jobs["Jobs"].as_array().context("no list")?;
     ensure!(jobs.len() == 1 && jobs[0]["Status"] == "COMPLETE", "{jobs:#?}");
-    ensure!(record["jobs"].as_array().is_some_and(|jobs| jobs.len() == 1), "{record:#}");
+    ensure!(
+        record["jobs"].as_array().is_some_and(|jobs| jobs.len() == 1),
+        "{record:#}"
+    );
 
     the_same_bytes_again_change_nothing(&stack, &record)?;
     a_late_event_does_not_undo_the_end(&stack, &record)
@@ -108,6 +115,9 @@ fn a_late_event_does_not_undo_the_end(stack: &LocalStack, record: &Value) -> any
     std::fs::write(&event, late.to_string())?;
     invoke(stack, "complete", &event, 6)?;
     let now = stack.records(KEY)?;
-    ensure!(now[0]["state"] == "COMPLETE" && now[0]["outputs"] == record["outputs"], "{now:#?}");
+    ensure!(
+        now[0]["state"] == "COMPLETE" && now[0]["outputs"] == record["outputs"],
+        "{now:#?}"
+    );
     Ok(())
 }

@@ -100,13 +100,22 @@ fn the_submit_binary_takes_every_envelope() -> anyhow::Result<()> {
     );
     // Six deliveries, one job.
     let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
-    ensure!(jobs["Jobs"].as_array().is_some_and(|jobs| jobs.len() == 1), "{jobs:#}");
+    ensure!(
+        jobs["Jobs"].as_array().is_some_and(|jobs| jobs.len() == 1),
+        "{jobs:#}"
+    );
 
     let log = std::fs::read_to_string(stack.scratch().join("submit.log"))?;
     let lines: Vec<Value> = log.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     ensure!(!lines.is_empty(), "no logs");
-    ensure!(log.contains("8476a536-e9f4-11e8-9739-2dfe598c3fcd"), "no request id in {log}");
-    ensure!(!log.contains(&stack.endpoints.secret_key), "the secret is in the log");
+    ensure!(
+        log.contains("8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        "no request id in {log}"
+    );
+    ensure!(
+        !log.contains(&stack.endpoints.secret_key),
+        "the secret is in the log"
+    );
     Ok(())
 }
 
@@ -128,7 +137,10 @@ fn the_complete_binary_takes_a_late_event() -> anyhow::Result<()> {
                 "jobId": record["jobs"][0]["job_id"], "status": status,
                 "userMetadata": {"application": "vod", "asset": record["id"], "template": "default", "attempt": "1"}}});
         response(api.invoke(event)?)?;
-        ensure!(stack.records(key)?[0]["state"] == "COMPLETE", "{status} undid the end");
+        ensure!(
+            stack.records(key)?[0]["state"] == "COMPLETE",
+            "{status} undid the end"
+        );
     }
     Ok(())
 }
@@ -136,7 +148,15 @@ fn the_complete_binary_takes_a_late_event() -> anyhow::Result<()> {
 #[test]
 fn a_function_names_all_that_its_environment_lacks() -> anyhow::Result<()> {
     for (function, names) in [
-        ("submit", &["AWS_REGION", "AWS_ACCESS_KEY_ID", "BUCKET", "MEDIACONVERT_ROLE_ARN"][..]),
+        (
+            "submit",
+            &[
+                "AWS_REGION",
+                "AWS_ACCESS_KEY_ID",
+                "BUCKET",
+                "MEDIACONVERT_ROLE_ARN",
+            ][..],
+        ),
         ("complete", &["AWS_REGION", "BUCKET"]),
         ("signer", &["AWS_REGION", "BUCKET", "SIGNING_SECRET"]),
     ] {
@@ -144,7 +164,8 @@ fn a_function_names_all_that_its_environment_lacks() -> anyhow::Result<()> {
         ensure!(!output.status.success(), "{function}: {output:?}");
         let said = String::from_utf8(output.stderr)? + &String::from_utf8(output.stdout)?;
         for name in names {
-            said.find(name).with_context(|| format!("{function} does not name {name}: {said}"))?;
+            said.find(name)
+                .with_context(|| format!("{function} does not name {name}: {said}"))?;
         }
     }
     Ok(())

@@ -52,7 +52,10 @@ fn check(stack: &LocalStack, case: &Case, record: &Value) -> anyhow::Result<()> 
 
     let facts = probe(mp4)?;
     let video = stream(&facts, "video").context("no video")?;
-    ensure!(video["codec_name"] == "h264" && video["pix_fmt"] == "yuv420p", "{video:#}");
+    ensure!(
+        video["codec_name"] == "h264" && video["pix_fmt"] == "yuv420p",
+        "{video:#}"
+    );
     let source = duration(&probe(&case.clip)?).context("no duration of the source")?;
     for seconds in [duration(&facts).context("no duration")?, play(hls)?] {
         // Half a frame at the end of a clip with an uneven rate is nobody's fault.
@@ -86,7 +89,10 @@ fn upright(mp4: &Value, record: &Value) -> anyhow::Result<()> {
 fn even(mp4: &Value, record: &Value) -> anyhow::Result<()> {
     let (width, height) = size(mp4).context("no size")?;
     ensure!(width % 2 == 0 && height % 2 == 0, "{width}x{height}");
-    ensure!(width.abs_diff(321) <= 1 && height.abs_diff(179) <= 1, "{width}x{height}");
+    ensure!(
+        width.abs_diff(321) <= 1 && height.abs_diff(179) <= 1,
+        "{width}x{height}"
+    );
     ensure!(has_rule(record, "no-upscale"), "no trace of the rule");
     Ok(())
 }
@@ -105,7 +111,10 @@ fn eight_bits(mp4: &Value, record: &Value) -> anyhow::Result<()> {
         "{video:#}"
     );
     let warnings = record["jobs"][0]["warnings"].as_array().map_or(0, Vec::len);
-    ensure!(warnings > 0, "the owner is not told that the colours were converted");
+    ensure!(
+        warnings > 0,
+        "the owner is not told that the colours were converted"
+    );
     Ok(())
 }
 

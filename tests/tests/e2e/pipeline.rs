@@ -36,9 +36,15 @@ fn an_upload_becomes_a_video_that_only_links_can_watch() -> anyhow::Result<()> {
 }
 
 fn the_record_tells_all(stack: &LocalStack, record: &Value) -> anyhow::Result<()> {
-    ensure!(record["title"] == "한국 & café+1" && record["progress"] == 100, "{record:#}");
+    ensure!(
+        record["title"] == "한국 & café+1" && record["progress"] == 100,
+        "{record:#}"
+    );
     ensure!(record["source"]["key"] == KEY, "{record:#}");
-    ensure!(record["source"]["width"] == 1280 && record["source"]["height"] == 720, "{record:#}");
+    ensure!(
+        record["source"]["width"] == 1280 && record["source"]["height"] == 720,
+        "{record:#}"
+    );
     ensure!(record["source"]["audio_tracks"] == 1, "{record:#}");
     let outputs = &record["outputs"][0];
     let variants = outputs["hls"]["variants"].as_array().context("no variants")?;
@@ -54,12 +60,19 @@ fn the_record_tells_all(stack: &LocalStack, record: &Value) -> anyhow::Result<()
     ensure!(outputs["mp4"][0]["width"] == 1280, "{outputs:#}");
     ensure!(outputs["thumbnails"]["count"] == 2, "{outputs:#}");
     // What is written in the record is what lies in the bucket.
-    let mut named = vec![&outputs["hls"]["master"], &outputs["mp4"][0]["key"], &outputs["thumbnails"]["poster"]];
+    let mut named = vec![
+        &outputs["hls"]["master"],
+        &outputs["mp4"][0]["key"],
+        &outputs["thumbnails"]["poster"],
+    ];
     named.extend(variants.iter().map(|variant| &variant["key"]));
     let keys = stack.keys("output/")?;
     for key in named {
         let key = key.as_str().context("no key")?;
-        ensure!(keys.iter().any(|there| there == key), "{key} is not among {keys:?}");
+        ensure!(
+            keys.iter().any(|there| there == key),
+            "{key} is not among {keys:?}"
+        );
     }
     Ok(())
 }
@@ -84,7 +97,10 @@ fn the_outputs_are_what_the_template_says(stack: &LocalStack, asset: &str) -> an
     }
     let mp4 = folder.join("mp4/video.mp4");
     check_rendition(&mp4, (1280, 720))?;
-    ensure!(moov_is_in_front(&mp4)?, "a player would have to read the whole file first");
+    ensure!(
+        moov_is_in_front(&mp4)?,
+        "a player would have to read the whole file first"
+    );
 
     for thumbnail in ["video.0000000.jpg", "video.0000001.jpg"] {
         let picture = probe(folder.join("thumbnails").join(thumbnail))?;
@@ -100,9 +116,15 @@ fn check_rendition(path: &Path, expected: (u64, u64)) -> anyhow::Result<()> {
     let seconds = duration(&facts).context("no duration")?;
     ensure!(near(seconds, SECONDS), "{name} lasts {seconds} s");
     let video = stream(&facts, "video").context("no video")?;
-    ensure!(video["codec_name"] == "h264" && video["pix_fmt"] == "yuv420p", "{name}: {video:#}");
+    ensure!(
+        video["codec_name"] == "h264" && video["pix_fmt"] == "yuv420p",
+        "{name}: {video:#}"
+    );
     let audio = stream(&facts, "audio").context("no audio")?;
-    ensure!(audio["codec_name"] == "aac" && audio["channels"] == 2, "{name}: {audio:#}");
+    ensure!(
+        audio["codec_name"] == "aac" && audio["channels"] == 2,
+        "{name}: {audio:#}"
+    );
     ensure!(audio["sample_rate"] == "48000", "{name}: {audio:#}");
     Ok(())
 }
@@ -130,7 +152,10 @@ fn nobody_watches_without(stack: &LocalStack, links: &Value, asset: &str) -> any
     let hls = links["hls"].as_str().context("no hls")?;
     let mp4 = links["mp4"][0]["url"].as_str().context("no mp4")?;
     let (plain, query) = mp4.split_once('?').context("no query")?;
-    let missing_key = denied("MissingKey", "Missing Key-Pair-Id query parameter or cookie value");
+    let missing_key = denied(
+        "MissingKey",
+        "Missing Key-Pair-Id query parameter or cookie value",
+    );
 
     let answer = http::get(plain, &[])?;
     ensure!(answer.status == 403 && answer.text() == missing_key, "{answer:?}");
@@ -159,7 +184,10 @@ fn nobody_watches_without(stack: &LocalStack, links: &Value, asset: &str) -> any
     }
     let other = plain.replace(asset, &changed(asset, asset.len() - 1));
     let answer = http::get(&format!("{other}?{query}"), &[])?;
-    ensure!(answer.status == 403 && answer.text() == denied("AccessDenied", "Access denied"), "{answer:?}");
+    ensure!(
+        answer.status == 403 && answer.text() == denied("AccessDenied", "Access denied"),
+        "{answer:?}"
+    );
     Ok(())
 }
 
@@ -173,12 +201,23 @@ fn changed(text: &str, at: usize) -> String {
 /// 403, in CloudFront's words, whichever they are.
 fn refused(url: &str) -> anyhow::Result<()> {
     let answer = http::get(url, &[])?;
-    ensure!(answer.status == 403, "{} for {url}: {}", answer.status, answer.text());
+    ensure!(
+        answer.status == 403,
+        "{} for {url}: {}",
+        answer.status,
+        answer.text()
+    );
     let text = answer.text();
     let words = [
-        ("MissingKey", "Missing Key-Pair-Id query parameter or cookie value"),
+        (
+            "MissingKey",
+            "Missing Key-Pair-Id query parameter or cookie value",
+        ),
         ("MissingPolicy", "Missing Policy query parameter or cookie value"),
-        ("MissingSignature", "Missing Signature query parameter or cookie value"),
+        (
+            "MissingSignature",
+            "Missing Signature query parameter or cookie value",
+        ),
         ("InvalidKey", "Unknown Key"),
         ("MalformedSignature", "Could not unencode Signature"),
         ("MalformedPolicy", "Malformed Policy"),
@@ -200,7 +239,10 @@ fn links_expire(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
             Ok((answer.status != 200).then_some(answer))
         })?;
         ensure!(answer.status == 403, "{answer:?}");
-        ensure!(answer.text() == denied("AccessDenied", "Access denied"), "{answer:?}");
+        ensure!(
+            answer.text() == denied("AccessDenied", "Access denied"),
+            "{answer:?}"
+        );
     }
     Ok(())
 }
@@ -228,14 +270,18 @@ fn every_call_crossed_http(stack: &LocalStack, asset: &str) -> anyhow::Result<()
         ("s3", "GetObject", Some(record.as_str())),
         ("lambda", "Invoke complete", None),
         ("lambda", "InvokeFunctionUrl signer", None),
-        ("s3", "PutObject", Some(&format!("output/{asset}/default/hls/video"))),
+        (
+            "s3",
+            "PutObject",
+            Some(&format!("output/{asset}/default/hls/video")),
+        ),
     ] {
-        ensure!(seen(service, operation, key), "no {service} {operation} {key:?} in {log:#?}");
+        ensure!(
+            seen(service, operation, key),
+            "no {service} {operation} {key:?} in {log:#?}"
+        );
     }
-    let creates = log
-        .iter()
-        .filter(|line| line["operation"] == "CreateJob")
-        .count();
+    let creates = log.iter().filter(|line| line["operation"] == "CreateJob").count();
     ensure!(creates == 1, "{creates} calls of CreateJob");
     // PROGRESSING, STATUS_UPDATE, COMPLETE and so on: more than the last word.
     let events = log
@@ -275,7 +321,10 @@ fn the_commands_agree(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
     let shown = stack.vod_json(&["show", KEY])?;
     ensure!(shown["id"] == asset && shown == stack.vod_json(&["show", asset])?);
     let list = stack.vod_json(&["ls"])?;
-    ensure!(list.as_array().is_some_and(|list| list.len() == 1 && list[0] == shown));
+    ensure!(
+        list.as_array()
+            .is_some_and(|list| list.len() == 1 && list[0] == shown)
+    );
     ensure!(stack.vod_json(&["sign", KEY])?["asset"] == asset);
 
     let words = |arguments: &[&str]| -> anyhow::Result<String> {
@@ -302,7 +351,10 @@ fn the_commands_agree(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
     ] {
         let output = stack.vod(arguments)?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.code() == Some(1) && text.contains(word), "{arguments:?}: {output:?}");
+        ensure!(
+            output.status.code() == Some(1) && text.contains(word),
+            "{arguments:?}: {output:?}"
+        );
     }
     Ok(())
 }
@@ -322,9 +374,13 @@ fn vod_upload_waits_for_the_end() -> anyhow::Result<()> {
     ensure!(output.status.code() == Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout)?;
     ensure!(text.contains("ERROR") && text.contains("reason"), "{text}");
+    // The same bytes again begin anew, and the first failure is not taken for the second's.
+    let again = stack.vod(&["upload", &large.to_string_lossy(), "--wait", "--json"])?;
+    let again: Value = serde_json::from_slice(&again.stdout)?;
+    ensure!(again["jobs"].as_array().map(Vec::len) == Some(2), "{again:#}");
     let log = stack.access_log()?;
     let parts = log.iter().filter(|line| line["operation"] == "UploadPart");
-    ensure!(parts.count() == 3, "{log:#?}");
+    ensure!(parts.count() == 6, "{log:#?}");
     Ok(())
 }
 

@@ -83,13 +83,19 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     let deadline = SystemTime::now() + Duration::from_secs(20);
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
-        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
+        (
+            "lambda-runtime-aws-request-id",
+            "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+        ),
         ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
         (
             "lambda-runtime-invoked-function-arn",
             "arn:aws:lambda:us-east-1:123456789012:function:f".to_owned(),
         ),
-        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".to_owned()),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".to_owned(),
+        ),
     ];
     let headers: HashMap<_, _> = headers.into();
     let mut response = event.to_string().into_response();
@@ -116,7 +122,10 @@ async fn result(
 }
 
 async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
-    tell(&shared, Said::Error(serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    tell(
+        &shared,
+        Said::Error(serde_json::from_slice(&body).unwrap_or(Value::Null)),
+    )
 }
 
 fn tell(shared: &Shared, said: Said) -> StatusCode {

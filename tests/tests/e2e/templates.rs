@@ -19,8 +19,14 @@ fn a_users_templates_replace_the_built_in_one() -> anyhow::Result<()> {
     stack.upload(&clip, "input/own.mp4")?;
     let record = stack.wait_for_complete("input/own.mp4")?;
     let outputs = record["outputs"].as_array().context("no outputs")?;
-    ensure!(outputs.len() == 1 && outputs[0]["template"] == "tiny", "{record:#}");
-    ensure!(outputs[0]["mp4"][0]["width"] == 160 && outputs[0]["hls"].is_null(), "{record:#}");
+    ensure!(
+        outputs.len() == 1 && outputs[0]["template"] == "tiny",
+        "{record:#}"
+    );
+    ensure!(
+        outputs[0]["mp4"][0]["width"] == 160 && outputs[0]["hls"].is_null(),
+        "{record:#}"
+    );
 
     // One that is not JSON, one that is not a job: the upload ends in ERROR, in words that name the template.
     for (name, text) in [("broken", "{"), ("shopping", r#"{"milk": 2}"#)] {
