@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::fill;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ use crate::endpoints::write_private;
 
 /// Every scope that the signer knows.
 pub const ALL_SCOPES: &str = "playback library upload admin";
+
+/// Most public keys in a key group, at CloudFront and so here.
+const KEYS_MAX: usize = 5;
 
 /// The keys. `Debug` is left out on purpose.
 #[derive(Clone, Serialize, Deserialize)]
@@ -68,6 +71,52 @@ impl Secrets {
         };
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)
+    }
+
+    /// Adds a signing key and makes it the active one; what the others signed stays good. Returns its id.
+    pub fn rotate(state: &Path) -> anyhow::Result<String> {
+        Self::edit_signing(state, |signing| {
+            let keys = signing["keys"].as_array_mut().context("it has no keys")?;
+            if keys.len() >= KEYS_MAX {
+                bail!(
+                    "a key group holds {KEYS_MAX} keys; remove one that has signed nothing which is still good"
+                );
+            }
+            let key = signing_key()?;
+            let id = key["id"].clone();
+            keys.push(key);
+            signing["active"] = id.clone();
+            Ok(id.as_str().unwrap_or_default().to_owned())
+        })
+    }
+
+    /// Removes a key that is not active: what it signed ends.
+    pub fn remove_key(state: &Path, id: &str) -> anyhow::Result<()> {
+        Self::edit_signing(state, |signing| {
+            if signing["active"] == id {
+                bail!("key `{id}` is the active one; make another first");
+            }
+            let keys = signing["keys"].as_array_mut().context("it has no keys")?;
+            let before = keys.len();
+            keys.retain(|key| key["id"] != id);
+            if keys.len() == before {
+                bail!("no key has the id `{id}`");
+            }
+            Ok(())
+        })
+    }
+
+    fn edit_signing<T>(
+        state: &Path,
+        edit: impl FnOnce(&mut Value) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut secrets = Self::read(state)?.with_context(|| {
+            let state = state.display();
+            format!("no stack was ever started on `{state}`: start it with `vod up`, or name its folder with --state")
+        })?;
+        let done = edit(&mut secrets.signing).context("the signing keys stay as they are")?;
+        write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
+        Ok(done)
     }
 
     /// A bearer token for the signer: scopes separated by spaces, good for `seconds`, and for `assets` alone (patterns
@@ -133,6 +182,27 @@ mod tests {
         assert_eq!(first.jwt_secret, second.jwt_secret);
         assert_eq!(first.signing, second.signing);
         assert!(Keyring::from_json(&first.signing.to_string()).is_ok());
+    }
+
+    #[test]
+    fn a_key_group_holds_five_keys_and_never_loses_the_active_one() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(Secrets::rotate(state.path()).is_err());
+        Secrets::open(state.path()).unwrap();
+        for _ in 1..KEYS_MAX {
+            Secrets::rotate(state.path()).unwrap();
+        }
+        let full = Secrets::read(state.path()).unwrap().unwrap();
+        assert!(Secrets::rotate(state.path()).is_err());
+        let active = full.signing["active"].as_str().unwrap();
+        assert!(Secrets::remove_key(state.path(), active).is_err());
+        assert!(Secrets::remove_key(state.path(), "K2NONE").is_err());
+        let first = full.signing["keys"][0]["id"].as_str().unwrap();
+        Secrets::remove_key(state.path(), first).unwrap();
+        let keyring =
+            Keyring::from_json(&Secrets::read(state.path()).unwrap().unwrap().signing.to_string()).unwrap();
+        assert_eq!(keyring.active(), active);
+        assert!(keyring.public_keys().get(first).is_none());
     }
 
     #[test]
