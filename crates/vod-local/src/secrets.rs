@@ -124,7 +124,7 @@ impl Secrets {
     pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
         let now = Timestamp::now();
         let until = now
-            .checked_add(seconds.seconds())
+            .checked_add(SignedDuration::from_secs(seconds))
             .context("the token's time to live is too long")?;
         let claims = Claims {
             sub: "vod",
