@@ -44,17 +44,20 @@ fn figures(summary: &Value) -> [u64; 4] {
 fn a_catalogue_that_was_deleted_whole_is_rebuilt_and_nothing_is_encoded_again() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     let (one, two) = (clips::ordinary("320x180", 2.0)?, clips::ordinary("320x180", 3.0)?);
-    for (file, key) in [
+    let uploads = [
         (&one, "input/a.mp4"),
         (&one, "input/한국 b.mp4"),
         (&two, "input/a.mp4"),
-    ] {
+    ];
+    for (count, (file, key)) in (1..).zip(uploads) {
         stack.upload(file, key)?;
         wait::until(key, wait::ENCODE, || {
-            let done = records(&stack)?
+            let records = records(&stack)?;
+            let done = records
                 .iter()
-                .all(|(_, record)| record["state"] == "COMPLETE");
-            Ok((done && stack.vod_json(&["reconcile", "--dry-run"])?["lost"] == 0).then_some(()))
+                .filter(|(_, record)| record["state"] == "COMPLETE")
+                .count();
+            Ok((done == count).then_some(()))
         })?;
     }
     let before = records(&stack)?;
@@ -73,8 +76,9 @@ fn a_catalogue_that_was_deleted_whole_is_rebuilt_and_nothing_is_encoded_again() 
     for ((key, old), (again, new)) in before.iter().zip(&after) {
         assert_eq!(key, again);
         let (mut old, mut new) = (essence(old), essence(new));
-        // The file of the replaced upload is gone; its job tells key and outputs, and nothing else.
+        // The file of the replaced upload is gone; its job tells key and outputs, and nothing of the source.
         if new["source"]["size"] == 0 {
+            old["jobs"][0].as_object_mut().map(|job| job.remove("changes"));
             (old["source"], new["source"]) = (old["source"]["key"].take(), new["source"]["key"].take());
         }
         assert_eq!(old, new);
