@@ -4,6 +4,7 @@
 
 mod check;
 mod http;
+mod keys;
 mod list;
 mod output;
 mod reconcile;
@@ -46,6 +47,7 @@ enum Command {
     Show(show::Args),
     Sign(sign::Args),
     Token(token::Args),
+    Keys(keys::Args),
     Reconcile(reconcile::Args),
     Check(check::Args),
 }
@@ -73,6 +75,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Sign(args) => sign::run(&find()?, args).await?,
         Command::Token(args) => token::run(&cli.state, args)?,
         Command::Reconcile(args) => return reconcile::run(&find()?, args).await,
+        Command::Keys(args) => keys::run(&cli.state, args)?,
         Command::Check(args) => return check::run(args),
     }
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ pub mod lambda;
 pub mod mediaconvert;
 pub mod queue;
 mod reconciler;
+mod rotation;
 pub mod s3;
 pub mod secrets;
 pub mod sigv4;
