@@ -1,0 +1,189 @@
+"""Reads a CloudFormation template and resolves it, as far as that goes without an account.
+
+`Ref` and `GetAtt` of resources become `<Name>` and `<Name.Attribute>`: opaque, but comparable.
+"""
+
+import copy
+import ipaddress
+import re
+
+import yaml
+
+PSEUDO = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::StackName": "film",
+    "AWS::StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/film/x",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _tag(loader, suffix, node):
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if name == "Fn::GetAtt":
+            value = value.split(".", 1)
+        return {name: value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _tag)
+_NOTHING = object()
+
+
+def load(path):
+    """The template as plain data, with its functions in their long form."""
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, Loader=_Loader)
+
+
+class Stack:
+    """A template with parameters: `resources`, `outputs` and `conditions`, resolved."""
+
+    def __init__(self, template, parameters=None):
+        self.template = copy.deepcopy(template)
+        self.values = dict(PSEUDO)
+        for name, about in template.get("Parameters", {}).items():
+            value = (parameters or {}).get(name, about.get("Default"))
+            if value is None:
+                raise AssertionError(f"parameter {name} has no value")
+            if about["Type"] == "CommaDelimitedList" or about["Type"].startswith("List<"):
+                value = str(value).split(",")
+            self.values[name] = value
+        unknown = set(parameters or {}) - set(template.get("Parameters", {}))
+        assert not unknown, f"no such parameters: {unknown}"
+        self.resources = {}
+        for name, resource in self.template["Resources"].items():
+            if "Condition" in resource and not self.condition(resource["Condition"]):
+                continue
+            self.resources[name] = self.resolve(resource)
+        self.outputs = {
+            name: self.resolve(output["Value"])
+            for name, output in self.template.get("Outputs", {}).items()
+            if "Condition" not in output or self.condition(output["Condition"])
+        }
+
+    def condition(self, name):
+        return bool(self._function(self.template["Conditions"][name]))
+
+    def _function(self, value):
+        return self.resolve(value) is True
+
+    def resolve(self, value):
+        resolved = self._resolve(value)
+        return None if resolved is _NOTHING else resolved
+
+    def _resolve(self, value):
+        if isinstance(value, list):
+            items = [self._resolve(item) for item in value]
+            return [item for item in items if item is not _NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            (name, argument), = value.items()
+            if name == "Ref":
+                return self._ref(argument)
+            if name == "Condition" and isinstance(argument, str):
+                return self.condition(argument)
+            if name.startswith("Fn::"):
+                return getattr(self, "_" + name[4:].lower())(argument)
+        items = {key: self._resolve(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item is not _NOTHING}
+
+    def _ref(self, name):
+        if name == "AWS::NoValue":
+            return _NOTHING
+        if name in self.values:
+            return self.values[name]
+        assert name in self.template["Resources"], f"Ref to unknown {name}"
+        self._exists(name)
+        return f"<{name}>"
+
+    def _exists(self, name):
+        """A reference to a resource whose condition is false would fail at deploy."""
+        resource = self.template["Resources"][name]
+        ok = "Condition" not in resource or self.condition(resource["Condition"])
+        assert ok, f"{name} is referred to, and does not exist with these parameters"
+
+    def _getatt(self, argument):
+        name, attribute = argument
+        assert name in self.template["Resources"], f"GetAtt of unknown {name}"
+        self._exists(name)
+        return f"<{name}.{attribute}>"
+
+    def _sub(self, text):
+        def one(match):
+            name = match.group(1)
+            if name.startswith("!"):
+                return "${" + name[1:] + "}"
+            if "." in name:
+                return self._getatt(name.split(".", 1))
+            return str(self._ref(name))
+
+        return re.sub(r"\$\{([^}]+)\}", one, text)
+
+    def _if(self, argument):
+        name, yes, no = argument
+        return self._resolve(yes if self.condition(name) else no)
+
+    def _equals(self, argument):
+        left, right = (self._resolve(item) for item in argument)
+        return str(left) == str(right)
+
+    def _not(self, argument):
+        return not self._function(argument[0])
+
+    def _and(self, argument):
+        return all(self._function(item) for item in argument)
+
+    def _or(self, argument):
+        return any(self._function(item) for item in argument)
+
+    def _join(self, argument):
+        return argument[0].join(self._resolve(argument[1]))
+
+    def _split(self, argument):
+        return self._resolve(argument[1]).split(argument[0])
+
+    def _select(self, argument):
+        items = self._resolve(argument[1])
+        # The parts of an attribute are not known before the stack exists.
+        if len(items) == 1 and items[0].startswith("<"):
+            return items[0]
+        assert int(argument[0]) < len(items), f"Select {argument[0]} of {len(items)} items"
+        return items[int(argument[0])]
+
+    def _getazs(self, _):
+        return ["us-east-1a", "us-east-1b", "us-east-1c"]
+
+    def _cidr(self, argument):
+        block, count, bits = self._resolve(argument)
+        subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+        return [str(subnet) for subnet, _ in zip(subnets, range(int(count)))]
+
+    def _base64(self, argument):
+        return self._resolve(argument)
+
+    def properties(self, name):
+        assert name in self.resources, f"there is no {name}"
+        return self.resources[name].get("Properties", {})
+
+    def of_type(self, kind):
+        return {name: r.get("Properties", {}) for name, r in self.resources.items() if r["Type"] == kind}
+
+    def rules_hold(self):
+        """Whether the template's own Rules accept the parameters."""
+        for rule in self.template.get("Rules", {}).values():
+            if "RuleCondition" in rule and not self._function(rule["RuleCondition"]):
+                continue
+            if not all(self._function(item["Assert"]) for item in rule["Assertions"]):
+                return False
+        return True

@@ -1,0 +1,48 @@
+"""As much of IAM's evaluation as the stack's policies use: exact actions, wildcard resources, string conditions."""
+
+import fnmatch
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(pattern, value):
+    # Brackets are no wildcards in IAM.
+    return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
+
+
+def _conditions_hold(statement, context):
+    for operator, pairs in statement.get("Condition", {}).items():
+        for key, wanted in pairs.items():
+            found = context.get(key)
+            if found is None:
+                return False
+            exact = operator in ("StringEquals", "Bool")
+            assert exact or operator in ("StringLike", "ArnEquals", "ArnLike"), operator
+            if not any(found == w if exact else _matches(w, found) for w in _list(wanted)):
+                return False
+    return True
+
+
+def allows(statements, action, resource, context=None):
+    """Whether the statements together let a principal of theirs do it."""
+    verdict = False
+    for statement in statements:
+        fits = (
+            any(_matches(a.lower(), action.lower()) for a in _list(statement["Action"]))
+            and any(_matches(r, resource) for r in _list(statement["Resource"]))
+            and _conditions_hold(statement, context or {})
+        )
+        if fits and statement["Effect"] == "Deny":
+            return False
+        verdict = verdict or fits
+    return verdict
+
+
+def statements(stack, role):
+    """The inline statements of a role, with what it refers to as ARNs."""
+    found = []
+    for policy in stack.properties(role).get("Policies", []):
+        found += policy["PolicyDocument"]["Statement"]
+    return found

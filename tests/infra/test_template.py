@@ -1,0 +1,870 @@
+"""What must be true of infra/template.yaml, on its resolved resources.
+
+Every rule stands with mutants: changes to the template that it has to notice. cfn-lint knows the shape of a
+template, not its sense (it accepts a transition to STANDARD_IA after 10 days, which S3 refuses).
+"""
+
+import copy
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import cloudformation
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEMPLATE = cloudformation.load(ROOT / "infra/template.yaml")
+KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0\n-----END PUBLIC KEY-----\n"
+PARAMETERS = {
+    "BucketName": "film-111122223333-us-east-1",
+    "CodeBucket": "film-code",
+    "Release": "0123456789ab",
+    "SubmitCode": "submit-1.zip",
+    "CompleteCode": "complete-1.zip",
+    "SignerCode": "signer-1.zip",
+    "ReconcileCode": "reconcile-1.zip",
+    "PublicKeyOne": KEY,
+    "SigningSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/signing-a1",
+    "JwtSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/jwt-a1",
+}
+FUNCTIONS = ["Submit", "Complete", "Signer", "Reconcile"]
+BUCKET = "arn:aws:s3:::film-111122223333-us-east-1"
+RULES = []
+
+
+def stack(template, **changes):
+    return cloudformation.Stack(template, {**PARAMETERS, **changes})
+
+
+def put(path, value):
+    """A mutant that sets what stands at a path below Resources."""
+
+    def mutate(template):
+        *parents, last = path.split("/")
+        place = template["Resources"]
+        for step in parents:
+            place = place[int(step) if isinstance(place, list) else step]
+        place[int(last) if isinstance(place, list) else last] = value
+
+    mutate.__name__ = f"{path}={str(value)[:30]}"
+    return mutate
+
+
+def drop(path):
+    """A mutant that takes away what stands at a path below Resources."""
+
+    def mutate(template):
+        *parents, last = path.split("/")
+        place = template["Resources"]
+        for step in parents:
+            place = place[int(step) if isinstance(place, list) else step]
+        del place[int(last) if isinstance(place, list) else last]
+
+    mutate.__name__ = f"without {path}"
+    return mutate
+
+
+def parameter(name, key, value):
+    def mutate(template):
+        template["Parameters"][name][key] = value
+
+    mutate.__name__ = f"{name}.{key}={value}"
+    return mutate
+
+
+def noticed(*mutants):
+    """Registers a rule with the changes that it must notice."""
+
+    def register(rule):
+        assert mutants, "a rule without a mutant proves nothing"
+        RULES.append((rule, mutants))
+        return rule
+
+    return register
+
+
+# ------------------------------------------------------------------------------------------------- storage
+
+
+@noticed(
+    put("Bucket/Properties/VersioningConfiguration/Status", "Suspended"),
+    put("Bucket/Properties/OwnershipControls/Rules/0/ObjectOwnership", "ObjectWriter"),
+    put("Bucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False),
+    drop("Bucket/Properties/PublicAccessBlockConfiguration/RestrictPublicBuckets"),
+    drop("Bucket/Properties/BucketEncryption"),
+)
+def the_bucket_is_private_versioned_and_encrypted(template):
+    bucket = stack(template).properties("Bucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    blocked = bucket["PublicAccessBlockConfiguration"]
+    names = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"]
+    assert all(blocked.get(name) is True for name in names)
+    (rule,) = bucket.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [None])
+    assert rule and rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+
+
+@noticed(drop("Bucket/DeletionPolicy"), put("Bucket/UpdateReplacePolicy", "Delete"))
+def films_outlive_the_stack(template):
+    bucket = stack(template).resources["Bucket"]
+    assert bucket.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
+    assert bucket.get("UpdateReplacePolicy") == "Retain"
+
+
+@noticed(
+    parameter("SourceIaDays", "Default", 10),
+    parameter("SourceGlacierDays", "Default", 50),
+    parameter("SourceIaDays", "MinValue", 10),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/0/Prefix", ""),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/0/Status", "Disabled"),
+)
+def sources_go_to_ia_at_30_days_and_glacier_at_60(template):
+    rule = _lifecycle(template, "input/")
+    assert rule["Transitions"] == [
+        {"StorageClass": "STANDARD_IA", "TransitionInDays": 30},
+        {"StorageClass": "GLACIER", "TransitionInDays": 60},
+    ]
+    assert template["Parameters"]["SourceIaDays"]["MinValue"] >= 30
+
+
+@noticed(
+    put("Bucket/Properties/LifecycleConfiguration/Rules/1/Transitions/1/StorageClass", "GLACIER"),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/1/Transitions/0/TransitionInDays", 10),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/1/Prefix", "outputs/"),
+)
+def no_output_goes_where_a_viewer_cannot_read_it(template):
+    rule = _lifecycle(template, "output/")
+    classes = [(t["StorageClass"], t["TransitionInDays"]) for t in rule["Transitions"]]
+    assert classes == [("STANDARD_IA", 30), ("GLACIER_IR", 60)]
+    for other in stack(template).properties("Bucket")["LifecycleConfiguration"]["Rules"]:
+        if other["Prefix"] in ("", "output/") or "output/".startswith(other["Prefix"]):
+            assert not {t["StorageClass"] for t in other.get("Transitions", [])} & {"GLACIER", "DEEP_ARCHIVE"}
+            assert "ExpirationInDays" not in other
+
+
+@noticed(
+    drop("Bucket/Properties/LifecycleConfiguration/Rules/2/AbortIncompleteMultipartUpload"),
+    drop("Bucket/Properties/LifecycleConfiguration/Rules/2/NoncurrentVersionExpiration"),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/2/Prefix", "input/"),
+)
+def leftovers_expire(template):
+    rule = _lifecycle(template, "")
+    assert rule.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 7}
+    assert rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 30}
+
+
+def _lifecycle(template, prefix):
+    rules = stack(template).properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    found = [r for r in rules if r["Prefix"] == prefix and r["Status"] == "Enabled"]
+    assert len(found) == 1, f"rules for {prefix!r}: {found}"
+    return found[0]
+
+
+@noticed(
+    put("BucketPolicy/Properties/PolicyDocument/Statement/0/Condition/Bool/aws:SecureTransport", "true"),
+    put("BucketPolicy/Properties/PolicyDocument/Statement/0/Effect", "Allow"),
+    drop("BucketPolicy/Properties/PolicyDocument/Statement/0"),
+)
+def plain_http_is_refused(template):
+    statements = stack(template).properties("BucketPolicy")["PolicyDocument"]["Statement"]
+    denied = [s for s in statements if s["Effect"] == "Deny"]
+    assert denied and denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert denied[0]["Resource"] == [BUCKET, f"{BUCKET}/*"] and denied[0]["Principal"] == "*"
+
+
+@noticed(
+    put("Bucket/Properties/CorsConfiguration/CorsRules/0/AllowedOrigins", ["*"]),
+    put("Bucket/Properties/CorsConfiguration/CorsRules/0/AllowedMethods", ["GET"]),
+)
+def the_page_and_only_the_page_uploads(template):
+    rule = stack(template).properties("Bucket")["CorsConfiguration"]["CorsRules"][0]
+    assert rule["AllowedOrigins"] == ["https://<Distribution.DomainName>"]
+    assert "PUT" in rule["AllowedMethods"] and "ETag" in rule["ExposedHeaders"]
+    named = stack(template, DomainName="v.example.com", CertificateArn="arn:aws:acm:us-east-1:1:certificate/c")
+    assert named.properties("Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"] == ["https://v.example.com"]
+
+
+@noticed(drop("Bucket/Condition"), drop("BucketPolicy/Condition"))
+def an_existing_bucket_is_left_alone(template):
+    changed = stack(template, BucketMode="existing")
+    assert not changed.of_type("AWS::S3::Bucket") and not changed.of_type("AWS::S3::BucketPolicy")
+    assert changed.outputs["Bucket"] == PARAMETERS["BucketName"]
+
+
+# ------------------------------------------------------------------------------------- events and functions
+
+
+@noticed(
+    put("Bucket/Properties/NotificationConfiguration/QueueConfigurations/0/Event", "s3:ObjectCreated:Put"),
+    put("Bucket/Properties/NotificationConfiguration/QueueConfigurations/0/Filter/S3Key/Rules/0/Value", ""),
+    drop("Bucket/DependsOn"),
+)
+def every_upload_reaches_the_queue(template):
+    bucket = stack(template).resources["Bucket"]
+    (config,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert config["Event"] == "s3:ObjectCreated:*" and config["Queue"] == "<UploadQueue.Arn>"
+    # No suffix: whether it is a video is judged by probing.
+    assert config["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "input/"}]
+    assert bucket.get("DependsOn") == "UploadQueuePolicy"
+
+
+@noticed(
+    drop("UploadQueuePolicy/Properties/PolicyDocument/Statement/0/Condition/ArnEquals"),
+    drop("UploadQueuePolicy/Properties/PolicyDocument/Statement/0/Condition/StringEquals"),
+    put("UploadQueuePolicy/Properties/PolicyDocument/Statement/0/Principal", "*"),
+)
+def only_this_bucket_sends_to_the_queue(template):
+    (s,) = stack(template).properties("UploadQueuePolicy")["PolicyDocument"]["Statement"]
+    assert s["Principal"] == {"Service": "s3.amazonaws.com"} and s["Action"] == "sqs:SendMessage"
+    assert s["Condition"].get("ArnEquals") == {"aws:SourceArn": BUCKET}
+    assert s["Condition"].get("StringEquals") == {"aws:SourceAccount": "111122223333"}
+
+
+@noticed(
+    put("UploadQueue/Properties/VisibilityTimeout", 60),
+    put("UploadQueue/Properties/RedrivePolicy/maxReceiveCount", 2),
+    drop("UploadQueue/Properties/RedrivePolicy"),
+    put("SubmitFunction/Properties/Timeout", 600),
+    put("UploadDeadLetters/Properties/MessageRetentionPeriod", 3600),
+)
+def uploads_are_tried_again_and_then_kept(template):
+    built = stack(template)
+    queue = built.properties("UploadQueue")
+    assert queue["VisibilityTimeout"] >= 6 * built.properties("SubmitFunction")["Timeout"]
+    assert queue.get("RedrivePolicy", {}).get("deadLetterTargetArn") == "<UploadDeadLetters.Arn>"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert built.properties("UploadDeadLetters")["MessageRetentionPeriod"] == 14 * 86400
+
+
+@noticed(
+    drop("UploadEvents/Properties/FunctionResponseTypes"),
+    drop("UploadEvents/Properties/ScalingConfig"),
+    put("UploadEvents/Properties/FunctionName", {"Ref": "SubmitFunction"}),
+)
+def submit_takes_batches_that_fail_in_parts_and_is_capped(template):
+    mapping = stack(template).properties("UploadEvents")
+    assert mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
+    assert mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0) >= 2
+    assert mapping["FunctionName"] == "<SubmitAlias>" and mapping["EventSourceArn"] == "<UploadQueue.Arn>"
+
+
+@noticed(
+    drop("JobEvents/Properties/EventPattern/detail/userMetadata"),
+    put("JobEvents/Properties/EventPattern/detail/status", ["COMPLETE", "ERROR"]),
+    put("CompleteFunction/Properties/Environment/Variables/APPLICATION", "vod"),
+    put("SubmitFunction/Properties/Environment/Variables/APPLICATION", "vod"),
+)
+def complete_hears_of_this_applications_jobs_and_of_no_others(template):
+    built = stack(template)
+    pattern = built.properties("JobEvents")["EventPattern"]
+    assert pattern["source"] == ["aws.mediaconvert"]
+    assert pattern["detail-type"] == ["MediaConvert Job State Change"]
+    assert pattern["detail"].get("userMetadata") == {"application": ["film"]}
+    source = (ROOT / "crates/vod-core/src/events/mediaconvert.rs").read_text()
+    handled = set(re.findall(r'^        "([A-Z_]+)"(?: \| "[A-Z_]+")* => ', source, re.M))
+    assert handled and handled <= set(pattern["detail"]["status"]), handled
+    for name in ("Submit", "Complete", "Reconcile"):
+        assert _environment(built, name)["APPLICATION"] == "film"
+
+
+@noticed(
+    drop("JobEvents/Properties/Targets/0/DeadLetterConfig"),
+    put("JobEvents/Properties/Targets/0/RetryPolicy/MaximumRetryAttempts", 0),
+    put("JobEvents/Properties/Targets/0/Arn", {"Fn::GetAtt": ["CompleteFunction", "Arn"]}),
+    drop("CompleteRetries/Properties/DestinationConfig"),
+    drop("JobEventDeadLettersPolicy"),
+    put("CompleteRetries/Properties/Qualifier", "$LATEST"),
+)
+def no_job_event_is_lost(template):
+    built = stack(template)
+    (target,) = built.properties("JobEvents")["Targets"]
+    assert target["Arn"] == "<CompleteAlias>"
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 100
+    assert target.get("DeadLetterConfig") == {"Arn": "<JobEventDeadLetters.Arn>"}
+    retries = built.properties("CompleteRetries")
+    assert retries["Qualifier"] == "live" and retries["MaximumRetryAttempts"] == 2
+    assert retries.get("DestinationConfig") == {"OnFailure": {"Destination": "<JobEventDeadLetters.Arn>"}}
+    (s,) = built.properties("JobEventDeadLettersPolicy")["PolicyDocument"]["Statement"]
+    assert s["Principal"] == {"Service": "events.amazonaws.com"}
+
+
+@noticed(
+    put("ReconcileSchedule/Properties/ScheduleExpression", "rate(1 day)"),
+    put("ReconcileSchedule/Properties/Targets/0/Arn", {"Ref": "ReconcileFunction"}),
+    # An event of the schedule's own form would be read as options.
+    drop("ReconcileSchedule/Properties/Targets/0/Input"),
+    drop("ReconcileScheduleMayInvoke"),
+)
+def reconcile_runs_on_a_schedule(template):
+    built = stack(template)
+    schedule = built.properties("ReconcileSchedule")
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+    assert schedule["Targets"] == [{"Id": "reconcile", "Arn": "<ReconcileAlias>", "Input": "{}"}]
+    allowed = {p["SourceArn"]: p for p in built.of_type("AWS::Lambda::Permission").values()}
+    assert allowed["<ReconcileSchedule.Arn>"]["FunctionName"] == "<ReconcileAlias>" if "<ReconcileSchedule.Arn>" in allowed else False
+
+
+def _environment(built, name):
+    return built.properties(f"{name}Function")["Environment"]["Variables"]
+
+
+@noticed(
+    put("SubmitFunction/Properties/Environment/Variables/BUCKETS", "x"),
+    drop("SubmitFunction/Properties/Environment/Variables/MEDIACONVERT_ROLE_ARN"),
+    drop("SignerFunction/Properties/Environment/Variables/AUTH_JWT_SECRET"),
+    drop("ReconcileFunction/Properties/Environment/Variables/BUCKET"),
+    put("CompleteFunction/Properties/Environment/Variables/LOG_LEVEL", "debug"),
+)
+def functions_get_the_variables_that_they_read(template):
+    built = stack(template)
+    for name in FUNCTIONS:
+        known, required = _config(name.lower())
+        if name == "Reconcile":
+            # It starts jobs as submit does, with submit's configuration.
+            more, needed = _config("submit")
+            known, required = known | more, required | needed
+        given = set(_environment(built, name))
+        assert given <= known, f"{name} never reads {given - known}"
+        assert required <= given, f"{name} lacks {required - given}"
+
+
+def _config(function):
+    source = (ROOT / f"functions/{function}/src/config.rs").read_text()
+    constants = dict(re.findall(r'^pub const (\w+): &str = "(\w+)";', source, re.M))
+    required = {constants[name] for name in re.findall(r"env\.required\((\w+)\)", source)}
+    return set(constants.values()), required
+
+
+@noticed(
+    put("SignerFunction/Properties/Architectures", ["x86_64"]),
+    put("CompleteFunction/Properties/Runtime", "provided.al2"),
+    drop("SubmitFunction/Properties/TracingConfig"),
+    put("ReconcileFunction/Properties/Code/S3Key", "latest.zip"),
+    put("SubmitLogs/Properties/RetentionInDays", {"Ref": "AWS::NoValue"}),
+    put("SubmitFunction/Properties/LoggingConfig/LogFormat", "Text"),
+)
+def functions_are_arm64_traced_and_their_logs_end(template):
+    built = stack(template)
+    for name in FUNCTIONS:
+        function = built.properties(f"{name}Function")
+        assert (function["Runtime"], function["Architectures"]) == ("provided.al2023", ["arm64"])
+        assert function.get("TracingConfig") == {"Mode": "Active"}
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        assert function["LoggingConfig"]["LogGroup"] == f"<{name}Logs>"
+        assert function["Code"] == {"S3Bucket": "film-code", "S3Key": f"{name.lower()}-1.zip"}
+        logs = built.properties(f"{name}Logs")
+        assert logs["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
+        assert logs.get("RetentionInDays") == 30
+
+
+@noticed(
+    put("SubmitAlias/Properties/Name", "prod"),
+    put("SignerFunction/Properties/Description", "signer"),
+    put("CompleteVersion/Properties/Description", "one"),
+    drop("ReconcileAlias/UpdatePolicy"),
+    put("SignerShift/Properties/AlarmConfiguration/Alarms", []),
+    put("SubmitShift/Properties/AutoRollbackConfiguration/Enabled", False),
+)
+def releases_go_live_by_alias_and_back_on_alarm(template):
+    built = stack(template)
+    for name in FUNCTIONS:
+        alias = built.resources[f"{name}Alias"]
+        assert alias["Properties"]["Name"] == "live"
+        assert alias["Properties"]["FunctionVersion"] == f"<{name}Version.Version>"
+        shift = alias.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        assert shift.get("DeploymentGroupName") == f"<{name}Shift>"
+        # Both change with the release: without the first, publishing the second would be refused.
+        assert PARAMETERS["Release"] in built.properties(f"{name}Function")["Description"]
+        assert PARAMETERS["Release"] == built.properties(f"{name}Version")["Description"]
+        group = built.properties(f"{name}Shift")
+        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{name}Errors>"}]
+        assert group["AutoRollbackConfiguration"]["Enabled"] is True
+
+
+@noticed(
+    put("DistributionMayInvoke/Properties/FunctionName", {"Ref": "SignerFunction"}),
+    put("JobEventsMayInvoke/Properties/FunctionName", {"Ref": "CompleteFunction"}),
+    drop("JobEventsMayInvoke/Properties/SourceArn"),
+)
+def permissions_are_on_the_alias_and_name_their_source(template):
+    for name, permission in stack(template).of_type("AWS::Lambda::Permission").items():
+        assert permission["FunctionName"].endswith("Alias>"), name
+        assert "SourceArn" in permission, name
+
+
+@noticed(
+    put("SubmitFunction/Properties/VpcConfig", {"Ref": "AWS::NoValue"}),
+    put("SignerRole/Properties/ManagedPolicyArns", []),
+)
+def functions_sit_in_private_subnets_on_request(template):
+    without = stack(template)
+    within = stack(template, SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1")
+    for name in FUNCTIONS:
+        assert "VpcConfig" not in without.properties(f"{name}Function")
+        assert without.properties(f"{name}Role").get("ManagedPolicyArns") == []
+        config = within.properties(f"{name}Function").get("VpcConfig")
+        assert config == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+        (arn,) = within.properties(f"{name}Role")["ManagedPolicyArns"] or [""]
+        assert arn.endswith("/AWSLambdaVPCAccessExecutionRole")
+
+
+# ------------------------------------------------------------------------------------------------ playback
+
+
+def _config_of(template, **changes):
+    return stack(template, **changes).properties("Distribution")["DistributionConfig"]
+
+
+@noticed(
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/PathPattern", "/output/*.ts"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/TrustedKeyGroups"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/PathPattern", "/*"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/TargetOriginId", "bucket"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/PathPattern", "*.m3u8"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/1"),
+)
+def behaviours_are_in_order_and_output_is_signed(template):
+    config = _config_of(template)
+    order = [(b["PathPattern"], b["TargetOriginId"]) for b in config["CacheBehaviors"]]
+    expected = [("/play/*", "signer"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*", "bucket")]
+    assert order == expected, order
+    assert config["CacheBehaviors"][2].get("TrustedKeyGroups") == ["<Keys>"]
+
+
+@noticed(
+    drop("Distribution/Properties/DistributionConfig/DefaultCacheBehavior/FunctionAssociations"),
+    put("Distribution/Properties/DistributionConfig/DefaultCacheBehavior/FunctionAssociations/0/EventType", "viewer-response"),
+    put("PageOnly/Properties/FunctionCode", "function handler(event) { return event.request; }"),
+    put("PageOnly/Properties/FunctionCode", "function handler(event) { return { statusCode: 403 }; }"),
+)
+def the_default_behaviour_serves_the_page_and_nothing_else(template):
+    built = stack(template)
+    default = built.properties("Distribution")["DistributionConfig"]["DefaultCacheBehavior"]
+    assert default.get("FunctionAssociations") == [
+        {"EventType": "viewer-request", "FunctionARN": "<PageOnly.FunctionARN>"}
+    ]
+    code = built.properties("PageOnly")["FunctionCode"]
+    page = _run(code, {"request": {"uri": "/", "headers": {}}})
+    assert page.get("uri") == "/web/index.html"
+    for uri in ("/output/a/hls/video.m3u8", "/%6futput/a", "//output/a", "/catalog/a.json", "/web"):
+        assert _run(code, {"request": {"uri": uri, "headers": {}}}).get("statusCode") == 403, uri
+
+
+@noticed(
+    put("ViewerToSigner/Properties/FunctionCode", "function handler(event) { return event.request; }"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/FunctionAssociations"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/FunctionAssociations/0/FunctionARN", "<PageOnly.FunctionARN>"),
+)
+def the_signer_learns_the_viewers_host_and_authorization(template):
+    built = stack(template)
+    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+        wanted = [{"EventType": "viewer-request", "FunctionARN": "<ViewerToSigner.FunctionARN>"}]
+        assert behaviour.get("FunctionAssociations") == wanted
+    code = built.properties("ViewerToSigner")["FunctionCode"]
+    forged = {"host": {"value": "v.example.com"}, "x-viewer-host": {"value": "evil"},
+              "x-viewer-authorization": {"value": "Bearer stolen"}}
+    sent = _run(code, {"request": {"uri": "/api/x", "headers": forged}})["headers"]
+    assert sent["x-viewer-host"] == {"value": "v.example.com"}
+    assert "x-viewer-authorization" not in sent
+    with_token = {**forged, "authorization": {"value": "Bearer mine"}}
+    sent = _run(code, {"request": {"uri": "/api/x", "headers": with_token}})["headers"]
+    assert sent["x-viewer-authorization"] == {"value": "Bearer mine"}
+
+
+def _run(code, event):
+    """Runs a CloudFront Function in Node: cloudfront-js-2.0 is a subset of it as far as these go."""
+    script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})))"
+    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def _rust_policy(name):
+    """A table of crates/vod-local/src/edge/headers.rs, as header → value."""
+    source = (ROOT / "crates/vod-local/src/edge/headers.rs").read_text()
+    body = re.search(rf"const {name}: Policy = &\[(.*?)\n\];", source, re.S).group(1)
+    body = re.sub(r"\\\n\s*", "", body)
+    return {k.lower().replace("_", "-"): v for k, v in re.findall(r'\(\s*(\w+),\s*"([^"]*)",?\s*\)', body)}
+
+
+def _headers(built, name):
+    config = built.properties(name)["ResponseHeadersPolicyConfig"]
+    found = {i["Header"].lower(): i["Value"] for i in config.get("CustomHeadersConfig", {}).get("Items", [])}
+    security = config.get("SecurityHeadersConfig", {})
+    if "ContentTypeOptions" in security:
+        found["x-content-type-options"] = "nosniff"
+    if "ReferrerPolicy" in security:
+        found["referrer-policy"] = security["ReferrerPolicy"]["ReferrerPolicy"]
+    if "ContentSecurityPolicy" in security:
+        found["content-security-policy"] = security["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    return found
+
+
+@noticed(
+    put("PageHeaders/Properties/ResponseHeadersPolicyConfig/CustomHeadersConfig/Items/0/Value", "max-age=60"),
+    drop("PageHeaders/Properties/ResponseHeadersPolicyConfig/SecurityHeadersConfig/ContentSecurityPolicy"),
+    drop("OutputHeaders/Properties/ResponseHeadersPolicyConfig/SecurityHeadersConfig"),
+    put("OutputCaching/Properties/FunctionCode", "function handler(event) { return event.response; }"),
+    put("OutputCaching/Properties/FunctionCode", "function handler(event) { event.response.headers['cache-control'] = "
+        "{ value: 'public, max-age=31536000, immutable' }; return event.response; }"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/ResponseHeadersPolicyId"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/FunctionAssociations"),
+)
+def answers_carry_the_same_headers_as_the_local_edge(template):
+    built = stack(template)
+    config = built.properties("Distribution")["DistributionConfig"]
+    output, web = config["CacheBehaviors"][2:]
+    assert output.get("ResponseHeadersPolicyId") == "<OutputHeaders>"
+    assert output.get("FunctionAssociations") == [
+        {"EventType": "viewer-response", "FunctionARN": "<OutputCaching.FunctionARN>"}
+    ]
+    assert web["ResponseHeadersPolicyId"] == config["DefaultCacheBehavior"]["ResponseHeadersPolicyId"] == "<PageHeaders>"
+    code = built.properties("OutputCaching")["FunctionCode"]
+    good = _run(code, {"response": {"statusCode": 206, "headers": {}}})["headers"]
+    found = _headers(built, "OutputHeaders") | {name: header["value"] for name, header in good.items()}
+    assert found == _rust_policy("OUTPUT")
+    assert _run(code, {"response": {"statusCode": 403, "headers": {}}})["headers"] == {}
+    assert _headers(built, "PageHeaders") == _rust_policy("WEB")
+
+
+@noticed(
+    put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/HeaderBehavior", "allViewer"),
+    put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/Headers/0", "Host"),
+    put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/Headers", ["Accept"]),
+    put("ToSigner/Properties/OriginRequestPolicyConfig/QueryStringsConfig/QueryStringBehavior", "none"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/CachePolicyId", "658327ea-f89d-4fab-a63d-7e88639e58f6"),
+)
+def the_signer_gets_what_it_needs_and_never_host(template):
+    built = stack(template)
+    policy = built.properties("ToSigner")["OriginRequestPolicyConfig"]
+    assert policy["HeadersConfig"]["HeaderBehavior"] == "whitelist"
+    names = {name.lower() for name in policy["HeadersConfig"]["Headers"]}
+    assert not names & {"host", "authorization", "cookie"}
+    assert {"x-viewer-host", "x-viewer-authorization", "cloudfront-viewer-address"} <= names
+    origin = (ROOT / "crates/vod-local/src/edge/origin.rs").read_text()
+    local = re.search(r"const TO_FUNCTION: \[HeaderName; \d+\] = \[(.*?)\];", origin, re.S).group(1)
+    assert {name.strip().lower().replace("_", "-") for name in local.split(",") if name.strip()} <= names
+    assert policy["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+    assert policy["CookiesConfig"] == {"CookieBehavior": "none"}
+    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+        assert behaviour["OriginRequestPolicyId"] == "<ToSigner>"
+        # CachingDisabled
+        assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+
+
+@noticed(
+    put("SignerUrl/Properties/AuthType", "NONE"),
+    drop("SignerUrl/Properties/Qualifier"),
+    drop("DistributionMayCallUrl"),
+    drop("DistributionMayInvoke"),
+    put("DistributionMayInvoke/Properties/InvokedViaFunctionUrl", False),
+    put("DistributionMayCallUrl/Properties/SourceArn", "*"),
+    put("SignerAccess/Properties/OriginAccessControlConfig/OriginAccessControlOriginType", "s3"),
+    put("Distribution/Properties/DistributionConfig/Origins/1/OriginAccessControlId", {"Ref": "BucketAccess"}),
+)
+def only_the_distribution_calls_the_signer(template):
+    built = stack(template)
+    url = built.properties("SignerUrl")
+    assert (url["AuthType"], url.get("Qualifier")) == ("AWS_IAM", "live")
+    found = [p for p in built.of_type("AWS::Lambda::Permission").values() if p["FunctionName"] == "<SignerAlias>"]
+    assert {p["Action"] for p in found} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    for permission in found:
+        assert permission["Principal"] == "cloudfront.amazonaws.com"
+        assert permission["SourceArn"] == "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
+        if permission["Action"] == "lambda:InvokeFunctionUrl":
+            assert permission["FunctionUrlAuthType"] == "AWS_IAM"
+        else:
+            assert permission.get("InvokedViaFunctionUrl") is True
+    access = built.properties("SignerAccess")["OriginAccessControlConfig"]
+    assert access["OriginAccessControlOriginType"] == "lambda"
+    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+    origin = built.properties("Distribution")["DistributionConfig"]["Origins"][1]
+    assert origin["OriginAccessControlId"] == "<SignerAccess>"
+    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+
+
+def _readers(built):
+    statements = built.properties("BucketPolicy")["PolicyDocument"]["Statement"]
+    return {s["Sid"]: s for s in statements if s["Effect"] == "Allow"}
+
+
+@noticed(
+    parameter("OriginAccess", "Default", "OAI"),
+    drop("OriginAccessIdentity/Condition"),
+    put("BucketAccess/Properties/OriginAccessControlConfig/SigningBehavior", "never"),
+    put("Distribution/Properties/DistributionConfig/Origins/0/OriginAccessControlId", {"Ref": "AWS::NoValue"}),
+    put("BucketPolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Condition", {}),
+    put("BucketPolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Resource", [BUCKET + "/*"]),
+)
+def the_bucket_is_read_by_origin_access_control(template):
+    built = stack(template)
+    origin = built.properties("Distribution")["DistributionConfig"]["Origins"][0]
+    # The empty identity has to stand there with an access control.
+    assert origin["S3OriginConfig"] == {"OriginAccessIdentity": ""}
+    assert origin.get("OriginAccessControlId") == "<BucketAccess>"
+    assert built.properties("BucketAccess")["OriginAccessControlConfig"]["SigningBehavior"] == "always"
+    assert not built.of_type("AWS::CloudFront::CloudFrontOriginAccessIdentity")
+    readers = _readers(built)
+    assert set(readers) == {"DistributionReads"}
+    reader = readers["DistributionReads"]
+    assert reader["Principal"] == {"Service": "cloudfront.amazonaws.com"} and reader["Action"] == "s3:GetObject"
+    # Neither uploads nor records.
+    assert reader["Resource"] == [f"{BUCKET}/output/*", f"{BUCKET}/web/*"]
+    source = "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
+    assert reader["Condition"] == {"StringEquals": {"AWS:SourceArn": source}}
+
+
+@noticed(
+    put("Distribution/Properties/DistributionConfig/Origins/0/S3OriginConfig/OriginAccessIdentity", ""),
+    put("Distribution/Properties/DistributionConfig/Origins/0/OriginAccessControlId", {"Ref": "BucketAccess"}),
+    drop("BucketPolicy/Properties/PolicyDocument/Statement/2"),
+    put("BucketPolicy/Properties/PolicyDocument/Statement/2/Fn::If/1/Resource", [BUCKET + "/*"]),
+)
+def or_by_origin_access_identity_on_request(template):
+    built = stack(template, OriginAccess="OAI")
+    origin = built.properties("Distribution")["DistributionConfig"]["Origins"][0]
+    identity = "origin-access-identity/cloudfront/<OriginAccessIdentity>"
+    assert origin["S3OriginConfig"] == {"OriginAccessIdentity": identity}
+    assert "OriginAccessControlId" not in origin
+    readers = _readers(built)
+    assert set(readers) == {"OriginAccessIdentityReads"}
+    reader = readers["OriginAccessIdentityReads"]
+    assert reader["Principal"] == {"CanonicalUser": "<OriginAccessIdentity.S3CanonicalUserId>"}
+    assert reader["Resource"] == [f"{BUCKET}/output/*", f"{BUCKET}/web/*"]
+    # In mid-switch the bucket takes both, so that nobody's film stops.
+    for now, other in (("OAC", "OAI"), ("OAI", "OAC")):
+        both = stack(template, OriginAccess=now, OriginAccessAlsoAllow=other)
+        assert set(_readers(both)) == {"DistributionReads", "OriginAccessIdentityReads"}
+        assert both.rules_hold()
+        assert not stack(template, OriginAccess=now, OriginAccessAlsoAllow=now).rules_hold()
+
+
+@noticed(
+    put("Keys/Properties/KeyGroupConfig/Items", [{"Ref": "KeyOne"}]),
+    drop("KeyTwo/Condition"),
+    put("KeyOne/Properties/PublicKeyConfig/CallerReference", "always-the-same"),
+)
+def two_slots_hold_the_public_keys(template):
+    def items(**keys):
+        return stack(template, **keys).properties("Keys")["KeyGroupConfig"]["Items"]
+
+    assert items() == ["<KeyOne>"]
+    assert items(PublicKeyTwo=KEY) == ["<KeyOne>", "<KeyTwo>"]
+    assert items(PublicKeyOne="", PublicKeyTwo=KEY) == ["<KeyTwo>"]
+    assert "KeyTwoId" not in stack(template).outputs
+    assert not stack(template).resources.get("KeyTwo")
+    other = KEY.replace("MFkw", "MFkx")
+    references = {stack(template, PublicKeyOne=key).properties("KeyOne")["PublicKeyConfig"]["CallerReference"] for key in (KEY, other)}
+    assert len(references) == 2
+
+
+@noticed(
+    put("Distribution/Properties/DistributionConfig/ViewerCertificate/Fn::If/1/MinimumProtocolVersion", "TLSv1"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/ViewerProtocolPolicy", "allow-all"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/AllowedMethods", ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]),
+)
+def viewers_come_by_https_and_only_read(template):
+    config = _config_of(template, DomainName="v.example.com", CertificateArn="arn:aws:acm:us-east-1:1:certificate/c")
+    assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    for behaviour in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
+        assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
+        assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+
+
+@noticed(
+    put("Distribution/Properties/DistributionConfig/Aliases", {"Ref": "AWS::NoValue"}),
+    drop("DomainRecords/Condition"),
+    put("Distribution/Properties/DistributionConfig/WebACLId", {"Ref": "AWS::NoValue"}),
+    put("Distribution/Properties/DistributionConfig/PriceClass", "PriceClass_All"),
+)
+def domain_certificate_and_waf_are_optional(template):
+    plain = stack(template)
+    config = plain.properties("Distribution")["DistributionConfig"]
+    assert "Aliases" not in config and "WebACLId" not in config and config["PriceClass"] == "PriceClass_100"
+    assert config["ViewerCertificate"] == {"CloudFrontDefaultCertificate": True}
+    assert "DomainRecords" not in plain.resources and "Certificate" not in plain.resources
+    named = stack(template, DomainName="v.example.com", HostedZoneId="Z1", WebAclArn="arn:acl")
+    config = named.properties("Distribution")["DistributionConfig"]
+    assert config.get("Aliases") == ["v.example.com"] and config.get("WebACLId") == "arn:acl"
+    assert config["ViewerCertificate"]["AcmCertificateArn"] == "<Certificate>"
+    assert {r["Type"] for r in named.properties("DomainRecords")["RecordSets"]} == {"A", "AAAA"}
+    assert named.outputs["Url"] == "https://v.example.com" and named.rules_hold()
+    assert not stack(template, DomainName="v.example.com").rules_hold()
+
+
+# ------------------------------------------------------------------------------------------- roles, watching
+
+
+def _all_statements(template):
+    for name, role in stack(template).of_type("AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
+
+
+# Actions that know no narrower resource than all (AWS service authorization reference).
+UNBOUND = {
+    "mediaconvert:Probe", "mediaconvert:SearchJobs", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+    "cloudwatch:DescribeAlarms",
+}
+
+
+@noticed(
+    put("SubmitRole/Properties/Policies/0/PolicyDocument/Statement/0/Action", ["s3:*"]),
+    put("SignerRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource", "*"),
+    put("MediaConvertRole/Properties/Policies/0/PolicyDocument/Statement/0/Action", "s3:Get*"),
+    put("CompleteRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource", "arn:aws:s3:::*"),
+)
+def no_role_has_a_star_where_a_name_would_do(template):
+    for role, statement in _all_statements(template):
+        actions = _list(statement["Action"])
+        assert not [a for a in actions if "*" in a], (role, actions)
+        for resource in _list(statement["Resource"]):
+            if resource == "*":
+                assert set(actions) <= UNBOUND, (role, actions)
+            assert not resource.startswith("arn:aws:s3:::*"), (role, resource)
+
+
+@noticed(
+    put("SubmitRole/Properties/Policies/0/PolicyDocument/Statement/4/Resource", "*"),
+    drop("ReconcileRole/Properties/Policies/0/PolicyDocument/Statement/4/Condition"),
+    put("CompleteRole/Properties/Policies/0/PolicyDocument/Statement/0/Action", ["iam:PassRole"]),
+)
+def only_the_mediaconvert_role_is_passed_and_only_to_mediaconvert(template):
+    passing = [(role, s) for role, s in _all_statements(template) if "iam:PassRole" in _list(s["Action"])]
+    assert sorted(role for role, _ in passing) == ["ReconcileRole", "SubmitRole"]
+    for role, statement in passing:
+        assert statement["Action"] == ["iam:PassRole"] and statement["Resource"] == "<MediaConvertRole.Arn>"
+        assert statement.get("Condition") == {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
+
+
+@noticed(
+    put("SubmitFunction/Properties/Role", {"Fn::GetAtt": ["CompleteRole", "Arn"]}),
+    put("MediaConvertRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition", {}),
+)
+def each_function_has_its_own_role(template):
+    built = stack(template)
+    for name in FUNCTIONS:
+        assert built.properties(f"{name}Function")["Role"] == f"<{name}Role.Arn>"
+        (trust,) = built.properties(f"{name}Role")["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    (trust,) = built.properties("MediaConvertRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "mediaconvert.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+
+@noticed(
+    drop("UploadsInDeadLetters"),
+    put("JobEventsInDeadLetters/Properties/Threshold", 10),
+    put("UploadsWait/Properties/MetricName", "NumberOfMessagesSent"),
+    drop("SignerThrottles"),
+    put("ReconcileErrors/Properties/Statistic", "Average"),
+    drop("JobsInError"),
+    drop("UploadsWithoutRecord"),
+    put("SubmitErrors/Properties/AlarmActions", []),
+    put("CompleteErrors/Properties/TreatMissingData", "breaching"),
+    put("UnmendedUploads/Properties/MetricTransformations/0/MetricName", "Failures"),
+)
+def what_goes_wrong_rings(template):
+    built = stack(template)
+    alarms = built.of_type("AWS::CloudWatch::Alarm")
+    wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", f"<{queue}.QueueName>")
+              for queue in ("UploadDeadLetters", "JobEventDeadLetters")}
+    wanted |= {("AWS/Lambda", metric, f"film-{name.lower()}") for metric in ("Errors", "Throttles") for name in FUNCTIONS}
+    wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", "<UploadQueue.QueueName>")}
+    wanted |= {("Vod/film", "JobsFailed", None), ("Vod/film", "PassesWithUnmended", None)}
+    found = {(a["Namespace"], a["MetricName"], (a.get("Dimensions") or [{}])[0].get("Value")) for a in alarms.values()}
+    assert found == wanted, found ^ wanted
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == ["<Alarms>"], name
+        assert alarm["TreatMissingData"] == "notBreaching" and alarm["Statistic"] in ("Sum", "Maximum"), name
+        assert alarm["Threshold"] == (900 if name == "UploadsWait" else 0), name
+    filtered = {t["MetricName"] for f in built.of_type("AWS::Logs::MetricFilter").values() for t in f["MetricTransformations"]}
+    assert {"JobsFailed", "PassesWithUnmended", "FoundLost"} <= filtered
+
+
+@noticed(
+    put("FailedJobs/Properties/FilterPattern", '{ $.message = "job failed" }'),
+    put("RefusedJobs/Properties/FilterPattern", '{ $.message = "create failed" }'),
+    put("LostUploads/Properties/FilterPattern", '{ ($.message = "reconciled") && ($.missing > 0) }'),
+)
+def metric_filters_read_what_the_functions_log(template):
+    built = stack(template)
+    for name, function in (("FailedJobs", "complete"), ("RefusedJobs", "submit"),
+                           ("LostUploads", "reconcile"), ("UnmendedUploads", "reconcile")):
+        source = "".join(p.read_text() for p in sorted((ROOT / f"functions/{function}/src").rglob("*.rs")))
+        calls = re.findall(r"\b(?:info|warn|error)!\((.*?)\);", source, re.S)
+        pattern = built.properties(name)["FilterPattern"]
+        message = re.search(r'\$\.message = "([^"]+)"', pattern).group(1)
+        logged = [call for call in calls if f'"{message}"' in call]
+        assert logged, f"{function} never logs {message!r}"
+        for field in set(re.findall(r"\$\.(\w+)", pattern)) - {"message"}:
+            assert any(re.search(rf"\b{field}\b", call) for call in logged), (name, field)
+
+
+@noticed(
+    put("Dashboard/Properties/DashboardBody", "{"),
+    put("Dashboard/Properties/DashboardBody", '{"widgets": []}'),
+)
+def the_dashboard_shows_queues_functions_and_viewers(template):
+    try:
+        body = json.loads(stack(template).properties("Dashboard")["DashboardBody"])
+    except ValueError as error:
+        raise AssertionError("the dashboard is not JSON") from error
+    text = json.dumps(body)
+    for part in ("UploadQueue", "DeadLetters", "film-signer", "film-submit", "JobsFailed", "AWS/CloudFront"):
+        assert part in text, part
+
+
+@noticed(
+    put("AlarmsByMail/Condition", "CreateBucket"),
+)
+def mail_only_where_an_address_is_given(template):
+    assert not stack(template).of_type("AWS::SNS::Subscription")
+    (mail,) = stack(template, AlarmEmail="a@example.com").of_type("AWS::SNS::Subscription").values()
+    assert (mail["Protocol"], mail["Endpoint"]) == ("email", "a@example.com")
+
+
+# --------------------------------------------------------------------------------------------------- runner
+
+
+@pytest.mark.parametrize("rule", [rule for rule, _ in RULES], ids=lambda rule: rule.__name__)
+def test_rule(rule):
+    rule(TEMPLATE)
+
+
+MUTANTS = [(rule, mutant) for rule, mutants in RULES for mutant in mutants]
+
+
+@pytest.mark.parametrize("rule, mutant", MUTANTS, ids=lambda part: part.__name__)
+def test_rule_notices(rule, mutant):
+    changed = copy.deepcopy(TEMPLATE)
+    mutant(changed)
+    assert changed != TEMPLATE, "the mutant changes nothing"
+    with pytest.raises(AssertionError):
+        rule(changed)
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"BucketMode": "existing"}, {"OriginAccess": "OAI"}, {"PublicKeyTwo": KEY},
+    {"PublicKeyOne": "", "PublicKeyTwo": KEY}, {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
+    {"DomainName": "v.example.com", "HostedZoneId": "Z1", "AlarmEmail": "a@example.com"},
+], ids=str)
+def test_nothing_refers_to_what_does_not_exist(changes):
+    built = stack(TEMPLATE, **changes)
+    assert built.rules_hold()
+    assert "Url" in built.outputs
+
+
+@pytest.mark.parametrize("name", ["template", "network", "uploader"])
+def test_cfn_lint_has_nothing_to_say(name):
+    done = subprocess.run(
+        ["cfn-lint", "--regions", "us-east-1", "eu-west-1", "--template", str(ROOT / f"infra/{name}.yaml")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
