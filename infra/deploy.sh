@@ -1,0 +1,302 @@
+#!/usr/bin/env bash
+# Brings the whole pipeline to AWS: from nothing, or as an upgrade of what is there. The same command either way.
+#
+#   infra/deploy.sh [--stack NAME] [--region NAME]
+#
+# --bucket NAME         use this bucket instead of <stack>-<account>-<region>; if it exists, our settings are merged
+#                       with its own
+# --set NAME=VALUE      a parameter of infra/template.yaml, such as AlarmEmail, DomainName, PriceClass, TrafficShift;
+#                       what is not named stays as it is in the stack
+# --packages FOLDER     functions that are built already: <name>.zip, or <name>/bootstrap.zip as cargo lambda leaves them
+# --only FUNCTION       ship this one function with `cargo lambda deploy` and point its alias at it; nothing else
+# --no-smoke            leave out the smoke test: a 2-second film, uploaded, encoded, played, and refused unsigned
+# --plan                show each call that would change something, and change nothing
+# --help
+#
+# Needs the AWS CLI, jq, openssl, curl, Rust with cargo-lambda, and ffmpeg for the smoke test.
+
+# shellcheck source=infra/keys.sh
+source "$(dirname "${BASH_SOURCE[0]}")/keys.sh"
+
+BUCKET=""
+PACKAGES=""
+ONLY=""
+SMOKE=yes
+declare -A SET=()
+
+options() {
+    common_options "$@"
+    set -- "${REST[@]}"
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --bucket) BUCKET=${2:?--bucket needs a name} && shift ;;
+            --set)
+                [[ ${2:-} == *=* ]] || die "--set needs NAME=VALUE"
+                SET[${2%%=*}]=${2#*=}
+                shift
+                ;;
+            --packages) PACKAGES=${2:?--packages needs a folder} && shift ;;
+            --only) ONLY=${2:?--only needs a function} && shift ;;
+            --no-smoke) SMOKE=no ;;
+            *) die "unknown argument '$1': see infra/deploy.sh --help" ;;
+        esac
+        shift
+    done
+    local name
+    for name in "${!SET[@]}"; do
+        case $name in
+            PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh" ;;
+            OriginAccess*) die "$name belongs to infra/origin-access.sh" ;;
+            BucketName | BucketMode) die "say --bucket instead of --set $name" ;;
+            *) grep -q "^  $name:" "$HERE/template.yaml" || die "infra/template.yaml has no parameter '$name'" ;;
+        esac
+    done
+}
+
+# What would otherwise fail after minutes, half-way through a stack.
+check_quotas() {
+    local left
+    left=$(aws_call lambda get-account-settings | jq -r .AccountLimit.UnreservedConcurrentExecutions)
+    [ "$left" -ge 10 ] || die "only $left concurrent Lambda executions are left in $REGION: raise 'Concurrent executions' in Service Quotas, or free reserved ones"
+    if ! stack_exists; then
+        left=$(aws_call mediaconvert list-queues | jq '[.Queues[] | select(.PricingPlan == "ON_DEMAND")] | length')
+        [ "$left" -lt 10 ] || die "the account has $left MediaConvert queues in $REGION, and 10 is the default limit: delete one, or raise 'On-demand queues' in Service Quotas"
+    fi
+}
+
+# Decides about the bucket: the stack's own, or one that exists.
+choose_bucket() {
+    MODE=$(parameter BucketMode)
+    local known
+    known=$(parameter BucketName)
+    if [ -n "$known" ]; then
+        [[ -z $BUCKET || $BUCKET == "$known" ]] || die "stack '$STACK' lives in bucket '$known': films do not move; take another --stack for '$BUCKET'"
+        BUCKET=$known
+        return
+    fi
+    BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
+    local answer
+    if answer=$(try_aws s3api get-bucket-location --bucket "$BUCKET" 2>&1); then
+        local where
+        where=$(jq -r '.LocationConstraint // "us-east-1"' <<<"$answer")
+        [ "$where" = "$REGION" ] || die "bucket '$BUCKET' is in $where, the stack in $REGION: they must be in one region"
+        say "bucket '$BUCKET' exists: its own settings stay, ours are merged"
+        MODE=existing
+    elif [[ $answer == *NoSuchBucket* ]]; then
+        MODE=create
+    elif [[ $answer == *AccessDenied* || $answer == *Forbidden* ]]; then
+        die "bucket '$BUCKET' belongs to another account or is closed to you: choose one with --bucket"
+    else
+        die "$(explain "$answer")"
+    fi
+}
+
+make_code_bucket() {
+    if try_aws s3api head-bucket --bucket "$CODE_BUCKET" >/dev/null 2>&1; then
+        return
+    fi
+    step "making the bucket of the code, $CODE_BUCKET"
+    local where=()
+    [ "$REGION" = us-east-1 ] || where=(--create-bucket-configuration "LocationConstraint=$REGION")
+    change s3api create-bucket --bucket "$CODE_BUCKET" "${where[@]}"
+}
+
+# Each time: a run that was stopped between two of these is mended by the next.
+secure_code_bucket() {
+    change s3api put-public-access-block --bucket "$CODE_BUCKET" --public-access-block-configuration \
+        "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
+    change s3api put-bucket-tagging --bucket "$CODE_BUCKET" --tagging "TagSet=[{Key=vod:stack,Value=$STACK}]"
+}
+
+build() {
+    [ -z "$PACKAGES" ] || return 0
+    need cargo
+    cargo lambda --version >/dev/null 2>&1 || die "cargo-lambda is missing: 'pip install cargo-lambda' or see https://www.cargo-lambda.info, then start again"
+    step "building the functions for arm64"
+    PACKAGES=$ROOT/target/lambda
+    if [ "$PLAN" = yes ]; then
+        say "would run: cargo lambda build --release --arm64 --locked --output-format zip"
+        return
+    fi
+    local names=() name
+    for name in "${FUNCTIONS[@]}"; do
+        names+=(--package "$name" --bin "$name")
+    done
+    (cd "$ROOT" && cargo lambda build --release --arm64 --locked --output-format zip "${names[@]}") >&2
+}
+
+package_of() {
+    local path
+    for path in "$PACKAGES/$1.zip" "$PACKAGES/$1/bootstrap.zip"; do
+        if [ -f "$path" ]; then
+            echo "$path"
+            return
+        fi
+    done
+    [ "$PLAN" = yes ] || die "there is no package of $1 in $PACKAGES"
+}
+
+# Puts the packages where their content says: the same code is never uploaded twice and never overwritten.
+ship() {
+    local name zip digest key
+    for name in "${FUNCTIONS[@]}"; do
+        zip=$(package_of "$name")
+        digest=$( ([ -n "$zip" ] && openssl dgst -sha256 -r "$zip" || echo not-built-yet) | cut -d ' ' -f 1)
+        key="functions/$name/$digest.zip"
+        SET[${name^}Code]=$key
+        if try_aws s3api head-object --bucket "$CODE_BUCKET" --key "$key" >/dev/null 2>&1; then
+            continue
+        fi
+        step "shipping $name ($(($(wc -c <"${zip:-/dev/null}") / 1024)) KiB)"
+        change s3api put-object --bucket "$CODE_BUCKET" --key "$key" --body "${zip:-$name.zip}"
+    done
+}
+
+# The parameters that are not the caller's to choose.
+own_parameters() {
+    SET[BucketName]=$BUCKET
+    SET[BucketMode]=$MODE
+    SET[CodeBucket]=$CODE_BUCKET
+    SET[SigningSecretArn]=$(secret_arn "$SIGNING_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$SIGNING_SECRET")
+    SET[JwtSecretArn]=$(secret_arn "$JWT_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$JWT_SECRET")
+    if ! stack_exists; then
+        # After a destroy the secret may still be there, with one key or two.
+        SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYRING")
+        SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYRING")
+    fi
+    SET[Release]=$({
+        cat "$HERE/template.yaml"
+        local name
+        for name in "${!SET[@]}"; do
+            printf '%s=%s\n' "$name" "${SET[$name]}"
+        done | sort
+    } | openssl dgst -sha256 -r | cut -c 1-12)
+}
+
+deploy_stack() {
+    local name pairs=()
+    for name in $(printf '%s\n' "${!SET[@]}" | sort); do
+        pairs+=("$name=${SET[$name]}")
+    done
+    step "deploying stack $STACK in $REGION (the first time takes about 8 minutes, most of it CloudFront's)"
+    local call=(cloudformation deploy --stack-name "$STACK" --template-file "$HERE/template.yaml"
+        --s3-bucket "$CODE_BUCKET" --s3-prefix templates --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset
+        --tags "vod:stack=$STACK" --parameter-overrides "${pairs[@]}")
+    if [ "$PLAN" = yes ]; then
+        plan_line "${call[@]}"
+        return
+    fi
+    local answer
+    if ! answer=$(try_aws "${call[@]}" 2>&1); then
+        [[ $answer == *"Failed to create/update the stack"* ]] && stack_failed
+        die "$(explain "$answer")"
+    fi
+    read_stack
+}
+
+# What a stack cannot do to a bucket that it does not own.
+merge_bucket() {
+    [ "$MODE" = existing ] || return 0
+    step "merging our settings into $BUCKET"
+    merge_notification "$BUCKET" "$(output UploadQueueArn)"
+    merge_policy "$BUCKET" "$(ways_in)"
+    merge_lifecycle "$BUCKET" "$(parameter SourceIaDays)" "$(parameter SourceGlacierDays)" "$(parameter OutputIaDays)" "$(parameter OutputGlacierIrDays)"
+}
+
+content_type() {
+    case $1 in
+        *.html) echo "text/html; charset=utf-8" ;;
+        *.css) echo "text/css; charset=utf-8" ;;
+        *.js | *.js.gz) echo "text/javascript; charset=utf-8" ;;
+        *.svg) echo image/svg+xml ;;
+        *) echo "text/plain; charset=utf-8" ;;
+    esac
+}
+
+# The page. A file that is stored compressed goes under its plain name.
+upload_page() {
+    local file name more
+    step "uploading the page"
+    for file in "$ROOT"/web/*.*; do
+        name=$(basename "$file")
+        more=()
+        if [[ $name == *.gz ]]; then
+            more=(--content-encoding gzip)
+        fi
+        change s3api put-object --bucket "$BUCKET" --key "web/${name%.gz}" --body "$file" --content-type "$(content_type "$name")" "${more[@]}"
+    done
+}
+
+# One function alone, as cargo-lambda does it; role and variables are the stack's.
+deploy_only() {
+    [[ " ${FUNCTIONS[*]} " == *" $ONLY "* ]] || die "there is no function '$ONLY': it is one of ${FUNCTIONS[*]}"
+    need_stack
+    build_one
+    local config role memory timeout call
+    config=$(aws_call lambda get-function-configuration --function-name "$STACK-$ONLY")
+    role=$(jq -r .Role <<<"$config")
+    memory=$(jq -r .MemorySize <<<"$config")
+    timeout=$(jq -r .Timeout <<<"$config")
+    call=(cargo lambda deploy --region "$REGION" --binary-name "$ONLY" --lambda-dir "${PACKAGES:-$ROOT/target/lambda}"
+        --iam-role "$role" --memory "$memory" --timeout "$timeout" --alias live "$STACK-$ONLY")
+    if [ "$PLAN" = yes ]; then
+        say "would run: ${call[*]}"
+        return
+    fi
+    (cd "$ROOT/functions/$ONLY" && "${call[@]}") >&2
+    say "$STACK-$ONLY is live; the next infra/deploy.sh puts the whole stack in step again"
+}
+
+build_one() {
+    [ -z "$PACKAGES" ] || return 0
+    [ "$PLAN" = no ] || return 0
+    need cargo
+    (cd "$ROOT" && cargo lambda build --release --arm64 --locked --package "$ONLY" --bin "$ONLY") >&2
+}
+
+finish() {
+    if [ "$PLAN" = yes ]; then
+        [ "$SMOKE" = no ] || say "would run: infra/smoke.sh --stack $STACK --region $REGION"
+        say "nothing was changed"
+        return
+    fi
+    if [ "$SMOKE" = yes ]; then
+        "$HERE/smoke.sh" --stack "$STACK" --region "$REGION"
+    fi
+    say "ready: $(output Url)/ · upload to s3://$BUCKET/input/ · dashboard: $(output Dashboard)"
+}
+
+deploy() {
+    options "$@"
+    check_account
+    if [ -n "$ONLY" ]; then
+        deploy_only
+        return
+    fi
+    [ "$SMOKE" = no ] || need curl ffmpeg
+    read_stack
+    check_status
+    if [[ $STATUS == ROLLBACK_COMPLETE || $STATUS == ROLLBACK_FAILED ]]; then
+        step "an earlier creation failed and left an empty stack: taking it away"
+        change cloudformation delete-stack --stack-name "$STACK"
+        [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$STACK" || stack_failed
+        STACK_JSON='{}' STATUS=NONE
+    fi
+    check_quotas
+    choose_bucket
+    ensure
+    build
+    make_code_bucket
+    secure_code_bucket
+    ship
+    own_parameters
+    deploy_stack
+    if stack_exists; then
+        [ "$PLAN" = yes ] || settle
+        merge_bucket
+    fi
+    upload_page
+    finish
+}
+
+deploy "$@"

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Takes a stack down again. Films stay unless you say otherwise.
+#
+#   infra/destroy.sh --plan       lists what goes and what stays
+#   infra/destroy.sh --yes        does it
+#
+# --stack NAME (vod)  --region NAME
+# --delete-films    also every film, output and record (the bucket itself too, if the stack made it)
+# --delete-keys     also the signing keys at once; otherwise Secrets Manager keeps them for 7 days
+# --help
+# Stopped half-way, it goes on where it was when it is run again.
+
+# shellcheck source=infra/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+YES=no
+FILMS=keep
+KEYS=keep
+
+bucket_exists() { try_aws s3api head-bucket --bucket "$1" >/dev/null 2>&1; }
+
+show() {
+    say "stack $STACK in $REGION (account $ACCOUNT) is $STATUS"
+    say "goes:  all resources of the stack: functions, queues, distribution, roles, alarms, logs"
+    say "goes:  the bucket of the code, $CODE_BUCKET"
+    if [ "$KEYS" = delete ]; then
+        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, at once and for good"
+    else
+        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, after 7 days (a deploy until then brings them back)"
+    fi
+    if [ "$FILMS" = delete ]; then
+        say "goes:  EVERY FILM, output and record in $BUCKET"
+    else
+        say "stays: bucket $BUCKET with every film, output and record (--delete-films takes them)"
+    fi
+    [ "$MODE" = existing ] && say "stays: bucket $BUCKET itself, and its own settings; ours are taken out of it"
+    say "stays: MediaConvert's list of past jobs (AWS keeps it for 3 months)"
+}
+
+release_bucket() {
+    [ "$MODE" = existing ] || return 0
+    bucket_exists "$BUCKET" || return 0
+    step "taking our settings out of $BUCKET"
+    merge_notification "$BUCKET" ""
+    merge_policy "$BUCKET" ""
+    merge_lifecycle "$BUCKET"
+}
+
+delete_stack() {
+    [ "$STATUS" != NONE ] || return 0
+    step "deleting stack $STACK (CloudFront takes some minutes)"
+    change cloudformation delete-stack --stack-name "$STACK"
+    [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$STACK" 2>/dev/null || stack_failed
+}
+
+delete_films() {
+    [ "$FILMS" = delete ] || return 0
+    bucket_exists "$BUCKET" || return 0
+    step "deleting every film in $BUCKET"
+    empty_bucket "$BUCKET"
+    [ "$MODE" = existing ] || change s3api delete-bucket --bucket "$BUCKET"
+}
+
+delete_code() {
+    bucket_exists "$CODE_BUCKET" || return 0
+    step "deleting $CODE_BUCKET"
+    empty_bucket "$CODE_BUCKET"
+    change s3api delete-bucket --bucket "$CODE_BUCKET"
+}
+
+delete_keys() {
+    local name how=(--recovery-window-in-days 7)
+    [ "$KEYS" = keep ] || how=(--force-delete-without-recovery)
+    for name in "$SIGNING_SECRET" "$JWT_SECRET"; do
+        # One that waits for its deletion already cannot be deleted a second time.
+        try_aws secretsmanager describe-secret --secret-id "$name" 2>/dev/null | jq -e '.DeletedDate | not' >/dev/null || continue
+        step "deleting $name"
+        change secretsmanager delete-secret --secret-id "$name" "${how[@]}"
+    done
+}
+
+main() {
+    common_options "$@"
+    set -- "${REST[@]}"
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --yes) YES=yes ;;
+            --delete-films) FILMS=delete ;;
+            --delete-keys) KEYS=delete ;;
+            *) die "unknown argument '$1': see infra/destroy.sh --help" ;;
+        esac
+        shift
+    done
+    check_account
+    read_stack
+    [ "$STATUS" = DELETE_FAILED ] || check_status
+    BUCKET=$(parameter BucketName)
+    MODE=$(parameter BucketMode)
+    # Without a stack to ask, a run that was stopped: what it had not reached yet has these names.
+    BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
+    MODE=${MODE:-create}
+    show
+    if [ "$PLAN" = no ] && [ "$YES" = no ]; then
+        die "nothing was changed: say --yes to do this, or --plan to see each call"
+    fi
+    release_bucket
+    delete_stack
+    delete_films
+    delete_code
+    delete_keys
+    [ "$PLAN" = yes ] || say "done"
+}
+
+main "$@"

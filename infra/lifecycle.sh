@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# When films go to cheaper storage. Sources: STANDARD_IA, then GLACIER. Outputs: STANDARD_IA, then GLACIER_IR, which
+# still answers at once; a film in GLACIER itself would answer 403 to its viewers.
+#
+#   infra/lifecycle.sh                                            shows the days
+#   infra/lifecycle.sh --source-ia 30 --source-glacier 60 --output-ia 30 --output-glacier-ir 60
+#
+# Options: --stack NAME (vod)  --region NAME  --plan (show each call, change nothing)  --help
+# The days are the stack's parameters, so the next deploy keeps them. In a bucket that the stack does not own, our
+# rules are merged with those that stand there.
+
+# shellcheck source=infra/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+declare -A DAYS=()
+NAMES=(SourceIaDays SourceGlacierDays OutputIaDays OutputGlacierIrDays)
+
+# S3's own rules, which CloudFormation would tell only after minutes.
+check_days() {
+    local name
+    for name in "${NAMES[@]}"; do
+        DAYS[$name]=${DAYS[$name]:-$(parameter "$name")}
+        [[ ${DAYS[$name]} =~ ^[0-9]{1,5}$ ]] || die "$name must be a number of days, not '${DAYS[$name]}'"
+        DAYS[$name]=$((10#${DAYS[$name]}))
+    done
+    local pair ia cold
+    for pair in "SourceIaDays SourceGlacierDays" "OutputIaDays OutputGlacierIrDays"; do
+        read -r ia cold <<<"$pair"
+        [ "${DAYS[$ia]}" -ge 30 ] || die "S3 moves nothing to STANDARD_IA before 30 days: $ia is ${DAYS[$ia]}"
+        [ "${DAYS[$cold]}" -ge $((DAYS[$ia] + 30)) ] ||
+            die "S3 keeps things in STANDARD_IA for 30 days at least: $cold must be $((DAYS[$ia] + 30)) or more, not ${DAYS[$cold]}"
+    done
+}
+
+main() {
+    common_options "$@"
+    set -- "${REST[@]}"
+    local given=no
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --source-ia) DAYS[SourceIaDays]=${2:?$1 needs days} ;;
+            --source-glacier) DAYS[SourceGlacierDays]=${2:?$1 needs days} ;;
+            --output-ia) DAYS[OutputIaDays]=${2:?$1 needs days} ;;
+            --output-glacier-ir) DAYS[OutputGlacierIrDays]=${2:?$1 needs days} ;;
+            *) die "unknown argument '$1': see infra/lifecycle.sh --help" ;;
+        esac
+        given=yes
+        shift 2
+    done
+    check_account
+    need_stack
+    check_days
+    local name changes=()
+    for name in "${NAMES[@]}"; do
+        changes+=("$name=${DAYS[$name]}")
+    done
+    if [ "$given" = no ]; then
+        printf '%s\n' "${changes[@]}"
+        return
+    fi
+    step "setting ${changes[*]}"
+    set_parameters "${changes[@]}"
+    if [ "$(parameter BucketMode)" = existing ]; then
+        step "merging the rules into $(output Bucket)"
+        merge_lifecycle "$(output Bucket)" "${DAYS[SourceIaDays]}" "${DAYS[SourceGlacierDays]}" "${DAYS[OutputIaDays]}" "${DAYS[OutputGlacierIrDays]}"
+    fi
+}
+
+main "$@"

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Proves that a stack works: uploads a 2-second film, waits until it is encoded, plays it by its signed URLs, and
+# sees it refused without.
+#
+#   infra/smoke.sh [--stack NAME] [--region NAME]
+#   infra/smoke.sh --url http://127.0.0.1:8080 --bucket vod     a stack that CloudFormation does not know, such as
+#                                                               `vod up`; the viewer's token is then in VOD_TOKEN
+#
+# --minutes N   give up after so long (15: MediaConvert's queue may be full)
+# --plan        show each call, change nothing
+# --help
+
+# shellcheck source=infra/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+URL=""
+BUCKET=""
+MINUTES=15
+
+base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+
+# HMAC-SHA-256 as hex of standard input under the hex key $1 (64 digits at most), by RFC 2104: openssl would take
+# the key as an argument, which every user of the machine can read.
+hmac() {
+    local key=$1 pad inner="" outer="" i byte
+    pad=$(printf '%-128s' "$key" | tr ' ' 0)
+    for ((i = 0; i < 128; i += 2)); do
+        byte=$((16#${pad:i:2}))
+        inner+=$(printf '\\x%02x' $((byte ^ 0x36)))
+        outer+=$(printf '\\x%02x' $((byte ^ 0x5c)))
+    done
+    { printf '%b' "$outer"; { printf '%b' "$inner"; cat; } | openssl dgst -sha256 -binary; } | openssl dgst -sha256 -binary
+}
+
+# hmac_text KEY: the key as text of at most 64 bytes, as the signer reads it.
+token() {
+    local secret=$1 key head body
+    key=$(printf '%s' "$secret" | od -An -v -tx1 | tr -d ' \n')
+    # Longer keys are hashed first (RFC 2104).
+    [ "${#key}" -le 128 ] || key=$(printf '%s' "$secret" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
+    head=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url)
+    body=$(jq -nc --arg iss "$2" --arg aud "$3" '{sub: "smoke", scope: "playback", exp: (now | floor + 7200)}
+        + (if $iss == "" then {} else {iss: $iss} end) + (if $aud == "" then {} else {aud: $aud} end)' | tr -d '\n' | base64url)
+    printf '%s.%s.%s' "$head" "$body" "$(printf '%s.%s' "$head" "$body" | hmac "$key" | base64url)"
+}
+
+# get OUT URL [TOKEN]: the status; the body goes to OUT. Headers reach curl through a pipe, not as arguments.
+get() {
+    curl --silent --show-error --max-time 60 --output "$1" --write-out '%{http_code}' \
+        --config <(if [ -n "${3:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$3"; fi) "$2" || echo 000
+}
+
+wait_for() {
+    local key=$1 token=$2 deadline=$((SECONDS + MINUTES * 60)) source status
+    source=$(jq -rn --arg key "$key" '$key | @uri')
+    step "waiting for the encode"
+    while :; do
+        status=$(get "$WORK/playback.json" "$URL/api/playback?source=$source&ttl_seconds=3600" "$token")
+        case $status in
+            200) return ;;
+            401 | 403) die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
+            # 404: no record yet; 409: not encoded yet; 000 and 5xx: the distribution is still spreading.
+            404 | 409 | 000 | 5??) ;;
+            *) die "the signer answers $status: $(head -c 300 "$WORK/playback.json")" ;;
+        esac
+        if grep -q '"ERROR"' "$WORK/playback.json" 2>/dev/null; then
+            die "the encode failed: $(head -c 600 "$WORK/playback.json")"
+        fi
+        [ "$SECONDS" -lt "$deadline" ] || die "no film after $MINUTES minutes (last answer: $status). The upload is s3://$BUCKET/$key: look at the dead letters and at the logs of $STACK-submit and $STACK-complete"
+        sleep "${VOD_POLL_SECONDS:-5}"
+    done
+}
+
+# expect STATUS WHAT URL
+expect() {
+    local status
+    status=$(get "$WORK/body" "$3")
+    [ "$status" = "$1" ] || die "$2 answers $status instead of $1: $(head -c 300 "$WORK/body")"
+    step "$2: $status"
+}
+
+play() {
+    local hls mp4 variant segment
+    hls=$(jq -r .hls "$WORK/playback.json")
+    mp4=$(jq -r '.mp4[0].url' "$WORK/playback.json")
+    expect 200 "the signed playlist" "$hls"
+    grep -q '^#EXTM3U' "$WORK/body" || die "the playlist is none: $(head -c 200 "$WORK/body")"
+    variant=$(grep -v '^#' "$WORK/body" | head -n 1)
+    [[ $variant == http* ]] || variant="${hls%/*}/$variant"
+    expect 200 "its variant" "$variant"
+    segment=$(grep -v '^#' "$WORK/body" | head -n 1)
+    case $segment in
+        http*) ;;
+        /*) segment="$URL$segment" ;;
+        *) segment="${variant%/*}/$segment" ;;
+    esac
+    expect 200 "its first segment" "$segment"
+    expect 200 "the signed MP4" "$mp4"
+    expect 403 "the MP4 without its signature" "${mp4%%\?*}"
+    expect 403 "a segment without its signature" "${segment%%\?*}"
+}
+
+main() {
+    common_options "$@"
+    set -- "${REST[@]}"
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --url) URL=${2:?--url needs one} && shift ;;
+            --bucket) BUCKET=${2:?--bucket needs a name} && shift ;;
+            --minutes) MINUTES=${2:?--minutes needs a number} && shift ;;
+            *) die "unknown argument '$1': see infra/smoke.sh --help" ;;
+        esac
+        shift
+    done
+    need aws jq openssl curl ffmpeg
+    local issuer="" audience=""
+    if [ -z "$URL" ]; then
+        check_account
+        need_stack
+        URL=$(output Url)
+        BUCKET=$(output Bucket)
+        issuer=$(parameter AuthIssuer)
+        audience=$(parameter AuthAudience)
+        VOD_TOKEN=$(token "$(secret_value "$JWT_SECRET")" "$issuer" "$audience") || die "the secret '$JWT_SECRET' cannot be read"
+    fi
+    : "${BUCKET:?say --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"
+    WORK=$(mktemp -d)
+    trap 'rm -rf "$WORK"' EXIT
+    # Korean, a space and signs that URLs and S3 events write differently.
+    local key began=$SECONDS
+    key="input/smoke/스모크 테스트+$(date -u +%Y%m%d%H%M%S).mp4"
+    ffmpeg -nostdin -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:duration=2 -f lavfi -i sine=duration=2 \
+        -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -shortest "$WORK/clip.mp4"
+    step "uploading $key"
+    change s3api put-object --bucket "$BUCKET" --key "$key" --body "$WORK/clip.mp4"
+    [ "$PLAN" = no ] || return 0
+    wait_for "$key" "$VOD_TOKEN"
+    play
+    say "smoke test passed in $((SECONDS - began)) s: upload, encode, playback, refusal. It cost about a cent: MediaConvert"
+    say "bills 10 s per output at least; storage and requests are below a hundredth of that. The film stays: $(jq -r .asset "$WORK/playback.json")"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    main "$@"
+fi
