@@ -4,6 +4,7 @@
 //! HTTP. A tool that is missing fails the test with a line that says what to do.
 
 pub mod clips;
+pub mod film;
 pub mod http;
 pub mod media;
 pub mod stack;

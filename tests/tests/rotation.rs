@@ -3,16 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use anyhow::ensure;
-use serde_json::{Value, json};
-use vod_core::asset::AssetId;
-use vod_tests::{LocalStack, http, wait};
+use serde_json::Value;
+use vod_tests::{LocalStack, film, http, wait};
 
 const SOURCE: &str = "input/film.mp4";
 
 #[test]
 fn a_viewer_never_sees_a_403_while_keys_change() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
-    put_film(&stack)?;
+    film::put(&stack, SOURCE)?;
     let before = playback(&stack)?;
     let old = key_of(&before);
 
@@ -67,25 +66,4 @@ fn play(links: &Value) -> anyhow::Result<()> {
         ensure!(answer.status == 200, "{url}: {}", answer.text());
     }
     Ok(())
-}
-
-/// A film that needs no encoder: its record and its outputs.
-fn put_film(stack: &LocalStack) -> anyhow::Result<()> {
-    let id = AssetId::new(&stack.endpoints.bucket, SOURCE, None, "1");
-    let folder = format!("output/{id}/default");
-    let time = "2026-01-01T00:00:00Z";
-    let record = json!({"schema": 1, "id": id, "state": "COMPLETE", "progress": 100, "title": "film",
-        "source": {"bucket": stack.endpoints.bucket, "key": SOURCE, "etag": "1", "size": 9, "uploaded_at": time},
-        "outputs": [{"template": "default", "prefix": format!("{folder}/"),
-            "hls": {"master": format!("{folder}/hls/video.m3u8"), "variants": []},
-            "mp4": [{"key": format!("{folder}/mp4/video.mp4")}]}],
-        "created_at": time, "updated_at": time});
-    stack.put(&format!("{folder}/hls/video.m3u8"), b"#EXTM3U\nvideo_360.m3u8\n")?;
-    stack.put(
-        &format!("{folder}/hls/video_360.m3u8"),
-        b"#EXTM3U\n#EXTINF:6,\nvideo_360_00001.ts\n",
-    )?;
-    stack.put(&format!("{folder}/hls/video_360_00001.ts"), b"0123456789")?;
-    stack.put(&format!("{folder}/mp4/video.mp4"), b"mp4")?;
-    stack.put(&format!("catalog/{id}.json"), record.to_string().as_bytes())
 }

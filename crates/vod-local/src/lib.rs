@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod clock;
+pub mod cloudfront;
 pub mod db;
 pub mod edge;
 pub mod endpoints;
@@ -19,5 +20,6 @@ mod rotation;
 pub mod s3;
 pub mod secrets;
 pub mod sigv4;
+pub mod sqs;
 pub mod stack;
 mod web;

@@ -24,6 +24,7 @@ use vod_aws::{AwsConfig, Catalog};
 
 use crate::access::{AccessLog, Port};
 use crate::clock::{self, Clock};
+use crate::cloudfront;
 use crate::db::Db;
 use crate::edge::{self, EdgeOptions};
 use crate::endpoints::Endpoints;
@@ -36,6 +37,7 @@ use crate::rotation::SigningKeys;
 use crate::s3::{Notification, S3Options, S3Service};
 use crate::secrets::{ALL_SCOPES, Secrets};
 use crate::sigv4::Keys;
+use crate::sqs::Sqs;
 use crate::web;
 
 /// The one bucket.
@@ -146,11 +148,14 @@ impl Stack {
         let s3 = base.s3().await?;
         let mediaconvert = base.mediaconvert(options.jobs).await?;
         let functions = base.functions()?;
+        let cache = edge::Cache::default();
         let routes = functions
             .router(&base.keys)
-            .merge(mediaconvert.router(&base.keys));
-        let api_router = access_log.watch(routes.fallback_service(s3), Port::Api);
-        let edge_router = access_log.watch(edge::router(base.edge()?), Port::Edge);
+            .merge(mediaconvert.router(&base.keys))
+            .merge(cloudfront::router(cache.clone(), &base.keys, base.clock.clone()));
+        let api_routes = base.sqs().before(routes.fallback_service(s3));
+        let api_router = access_log.watch(api_routes, Port::Api);
+        let edge_router = access_log.watch(edge::router(base.edge(cache)?), Port::Edge);
 
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -277,6 +282,11 @@ impl Base {
         Ok(s3)
     }
 
+    fn sqs(&self) -> Sqs {
+        let served = [(UPLOADS, QUEUE), (JOB_EVENTS, QUEUE)];
+        Sqs::new(self.queues.clone(), self.keys.clone(), &self.api_url, &served)
+    }
+
     async fn mediaconvert(&self, jobs: usize) -> anyhow::Result<MediaConvert> {
         let settings = Settings {
             region: REGION.to_owned(),
@@ -336,7 +346,7 @@ impl Base {
         }))
     }
 
-    fn edge(&self) -> anyhow::Result<EdgeOptions> {
+    fn edge(&self, cache: edge::Cache) -> anyhow::Result<EdgeOptions> {
         let public_url = self.public_url.as_deref().map(str::parse).transpose();
         Ok(EdgeOptions {
             api_url: self.api_url.clone(),
@@ -344,6 +354,7 @@ impl Base {
             keys: self.keys.clone(),
             trusted: self.signing_keys.trusted(),
             edge_url: public_url.context("--edge-url is not of the form https://host[:port]")?,
+            cache,
             clock: self.clock.clone(),
         })
     }

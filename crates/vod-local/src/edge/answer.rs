@@ -5,6 +5,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, VIA};
 use http::{HeaderName, HeaderValue, StatusCode};
 use vod_core::cloudfront::Denied;
 
+use super::objects::Hit;
+
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// CloudFront's 403 for a missing or bad signature.
@@ -36,10 +38,11 @@ pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
 /// The headers that every answer of CloudFront carries.
 pub(super) fn finish(mut response: Response) -> Response {
     let failed = response.status().is_client_error() || response.status().is_server_error();
-    let cache = if failed {
-        "Error from cloudfront"
-    } else {
-        "Miss from cloudfront"
+    let hit = response.extensions().get::<Hit>().is_some();
+    let cache = match (failed, hit) {
+        (true, _) => "Error from cloudfront",
+        (false, true) => "Hit from cloudfront",
+        (false, false) => "Miss from cloudfront",
     };
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(cache));

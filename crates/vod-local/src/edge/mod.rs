@@ -2,11 +2,14 @@
 //!
 //! The first behaviour whose pattern fits a request's path decides (as on CloudFront, patterns look at the path
 //! as the viewer sent it). Only the prefixes named here are ever reached: what else the bucket holds has no path
-//! to it. There is no cache yet; every answer says `Miss from cloudfront`.
+//! to it. Signatures are checked before the cache is looked at, and are no part of its key.
 
 mod answer;
+mod cache;
 mod headers;
 mod limits;
+mod memory;
+mod objects;
 mod origin;
 mod path;
 mod request;
@@ -22,6 +25,7 @@ use http::{Method, StatusCode};
 use tokio::sync::watch;
 use vod_core::cloudfront::{self, Denied, PublicKeys, Reason};
 
+pub use cache::Cache;
 pub use request::{NotAUrl, PublicUrl};
 
 use crate::clock::Clock;
@@ -42,7 +46,9 @@ pub struct EdgeOptions {
     pub trusted: watch::Receiver<Arc<PublicKeys>>,
     /// How viewers reach the edge, where that is not as they say in `Host`.
     pub edge_url: Option<PublicUrl>,
-    /// The clock of policies.
+    /// What it keeps; who invalidates has a clone of it.
+    pub cache: Cache,
+    /// The clock of policies and of the cache.
     pub clock: Clock,
 }
 
@@ -142,12 +148,9 @@ impl Edge {
             Behaviour::Function => Ok(self.origin.function(request, &viewer).await),
             Behaviour::Signed => {
                 self.check(request, &viewer)?;
-                Ok(self.origin.object(request, &key, headers::OUTPUT).await)
+                Ok(self.object(request, &key, headers::OUTPUT).await)
             }
-            Behaviour::Open if key.is_empty() => {
-                Ok(self.origin.object(request, "web/index.html", headers::WEB).await)
-            }
-            Behaviour::Open => Ok(self.origin.object(request, &key, headers::WEB).await),
+            Behaviour::Open => Ok(self.object(request, &key, headers::WEB).await),
             Behaviour::Refused => Err(elsewhere.into()),
         }
     }

@@ -66,7 +66,7 @@ const FROM_BUCKET: [HeaderName; 10] = [
     HeaderName::from_static("content-language"),
 ];
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Both origins. Cheap to clone.
 #[derive(Clone)]
@@ -91,14 +91,8 @@ impl Origin {
         }
     }
 
-    /// The object `key`, with what `policy` adds to a good answer.
-    pub(super) async fn object(&self, request: &Parts, key: &str, policy: headers::Policy) -> Response {
-        if request.method == Method::OPTIONS {
-            return answer::error_page(
-                StatusCode::FORBIDDEN,
-                "The page is of the same origin: no preflight is needed.",
-            );
-        }
+    /// The object `key`, as the viewer asked for it.
+    pub(super) async fn object(&self, request: &Parts, key: &str) -> Result<Response<Incoming>, Failure> {
         let mut wanted = HeaderMap::new();
         copy(&request.headers, &mut wanted, &TO_BUCKET);
         if wanted
@@ -109,22 +103,20 @@ impl Origin {
             wanted.remove(RANGE);
         }
         let conditional = take_if_range(&mut wanted);
-        let mut result = self.fetch(&request.method, key, wanted.clone()).await;
-        if conditional
-            && result
-                .as_ref()
-                .is_ok_and(|found| found.status() == StatusCode::PRECONDITION_FAILED)
-        {
-            // The viewer's part is of another version: it gets the whole of this one.
-            for name in [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE] {
-                wanted.remove(name);
-            }
-            result = self.fetch(&request.method, key, wanted).await;
+        let found = self.fetch(&request.method, key, wanted.clone()).await?;
+        if !conditional || found.status() != StatusCode::PRECONDITION_FAILED {
+            return Ok(found);
         }
-        match result {
-            Ok(found) => from_bucket(found, key, policy),
-            Err(error) => unreachable(&*error),
+        // The viewer's part is of another version: it gets the whole of this one.
+        for name in [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE] {
+            wanted.remove(name);
         }
+        self.fetch(&request.method, key, wanted).await
+    }
+
+    /// The object `key`.
+    pub(super) async fn get(&self, key: &str, wanted: HeaderMap) -> Result<Response<Incoming>, Failure> {
+        self.fetch(&Method::GET, key, wanted).await
     }
 
     async fn fetch(
@@ -270,9 +262,14 @@ fn host(uri: &Uri) -> Result<HeaderValue, Failure> {
         .parse()?)
 }
 
-fn from_bucket(found: Response<Incoming>, key: &str, policy: headers::Policy) -> Response {
+/// An answer of the bucket, with what `policy` adds to a good one.
+pub(super) fn from_bucket(
+    found: Response<Incoming>,
+    key: &str,
+    policy: headers::Policy,
+) -> Response<Incoming> {
     let (parts, body) = found.into_parts();
-    let mut response = Response::new(Body::new(body));
+    let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     let headers = response.headers_mut();
     copy(&parts.headers, headers, &FROM_BUCKET);
@@ -293,7 +290,7 @@ fn from_bucket(found: Response<Incoming>, key: &str, policy: headers::Policy) ->
     response
 }
 
-fn unreachable(error: &(dyn std::error::Error + 'static)) -> Response {
+pub(super) fn unreachable(error: &(dyn std::error::Error + 'static)) -> Response {
     if error.is::<tokio::time::error::Elapsed>() {
         warn!("origin did not answer in time");
         return answer::error_page(StatusCode::GATEWAY_TIMEOUT, "The origin did not respond in time.");

@@ -63,6 +63,8 @@ pub(super) struct World {
     pub(super) clock: Arc<AtomicI64>,
     pub(super) signing: watch::Sender<Arc<Keyring>>,
     pub(super) trusted: watch::Sender<Arc<PublicKeys>>,
+    pub(super) cache: Cache,
+    pub(super) s3: aws_sdk_s3::Client,
 }
 
 pub(super) struct Answer {
@@ -178,6 +180,7 @@ impl World {
             Functions::builder("us-east-1").http("signer", Limits::default(), signer::router(app));
         run(api, functions.build().router(&keys).fallback_service(s3));
 
+        let cache = Cache::default();
         let (trusted, trusted_now) = watch::channel(Arc::new(keyring("K2P256").public_keys().clone()));
         let (listener, edge) = listen().await;
         let edge_url = edge_url.map(|url| url.parse().unwrap());
@@ -187,6 +190,7 @@ impl World {
             keys,
             trusted: trusted_now,
             edge_url,
+            cache: cache.clone(),
             clock,
         };
         run(listener, router(options));
@@ -209,6 +213,8 @@ impl World {
             clock: seconds,
             signing,
             trusted,
+            cache,
+            s3: client,
         }
     }
 
@@ -332,7 +338,7 @@ async fn put_asset(s3: &aws_sdk_s3::Client, id: &AssetId, state: &str, key: &str
     }
 }
 
-async fn put(s3: &aws_sdk_s3::Client, key: &str, content_type: &str, body: &str) {
+pub(super) async fn put(s3: &aws_sdk_s3::Client, key: &str, content_type: &str, body: &str) {
     s3.put_object()
         .bucket("vod")
         .key(key)

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::testing::{NOW, World, code, keyring, listen, token};
+use super::testing::{NOW, World, code, keyring, listen, put, token};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,6 +380,7 @@ async fn an_origin_that_is_gone_is_a_502() {
         keys,
         trusted,
         edge_url: None,
+        cache: Cache::default(),
         clock: crate::clock::system(),
     };
     for path in ["/web/x", "/api/assets"] {
@@ -391,5 +392,118 @@ async fn an_origin_that_is_gone_is_a_502() {
             .await
             .unwrap();
         assert_eq!(response.status(), 502);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache_hits_whatever_the_signature() {
+    let world = World::new().await;
+    let file = world.file("hls/video_360_00001.ts");
+    let url = |seconds| world.signature(NOW + seconds).url(&file);
+    let cached = async |url: &str, headers: &[(&str, &str)]| {
+        let answer = world.send("GET", url, headers).await;
+        (answer.status, answer.header("x-cache").to_owned(), answer.text())
+    };
+    let of =
+        |status: u16, cache: &str, text: &str| (status, format!("{cache} from cloudfront"), text.to_owned());
+    // A part is asked for first, and the whole is kept.
+    assert_eq!(
+        cached(&url(60), &[("range", "bytes=0-1")]).await,
+        of(206, "Miss", "01")
+    );
+    assert_eq!(cached(&url(61), &[]).await, of(200, "Hit", "0123456789"));
+    assert_eq!(
+        cached(&url(62), &[("range", "bytes=-2")]).await,
+        of(206, "Hit", "89")
+    );
+    assert_eq!(
+        cached(&url(63), &[("if-none-match", "*")]).await,
+        of(304, "Hit", "")
+    );
+    assert_eq!(cached(&url(64), &[("range", "bytes=99-")]).await.0, 416);
+    let head = world.send("HEAD", &url(65), &[]).await;
+    assert_eq!(
+        (
+            head.header("x-cache"),
+            head.header("content-length"),
+            head.body.len()
+        ),
+        ("Hit from cloudfront", "10", 0)
+    );
+
+    // What is kept is for those with a signature, and is as old as it is.
+    assert_eq!(cached(&file, &[]).await.0, 403);
+    world.clock.store(30, Ordering::Relaxed);
+    let old = world.get(&url(66)).await;
+    assert_eq!(
+        (old.header("age"), old.header("cache-control")),
+        ("30", "public, max-age=31536000, immutable")
+    );
+    assert_eq!(cached(&world.signature(NOW + 30).url(&file), &[]).await.0, 403);
+
+    // It is not asked for again until it is invalidated.
+    put(&world.s3, &file[1..], "", "changed").await;
+    assert_eq!(cached(&url(67), &[]).await, of(200, "Hit", "0123456789"));
+    world.cache.invalidate(&[format!("output/{}/*", world.other)]);
+    assert_eq!(cached(&url(68), &[]).await, of(200, "Hit", "0123456789"));
+    world.cache.invalidate(&[format!("output/{}/*", world.asset)]);
+    assert_eq!(cached(&url(69), &[]).await, of(200, "Miss", "changed"));
+    // Errors are never kept: the file may be on its way.
+    let missing = world.signed("hls/later.ts");
+    assert_eq!(cached(&missing, &[]).await.0, 404);
+    put(&world.s3, &world.file("hls/later.ts")[1..], "", "now").await;
+    assert_eq!(cached(&missing, &[]).await, of(200, "Miss", "now"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn playlists_are_compressed_and_large_files_pass_through() {
+    let world = World::new().await;
+    let playlist = format!("#EXTM3U\n{}", "#EXTINF:6,\nvideo_00001.ts\n".repeat(200));
+    put(
+        &world.s3,
+        &world.file("hls/long.m3u8")[1..],
+        "application/vnd.apple.mpegurl",
+        &playlist,
+    )
+    .await;
+    let url = world.signed("hls/long.m3u8");
+    for cache in ["Miss from cloudfront", "Hit from cloudfront"] {
+        let small = world.send("GET", &url, &[("accept-encoding", "br, gzip")]).await;
+        assert_eq!(
+            (small.header("content-encoding"), small.header("vary")),
+            ("gzip", "Accept-Encoding")
+        );
+        assert_eq!(small.header("x-cache"), cache);
+        assert!(small.header("etag").starts_with("W/") && small.body.len() * 10 < playlist.len());
+        let mut text = String::new();
+        std::io::Read::read_to_string(
+            &mut flate2::read::GzDecoder::new(small.body.as_slice()),
+            &mut text,
+        )
+        .unwrap();
+        assert_eq!(text, playlist);
+        let known = small.header("etag").to_owned();
+        let again = world
+            .send(
+                "GET",
+                &url,
+                &[("accept-encoding", "gzip"), ("if-none-match", &known)],
+            )
+            .await;
+        assert_eq!(again.status, 304);
+    }
+    let plain = world.get(&url).await;
+    assert_eq!((plain.header("content-encoding"), plain.text()), ("", playlist));
+
+    let large = "x".repeat(9 << 20);
+    put(&world.s3, &world.file("mp4/large.mp4")[1..], "video/mp4", &large).await;
+    let url = world.signed("mp4/large.mp4");
+    for _ in 0..2 {
+        let part = world.send("GET", &url, &[("range", "bytes=-5")]).await;
+        assert_eq!(
+            (part.status, part.text().as_str(), part.header("x-cache")),
+            (206, "xxxxx", "Miss from cloudfront")
+        );
+        assert_eq!(world.get(&url).await.body.len(), large.len());
     }
 }

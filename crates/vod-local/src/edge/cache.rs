@@ -1,0 +1,282 @@
+//! What the edge keeps of its origins' answers: small whole objects, in memory, bounded.
+//!
+//! The key is the path alone, decoded: never the query, so that a signature neither splits the cache nor is kept in
+//! it. As at CloudFront, what is in the cache stays until its time is over or until it is invalidated.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CACHE_CONTROL;
+use lru::LruCache;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Largest object that is kept, in bytes: a segment of ten seconds at 6 Mbit/s.
+pub(super) const ENTRY_MAX: u64 = 8 << 20;
+/// Bytes in all.
+const TOTAL_MAX: u64 = 256 << 20;
+/// Objects that are fetched at one time in order to be kept: bounds the memory that is not counted yet.
+const FILLS: usize = 8;
+/// How long an object is kept whose origin says nothing, in seconds: 24 hours, as in the managed policy
+/// `CachingOptimized`.
+const TTL_DEFAULT: i64 = 86_400;
+/// The longest that an origin can ask for: a year.
+const TTL_MAX: i64 = 31_536_000;
+
+/// The cache of one edge. Cheap to clone; all clones are one cache.
+#[derive(Clone)]
+pub struct Cache(Arc<Shared>);
+
+struct Shared {
+    kept: Mutex<Kept>,
+    /// Counts invalidations, so that what was fetched before one is not kept after it.
+    generation: AtomicU64,
+    fills: Semaphore,
+}
+
+struct Kept {
+    entries: LruCache<String, Arc<Entry>>,
+    bytes: u64,
+}
+
+/// One object as an origin gave it.
+pub(super) struct Entry {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// When it was fetched and when it is stale, in seconds since the epoch.
+    pub(super) fetched: i64,
+    pub(super) stale: i64,
+    /// The same compressed, once somebody asked for it.
+    pub(super) gzip: OnceLock<Bytes>,
+}
+
+/// The right to fetch an object and to keep it, if nothing is invalidated meanwhile.
+pub(super) struct Fill<'a> {
+    cache: &'a Shared,
+    generation: u64,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            kept: Mutex::new(Kept {
+                entries: LruCache::unbounded(),
+                bytes: 0,
+            }),
+            generation: AtomicU64::new(0),
+            fills: Semaphore::new(FILLS),
+        }))
+    }
+}
+
+impl Cache {
+    /// What is kept under `path` and not stale.
+    pub(super) fn get(&self, path: &str, now: i64) -> Option<Arc<Entry>> {
+        let mut kept = self.0.kept();
+        let entry = kept.entries.get(path)?;
+        if now < entry.stale {
+            return Some(entry.clone());
+        }
+        kept.remove(path);
+        None
+    }
+
+    /// Waits for its turn to fetch.
+    pub(super) async fn fill(&self) -> Fill<'_> {
+        Fill {
+            // The semaphore is never closed.
+            _permit: self.0.fills.acquire().await.ok(),
+            generation: self.0.generation.load(Ordering::Acquire),
+            cache: &self.0,
+        }
+    }
+
+    /// Forgets what fits one of `patterns`: paths, decoded, that may end in `*`.
+    pub fn invalidate(&self, patterns: &[String]) {
+        let mut kept = self.0.kept();
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
+        let fits = |path: &str| {
+            patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => path.starts_with(prefix),
+                None => path == pattern,
+            })
+        };
+        let gone: Vec<String> = kept
+            .entries
+            .iter()
+            .filter(|(path, _)| fits(path))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in gone {
+            kept.remove(&path);
+        }
+    }
+}
+
+impl Shared {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing in here panics half way, so what a panic elsewhere left is sound.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fill<'_> {
+    /// Keeps `entry`, unless it must not be, and makes room for it.
+    pub(super) fn keep(self, path: &str, entry: &Arc<Entry>) {
+        let mut kept = self.cache.kept();
+        if self.generation != self.cache.generation.load(Ordering::Acquire) || entry.stale <= entry.fetched {
+            return;
+        }
+        kept.remove(path);
+        kept.bytes += entry.size(path);
+        kept.entries.put(path.to_owned(), entry.clone());
+        while kept.bytes > TOTAL_MAX {
+            let Some((path, entry)) = kept.entries.pop_lru() else {
+                break;
+            };
+            kept.bytes -= entry.size(&path);
+        }
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, path: &str) {
+        if let Some(entry) = self.entries.pop(path) {
+            self.bytes -= entry.size(path);
+        }
+    }
+}
+
+impl Entry {
+    /// An answer of now, with the headers as the origin sent them.
+    pub(super) fn new(headers: HeaderMap, body: Bytes, origin_says: Option<&str>, now: i64) -> Self {
+        Self {
+            headers,
+            body,
+            fetched: now,
+            stale: now + ttl(origin_says).map_or(0, |seconds| seconds.get().cast_signed()),
+            gzip: OnceLock::new(),
+        }
+    }
+
+    /// What it counts for: twice the body, because a compressed one may come to it, and its names.
+    fn size(&self, path: &str) -> u64 {
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        let body = if self.body.len() < 1 << 20 {
+            2 * self.body.len()
+        } else {
+            self.body.len()
+        };
+        (body + headers + path.len() + 256) as u64
+    }
+}
+
+/// Seconds for which an answer with this `Cache-Control` may be kept; `None` is not at all.
+fn ttl(cache_control: Option<&str>) -> Option<NonZeroU64> {
+    let (mut seconds, mut shared) = (TTL_DEFAULT, None);
+    for directive in cache_control.unwrap_or_default().split(',') {
+        let directive = directive.trim().to_ascii_lowercase();
+        let number = |text: &str| text.trim_matches('"').parse::<i64>().unwrap_or(0);
+        match directive.split_once('=') {
+            Some(("max-age", text)) => seconds = number(text),
+            Some(("s-maxage", text)) => shared = Some(number(text)),
+            _ if ["no-store", "no-cache", "private"].contains(&directive.as_str()) => return None,
+            _ => {}
+        }
+    }
+    let seconds = shared.unwrap_or(seconds).clamp(0, TTL_MAX);
+    NonZeroU64::new(seconds.cast_unsigned())
+}
+
+/// What an origin says of caching.
+pub(super) fn cache_control(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CACHE_CONTROL).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bytes: usize, cache_control: Option<&str>) -> Arc<Entry> {
+        Arc::new(Entry::new(
+            HeaderMap::new(),
+            Bytes::from(vec![0; bytes]),
+            cache_control,
+            100,
+        ))
+    }
+
+    async fn keep(cache: &Cache, path: &str, entry: &Arc<Entry>) {
+        cache.fill().await.keep(path, entry);
+    }
+
+    #[test]
+    fn times_to_live() {
+        for (cache_control, seconds) in [
+            (None, Some(86_400)),
+            (Some(""), Some(86_400)),
+            (Some("public, max-age=60"), Some(60)),
+            (Some("max-age=60, s-maxage=5"), Some(5)),
+            (Some("Max-Age=\"7\""), Some(7)),
+            (Some("max-age=99999999999"), Some(31_536_000)),
+            (Some("max-age=0"), None),
+            (Some("max-age=soon"), None),
+            (Some("max-age=-1"), None),
+            (Some("private, max-age=60"), None),
+            (Some("no-cache"), None),
+            (Some("no-store"), None),
+        ] {
+            assert_eq!(
+                ttl(cache_control).map(NonZeroU64::get),
+                seconds,
+                "{cache_control:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_bounded_and_the_oldest_go_first() {
+        let cache = Cache::default();
+        for index in 0..40 {
+            keep(&cache, &format!("{index}"), &entry(ENTRY_MAX as usize, None)).await;
+            assert!(cache.get("0", 100).is_some() || index > 0);
+            assert!(cache.0.kept().bytes <= TOTAL_MAX);
+        }
+        // The first was used again and again.
+        assert!(cache.get("0", 100).is_some() && cache.get("1", 100).is_none());
+        cache.invalidate(&["*".to_owned()]);
+        let kept = cache.0.kept();
+        assert_eq!((kept.bytes, kept.entries.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_stale_or_must_not_be_kept_is_not() {
+        let cache = Cache::default();
+        keep(&cache, "a", &entry(1, Some("max-age=5"))).await;
+        assert!(cache.get("a", 104).is_some());
+        assert!(cache.get("a", 105).is_none());
+        keep(&cache, "b", &entry(1, Some("private"))).await;
+        assert!(cache.get("b", 100).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_invalidation_reaches_what_is_on_its_way() {
+        let cache = Cache::default();
+        for path in ["output/a/1.ts", "output/a/2.ts", "output/b/1.ts"] {
+            keep(&cache, path, &entry(1, None)).await;
+        }
+        let fill = cache.fill().await;
+        cache.invalidate(&["output/a/*".to_owned(), "output/b".to_owned()]);
+        fill.keep("output/a/1.ts", &entry(1, None));
+        assert!(cache.get("output/a/1.ts", 100).is_none());
+        assert!(cache.get("output/a/2.ts", 100).is_none());
+        assert!(cache.get("output/b/1.ts", 100).is_some());
+    }
+}
