@@ -12,11 +12,22 @@ use hyper_util::rt::TokioExecutor;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came back.
-#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    /// With the beginning of the body only: it may be a film.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let beginning: String = self.text().chars().take(400).collect();
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &beginning)
+            .finish()
+    }
 }
 
 impl Answer {
