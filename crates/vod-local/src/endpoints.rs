@@ -27,7 +27,10 @@ impl std::fmt::Debug for Endpoints {
     /// Without the secret key and the token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Endpoints");
-        shown.field("api", &self.api).field("edge", &self.edge).field("bucket", &self.bucket);
+        shown
+            .field("api", &self.api)
+            .field("edge", &self.edge)
+            .field("bucket", &self.bucket);
         shown.finish_non_exhaustive()
     }
 }
@@ -47,7 +50,9 @@ impl Endpoints {
             Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
         };
         let endpoints = serde_json::from_slice(&text);
-        endpoints.map(Some).with_context(|| format!("{} is damaged; restart `vod up`", path.display()))
+        endpoints
+            .map(Some)
+            .with_context(|| format!("{} is damaged; restart `vod up`", path.display()))
     }
 
     /// Writes the file for its owner alone, whole or not at all.
@@ -72,7 +77,11 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     // A file left over from a crash would keep its mode.
     let _ = fs::remove_file(&temporary);
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path).with_context(|| format!("failed to write {}", path.display()))
@@ -100,7 +109,10 @@ mod tests {
         };
         endpoints.write(state.path()).unwrap();
         assert_eq!(Endpoints::read(state.path()).unwrap().as_ref(), Some(&endpoints));
-        let mode = fs::metadata(Endpoints::path(state.path())).unwrap().permissions().mode();
+        let mode = fs::metadata(Endpoints::path(state.path()))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!format!("{endpoints:?}").contains("hidden"));
         Endpoints::remove(state.path()).unwrap();
