@@ -14,7 +14,10 @@ fn kill_9_in_mid_encode_and_the_upload_still_becomes_a_video() -> anyhow::Result
     let asset = record["id"].clone();
     let state = stack.state();
     let running = || tools::processes_with("ffmpeg", state.as_os_str());
-    ensure!(!running()?.is_empty(), "no encode to interrupt");
+    // PROGRESSING says that the job has begun; the encoder starts a moment later.
+    wait::until("the encoder to run", wait::SOON, || {
+        Ok((!running()?.is_empty()).then_some(()))
+    })?;
 
     stack.kill()?;
     wait::until("ffmpeg to end with its parent", wait::SOON, || {
