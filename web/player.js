@@ -102,6 +102,7 @@ export class Player {
     video.addEventListener("playing", () => (find(root, ".failed").hidden = true), options);
     stream.addEventListener("choices", () => this.#showChoices(), options);
     stream.addEventListener("fault", (event) => this.#failed(/** @type {CustomEvent} */ (event).detail), options);
+    window.addEventListener("online", () => !find(root, ".failed").hidden && this.#retry(), options);
     document.addEventListener("fullscreenchange", () => this.#showButtons(), options);
     document.addEventListener("keydown", (event) => this.#key(event), options);
     for (const event of ["pointermove", "focusin", "keydown"]) root.addEventListener(event, () => this.#stir(), options);

@@ -98,7 +98,9 @@ export class Stream extends EventTarget {
     this.#recoveries = 0;
     if (this.renew) await this.#renewNow();
     if (!this.#hls) return this.#reload();
-    this.#hls.startLoad();
+    // What never began has no playlist to go on with.
+    if (this.#hls.levels.length === 0) this.#hls.loadSource(this.link.hls);
+    else this.#hls.startLoad();
     if (this.video.error) this.#hls.recoverMediaError();
   }
 

@@ -291,6 +291,20 @@ test("captions are there where the film has some, and off until asked for", asyn
   await context.close();
 });
 
+test("when the connection is lost it says so, and goes on when asked to", async () => {
+  const { context, page } = await tab(PHONE);
+  await page.route("**/play/**", (route) => route.abort());
+  await page.goto(pageLink());
+  await page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  await page.getByText("The connection was lost.").waitFor();
+  await page.unroute("**/play/**");
+  await page.locator(".retry").tap();
+  await page.locator(".toggle").tap();
+  await until(page, (video) => video.currentTime > 0.5);
+  assert.equal(await page.locator(".failed").isHidden(), true);
+  await context.close();
+});
+
 test("films without captions have no captions button", async () => {
   const { context, page } = await watching(DESKTOP);
   await until(page, (video) => video.readyState >= 1);
