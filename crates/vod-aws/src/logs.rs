@@ -27,7 +27,7 @@ pub fn init_logs() {
 }
 
 /// An error with its causes on one line, the service's own code and message included.
-pub fn chain<E: Error>(error: &E) -> String {
+pub fn chain<E: Error + ?Sized>(error: &E) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

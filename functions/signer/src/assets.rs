@@ -82,7 +82,7 @@ async fn admit(app: &App, headers: &HeaderMap) -> Result<Viewer, Problem> {
         .get()
         .await
         .map_err(|error| Problem::unavailable("the token key", &error))?;
-    auth.admit(headers, (app.clock)(), Scope::Library)
+    auth.admit(headers, (app.clock)(), Scope::Library).await
 }
 
 fn parse_limit(text: Option<&str>) -> Result<usize, Problem> {

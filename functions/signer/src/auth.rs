@@ -1,10 +1,11 @@
-//! Who may ask: bearer tokens, JWT with HS256.
+//! Who may ask: bearer tokens, JWT with HS256 under a shared secret, or RS256 and ES256 under a provider's key set.
 
 use http::HeaderMap;
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
+use crate::jwks::{Jwks, NotASet};
 use crate::problem::Problem;
 
 /// How far the clocks of issuer and verifier may differ, in seconds.
@@ -57,8 +58,15 @@ pub struct ShortKey(usize);
 
 /// Checks tokens.
 pub struct Auth {
-    key: DecodingKey,
+    keys: Keys,
+    /// All but the algorithm, which is the key's.
     validation: Validation,
+}
+
+/// What tokens are signed with.
+enum Keys {
+    Secret(DecodingKey),
+    Set(Box<Jwks>),
 }
 
 impl Auth {
@@ -68,35 +76,38 @@ impl Auth {
         if secret.len() < KEY_MIN {
             return Err(ShortKey(secret.len()));
         }
-        let mut validation = Validation::new(Algorithm::HS256);
-        // Times are compared with our own clock, in `Claims::check`.
-        validation.validate_exp = false;
-        validation.validate_aud = expected.audience.is_some();
-        if let Some(issuer) = expected.issuer {
-            validation.set_issuer(&[issuer]);
-            validation.required_spec_claims.insert("iss".to_owned());
-        }
-        if let Some(audience) = expected.audience {
-            validation.set_audience(&[audience]);
-            validation.required_spec_claims.insert("aud".to_owned());
-        }
         Ok(Self {
-            key: DecodingKey::from_secret(secret),
-            validation,
+            keys: Keys::Secret(DecodingKey::from_secret(secret)),
+            validation: validation(expected),
         })
     }
 
+    /// Tokens signed with RS256 or ES256 under a key of the set at `url`. Such a key signs for others as well, so
+    /// issuer and audience should both be expected.
+    pub fn jwks(url: &str, expected: Expected) -> Result<Self, NotASet> {
+        Ok(Self::with_jwks(Jwks::new(url)?, expected))
+    }
+
+    pub(crate) fn with_jwks(jwks: Jwks, expected: Expected) -> Self {
+        Self {
+            keys: Keys::Set(Box::new(jwks)),
+            validation: validation(expected),
+        }
+    }
+
     /// The viewer behind a request, if its token is good and has `scope`.
-    pub(crate) fn admit(&self, headers: &HeaderMap, now: Timestamp, scope: Scope) -> Result<Viewer, Problem> {
+    pub(crate) async fn admit(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+        scope: Scope,
+    ) -> Result<Viewer, Problem> {
         let token =
             bearer(headers).ok_or_else(|| Problem::unauthorized("Bearer", "a bearer token is required"))?;
-        let invalid = || Problem::unauthorized(r#"Bearer error="invalid_token""#, "the token is not valid");
         if token.len() > TOKEN_MAX {
             return Err(invalid());
         }
-        let claims = decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|_| invalid())?
-            .claims;
+        let claims = self.claims(token).await?;
         if !claims.is_current(now.as_second()) {
             return Err(invalid());
         }
@@ -110,6 +121,48 @@ impl Auth {
             assets: claims.assets,
         })
     }
+
+    /// What a token says that one of our keys signed.
+    async fn claims(&self, token: &str) -> Result<Claims, Problem> {
+        let found;
+        let (key, algorithm) = match &self.keys {
+            Keys::Secret(key) => (key, Algorithm::HS256),
+            Keys::Set(set) => {
+                let header = decode_header(token).map_err(|_| invalid())?;
+                if ![Algorithm::RS256, Algorithm::ES256].contains(&header.alg) {
+                    return Err(invalid());
+                }
+                let key = set.find(header.kid.as_deref(), header.alg).await;
+                let key = key.map_err(|error| Problem::unavailable("the token keys", &*error))?;
+                found = key.ok_or_else(invalid)?;
+                (&found.key, found.algorithm)
+            }
+        };
+        let mut validation = self.validation.clone();
+        validation.algorithms = vec![algorithm];
+        let token = decode::<Claims>(token, key, &validation).map_err(|_| invalid())?;
+        Ok(token.claims)
+    }
+}
+
+fn validation(expected: Expected) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    // Times are compared with our own clock, in `Claims::is_current`.
+    validation.validate_exp = false;
+    validation.validate_aud = expected.audience.is_some();
+    if let Some(issuer) = expected.issuer {
+        validation.set_issuer(&[issuer]);
+        validation.required_spec_claims.insert("iss".to_owned());
+    }
+    if let Some(audience) = expected.audience {
+        validation.set_audience(&[audience]);
+        validation.required_spec_claims.insert("aud".to_owned());
+    }
+    validation
+}
+
+fn invalid() -> Problem {
+    Problem::unauthorized(r#"Bearer error="invalid_token""#, "the token is not valid")
 }
 
 /// Origin access control signs requests to the function and overwrites `authorization`, so the edge passes the
@@ -220,28 +273,34 @@ mod tests {
         .unwrap()
     }
 
-    fn admit(auth: &Auth, value: &str, scope: Scope) -> Result<Viewer, u16> {
+    async fn admit(auth: &Auth, value: &str, scope: Scope) -> Result<Viewer, u16> {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", value.parse().unwrap());
         let now = Timestamp::from_second(NOW).unwrap();
         auth.admit(&headers, now, scope)
+            .await
             .map_err(|problem| problem.status().as_u16())
     }
 
-    #[test]
-    fn good_and_bad_tokens() {
+    #[tokio::test]
+    async fn good_and_bad_tokens() {
         let auth = Auth::hs256(SECRET, Expected::default()).unwrap();
         let good = json!({"exp": NOW + 60, "scope": "playback library"});
         let hs256 = |claims: &Value| format!("Bearer {}", token(Algorithm::HS256, SECRET, claims));
-        assert!(admit(&auth, &hs256(&good), Scope::Playback).is_ok());
-        assert!(admit(&auth, &hs256(&good).replace("Bearer", "bearer"), Scope::Library).is_ok());
-        assert_eq!(admit(&auth, &hs256(&good), Scope::Upload).unwrap_err(), 403);
+        assert!(admit(&auth, &hs256(&good), Scope::Playback).await.is_ok());
+        assert!(
+            admit(&auth, &hs256(&good).replace("Bearer", "bearer"), Scope::Library)
+                .await
+                .is_ok()
+        );
+        assert_eq!(admit(&auth, &hs256(&good), Scope::Upload).await.unwrap_err(), 403);
         assert!(
             admit(
                 &auth,
                 &hs256(&json!({"exp": NOW - 29, "scope": ["admin"]})),
                 Scope::Upload
             )
+            .await
             .is_ok()
         );
         assert!(
@@ -250,6 +309,7 @@ mod tests {
                 &hs256(&json!({"exp": NOW + 9, "nbf": NOW + 30, "scope": "admin"})),
                 Scope::Admin
             )
+            .await
             .is_ok()
         );
         let none = "eyJhbGciOiJub25lIn0.eyJleHAiOjk5OTk5OTk5OTksInNjb3BlIjoiYWRtaW4ifQ.";
@@ -271,16 +331,22 @@ mod tests {
             format!("Basic {}", token(Algorithm::HS256, SECRET, &good)),
             format!("{}x", hs256(&good)),
         ] {
-            assert_eq!(admit(&auth, &bad, Scope::Playback).unwrap_err(), 401, "{bad}");
+            assert_eq!(
+                admit(&auth, &bad, Scope::Playback).await.unwrap_err(),
+                401,
+                "{bad}"
+            );
         }
         assert_eq!(
-            admit(&auth, &hs256(&json!({"exp": NOW + 60})), Scope::Playback).unwrap_err(),
+            admit(&auth, &hs256(&json!({"exp": NOW + 60})), Scope::Playback)
+                .await
+                .unwrap_err(),
             403
         );
     }
 
-    #[test]
-    fn issuer_and_audience() {
+    #[tokio::test]
+    async fn issuer_and_audience() {
         let expected = Expected {
             issuer: Some("us".to_owned()),
             audience: Some("vod".to_owned()),
@@ -299,8 +365,12 @@ mod tests {
             claims["exp"] = (NOW + 60).into();
             claims["scope"] = "playback".into();
             let bearer = format!("Bearer {}", token(Algorithm::HS256, SECRET, &claims));
-            assert_eq!(admit(&auth, &bearer, Scope::Playback).is_ok(), fits, "{claims}");
-            assert!(admit(&open, &bearer, Scope::Playback).is_ok());
+            assert_eq!(
+                admit(&auth, &bearer, Scope::Playback).await.is_ok(),
+                fits,
+                "{claims}"
+            );
+            assert!(admit(&open, &bearer, Scope::Playback).await.is_ok());
         }
     }
 

@@ -8,6 +8,7 @@ pub mod app;
 mod assets;
 pub mod auth;
 pub mod config;
+mod jwks;
 mod play;
 mod playback;
 mod problem;
@@ -24,6 +25,7 @@ use axum::routing::get;
 use tracing::{Instrument, info, info_span};
 
 pub use app::{App, Clock, Parts, Scheme};
+pub use jwks::NotASet;
 pub use secret::{Secret, SecretError};
 
 use problem::Problem;

@@ -71,7 +71,7 @@ pub(crate) async fn playback(
         .get()
         .await
         .map_err(|error| Problem::unavailable("the token key", &error))?;
-    let admitted = auth.admit(&headers, now, Scope::Playback)?;
+    let admitted = auth.admit(&headers, now, Scope::Playback).await?;
     let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let ttl = ask.ttl_seconds.as_deref().map(parse_ttl).transpose()?;
     let source = ask.ip.as_deref().map(parse_network).transpose()?;

@@ -76,7 +76,7 @@ impl Problem {
     }
 
     /// A service that we need does not answer as it should. The viewer is told which, the log why.
-    pub(crate) fn unavailable(what: &str, fault: &impl Error) -> Self {
+    pub(crate) fn unavailable(what: &str, fault: &(impl Error + ?Sized)) -> Self {
         error!(what, error = vod_aws::chain(fault), "unavailable");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
