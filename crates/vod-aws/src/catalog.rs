@@ -224,7 +224,7 @@ impl Catalog {
 /// nanoseconds are jitter enough.
 async fn pause(attempt: u32) {
     let spread = u64::from(crate::now().subsec_nanosecond().unsigned_abs()) % 20;
-    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
+    crate::sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
 }
 
 fn status<E>(error: &SdkError<E, Response>) -> Option<u16> {

@@ -1,18 +1,64 @@
-//! The time as the functions see it.
+//! Time as the functions see it: one seam, so that a simulation can run a day in a minute.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use aws_sdk_s3::config::{AsyncSleep, SharedAsyncSleep, Sleep};
 use jiff::Timestamp;
 
-static CLOCK: OnceLock<fn() -> Timestamp> = OnceLock::new();
+/// A pause.
+pub type Pause = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
+/// Where time comes from, in place of the system.
+#[derive(Debug, Clone, Copy)]
+pub struct Time {
+    pub now: fn() -> Timestamp,
+    pub sleep: fn(Duration) -> Pause,
+}
+
+static TIME: OnceLock<Time> = OnceLock::new();
+
+/// Puts another time in place, once and for the whole process. Returns whether it was the first.
+pub fn set_time(time: Time) -> bool {
+    TIME.set(time).is_ok()
+}
 
 /// The time now. Leases, delays and the times in records follow this clock and no other.
 pub fn now() -> Timestamp {
-    CLOCK.get().map_or_else(Timestamp::now, |clock| clock())
+    TIME.get().map_or_else(Timestamp::now, |time| (time.now)())
 }
 
-/// Puts another clock in place, once and for the whole process: a simulation's virtual time. Returns whether it
-/// was the first.
-pub fn set_clock(clock: fn() -> Timestamp) -> bool {
-    CLOCK.set(clock).is_ok()
+/// Waits.
+pub async fn sleep(duration: Duration) {
+    match TIME.get() {
+        Some(time) => (time.sleep)(duration).await,
+        None => tokio::time::sleep(duration).await,
+    }
+}
+
+/// `future`, or nothing when it takes longer; it is dropped then.
+pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    tokio::select! {
+        output = future => Some(output),
+        () = sleep(duration) => None,
+    }
+}
+
+/// The SDK's pauses between retries, and its time limits.
+#[derive(Debug)]
+struct SdkSleep;
+
+impl AsyncSleep for SdkSleep {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        match TIME.get() {
+            Some(time) => Sleep::new((time.sleep)(duration)),
+            None => Sleep::new(tokio::time::sleep(duration)),
+        }
+    }
+}
+
+pub(crate) fn sdk_sleep() -> SharedAsyncSleep {
+    SharedAsyncSleep::new(SdkSleep)
 }

@@ -16,7 +16,7 @@ mod templates;
 
 pub use catalog::{Catalog, CatalogError, Page, Versioned};
 pub use clients::{mediaconvert, mediaconvert_over, s3, s3_over};
-pub use clock::{now, set_clock};
+pub use clock::{Pause, Time, now, set_time, sleep, within};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};
 pub use document::{Document, DocumentError};
 pub use listing::{Entries, Listed, Listing, ListingError, Place};

@@ -5,10 +5,14 @@
 
 mod jobs;
 
+use std::time::Duration;
+
 use aws_sdk_mediaconvert::Client;
+use aws_sdk_mediaconvert::config::Config;
 use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, ProbeInputFile, ProbeResult, TrackType};
 use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::Timestamp;
 use serde_json::Value;
 use vod_core::record::Media;
@@ -17,6 +21,9 @@ pub use self::jobs::{JobInfo, OutputInfo};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// CreateJob with all its retries ends within this: MediaConvert knows a `clientRequestToken` for one minute only,
+/// and a retry after that would make a second job.
+const CREATE_TIME: Duration = Duration::from_secs(50);
 /// Pages of SearchJobs looked at before giving up; 20 jobs each.
 const SEARCH_PAGES: usize = 50;
 
@@ -53,6 +60,7 @@ impl MediaConvert {
     /// token in the body makes those retries safe for one minute.
     pub async fn create_job(&self, body: &Value) -> Result<String, CreateJobError> {
         let text = body.to_string();
+        let limit = TimeoutConfig::builder().operation_timeout(CREATE_TIME).build();
         let answer = self
             .client
             .create_job()
@@ -60,6 +68,7 @@ impl MediaConvert {
             .role(body["role"].as_str().unwrap_or_default())
             .client_request_token(body["clientRequestToken"].as_str().unwrap_or_default())
             .customize()
+            .config_override(Config::builder().timeout_config(limit))
             .mutate_request(move |request| {
                 // The length was set at serialisation and is signed: it must follow the body.
                 request

@@ -143,6 +143,10 @@ pub fn refresh(record: &mut Record) {
     record.progress = progress;
     record.reason = if state == State::Error { reason } else { None };
     record.state = state;
+    if state.is_final() {
+        // Nobody has anything left to do, even if whoever claimed it died before saying so.
+        record.lease = None;
+    }
 }
 
 /// The record's state as a function of its latest attempts (the contract's rule, in its order).

@@ -187,8 +187,7 @@ impl Reconcile {
         repair: impl Future<Output = Result<T, ReconcileError>>,
     ) -> Result<T, ReconcileError> {
         // Boxed: the SDK's futures are large and a repair holds many.
-        tokio::time::timeout(REPAIR, Box::pin(repair))
-            .await
-            .unwrap_or(Err(ReconcileError::Slow))
+        let ended = vod_aws::within(REPAIR, Box::pin(repair)).await;
+        ended.unwrap_or(Err(ReconcileError::Slow))
     }
 }

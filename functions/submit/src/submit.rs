@@ -294,7 +294,7 @@ impl Submit {
         if let Some(job_id) = self.mediaconvert.find_job(&url, metadata, since).await? {
             return Ok(Some(job_id));
         }
-        tokio::time::sleep(SECOND_LOOK).await;
+        vod_aws::sleep(SECOND_LOOK).await;
         Ok(self.mediaconvert.find_job(&url, metadata, since).await?)
     }
 

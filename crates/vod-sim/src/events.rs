@@ -1,0 +1,258 @@
+//! What calls the functions: SQS with batches and a visibility time-out, EventBridge with retries, a schedule. And
+//! what happens to events and invocations on the way.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use complete::Complete;
+use lambda_runtime::{Context, LambdaEvent};
+use reconcile::Reconcile;
+use serde_json::{Value, json};
+use submit::Submit;
+
+use crate::options::{Mutation, chance};
+use crate::time;
+use crate::world::{DROPPED, World};
+
+/// Six times the function's time limit, as AWS asks.
+const VISIBILITY: Duration = Duration::from_mins(6);
+const SUBMIT_TIME: Duration = Duration::from_mins(1);
+const COMPLETE_TIME: Duration = Duration::from_secs(30);
+const RECONCILE_TIME: Duration = Duration::from_mins(15);
+/// From one scheduled run to the next.
+const PERIOD: Duration = Duration::from_mins(15);
+/// Deliveries of one message before it is a dead letter.
+const DELIVERIES: u32 = 5;
+const BATCH: usize = 3;
+/// Invocations of `submit` at one time.
+const POLLERS: usize = 50;
+
+#[derive(Debug, Clone)]
+struct Message {
+    id: String,
+    body: Arc<str>,
+    received: u32,
+}
+
+/// The queue of uploads, and the functions.
+#[derive(Debug)]
+pub(crate) struct Wiring {
+    queue: Mutex<VecDeque<Message>>,
+    submit: Submit,
+    complete: Complete,
+    reconcile: Reconcile,
+}
+
+static WIRING: std::sync::OnceLock<Arc<Wiring>> = std::sync::OnceLock::new();
+
+impl Wiring {
+    /// Puts the functions in their places and starts the pollers and the schedule.
+    pub(crate) fn start(world: &World, submit: Submit, complete: Complete, reconcile: Reconcile) {
+        let wiring = Arc::new(Self {
+            queue: Mutex::default(),
+            submit,
+            complete,
+            reconcile,
+        });
+        // One simulation per process.
+        let _ = WIRING.set(Arc::clone(&wiring));
+        for _ in 0..POLLERS {
+            time::spawn(poll(world.clone(), Arc::clone(&wiring)));
+        }
+        if !world.is(Mutation::NoReconcile) && !world.options.queues_only {
+            time::spawn(schedule(world.clone(), wiring));
+        }
+    }
+}
+
+fn context(world: &World, limit: Duration) -> Context {
+    let mut context = Context::default();
+    context.request_id = format!("{:016x}", world.random(|rng| rng.u64(..)));
+    let deadline = time::now().as_millisecond() + i64::try_from(limit.as_millis()).unwrap_or(0);
+    context.deadline = u64::try_from(deadline).unwrap_or(0);
+    context
+}
+
+/// A future that may end in the middle: after so many awaits it is dropped, as a killed process would drop it.
+struct Mortal<F> {
+    future: Pin<Box<F>>,
+    polls: Option<u32>,
+}
+
+impl<F: Future> Future for Mortal<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        match &mut self.polls {
+            Some(0) => return Poll::Ready(None),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        self.future.as_mut().poll(context).map(Some)
+    }
+}
+
+/// Runs an invocation under its time limit; nothing comes back from one that died or ran out of time.
+async fn invoke<F: Future>(world: &World, limit: Duration, future: F) -> Option<F::Output> {
+    let dies = world.happens("invocations dying at a random await", chance::DEATH);
+    let polls = dies.then(|| world.random(|rng| rng.u32(0..100)));
+    let mortal = Mortal {
+        future: Box::pin(future),
+        polls,
+    };
+    vod_aws::within(limit, mortal).await.flatten()
+}
+
+/// How an event travels: never, once or twice, and how long.
+fn travels(world: &World) -> Vec<Duration> {
+    if world.happens(DROPPED, chance::DROP) {
+        return Vec::new();
+    }
+    let mut copies = 1;
+    if world.happens("events duplicated", chance::DUPLICATE) {
+        copies = 2;
+    }
+    let delay = |_| {
+        let late = world.happens("events late", chance::LATE);
+        world.between(0.0, if late { 600.0 } else { 3.0 })
+    };
+    (0..copies).map(delay).collect()
+}
+
+/// S3 tells of an upload.
+pub(crate) fn uploaded(world: &World, key: &str, etag: &str, size: usize, number: usize) {
+    let record = json!({
+        "eventName": "ObjectCreated:Put",
+        "s3": { "bucket": { "name": crate::world::BUCKET },
+                "object": { "key": key, "size": size, "eTag": etag, "sequencer": format!("{number:016X}") } },
+    });
+    let body: Arc<str> = json!({ "Records": [record] }).to_string().into();
+    for delay in travels(world) {
+        let id = format!("{:016x}", world.random(|rng| rng.u64(..)));
+        let message = Message {
+            id,
+            body: body.clone(),
+            received: 0,
+        };
+        time::spawn(async move {
+            time::sleep(delay).await;
+            if let Some(wiring) = WIRING.get() {
+                wiring.send(message);
+            }
+        });
+    }
+}
+
+impl Wiring {
+    fn send(&self, message: Message) {
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(message);
+    }
+
+    fn receive(&self) -> Vec<Message> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = queue.len().min(BATCH);
+        queue.drain(..count).collect()
+    }
+}
+
+async fn poll(world: World, wiring: Arc<Wiring>) {
+    loop {
+        let mut batch = wiring.receive();
+        if batch.is_empty() {
+            time::sleep(world.between(0.5, 1.5)).await;
+            continue;
+        }
+        for message in &mut batch {
+            message.received += 1;
+        }
+        let records = batch.iter().map(|message| {
+            let attributes = json!({ "ApproximateReceiveCount": message.received.to_string() });
+            json!({ "messageId": message.id, "eventSource": "aws:sqs", "body": &*message.body, "attributes": attributes })
+        });
+        let payload = json!({ "Records": records.collect::<Vec<_>>() });
+        let event = LambdaEvent::new(payload, context(&world, SUBMIT_TIME));
+        world.state().count("invocations of submit");
+        let answer = invoke(&world, SUBMIT_TIME, wiring.submit.handle(event)).await;
+        let back: Vec<Message> = match answer {
+            Some(Ok(answer)) => batch
+                .into_iter()
+                .filter(|message| failed(&world, &answer, &message.id))
+                .collect(),
+            _ => batch,
+        };
+        for message in back {
+            come_back(&world, &wiring, message);
+        }
+    }
+}
+
+fn failed(world: &World, answer: &Value, id: &str) -> bool {
+    let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+    !world.is(Mutation::NoBatchFailures)
+        && failures
+            .into_iter()
+            .any(|failure| failure["itemIdentifier"] == id)
+}
+
+fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
+    if message.received >= DELIVERIES {
+        *world.state().faults.entry("dead letters of uploads").or_default() += 1;
+        return;
+    }
+    let wiring = Arc::clone(wiring);
+    time::spawn(async move {
+        time::sleep(VISIBILITY).await;
+        wiring.send(message);
+    });
+}
+
+/// EventBridge tells `complete` of a job, and again when that fails.
+pub(crate) fn job_changed(world: &World, event: Value) {
+    for delay in travels(world) {
+        let (world, event) = (world.clone(), event.clone());
+        time::spawn(async move {
+            time::sleep(delay).await;
+            let Some(wiring) = WIRING.get() else { return };
+            for _ in 0..3 {
+                let event = LambdaEvent::new(event.clone(), context(&world, COMPLETE_TIME));
+                world.state().count("invocations of complete");
+                if let Some(Ok(_)) = invoke(&world, COMPLETE_TIME, wiring.complete.handle(event)).await {
+                    return;
+                }
+                time::sleep(Duration::from_mins(1)).await;
+            }
+            *world
+                .state()
+                .faults
+                .entry("dead letters of job events")
+                .or_default() += 1;
+        });
+    }
+}
+
+async fn schedule(world: World, wiring: Arc<Wiring>) {
+    loop {
+        time::sleep(PERIOD).await;
+        let event = LambdaEvent::new(json!({}), context(&world, RECONCILE_TIME));
+        world.state().count("invocations of reconcile");
+        let ended = invoke(&world, RECONCILE_TIME, wiring.reconcile.handle(event)).await;
+        if let Some(Ok(summary)) = ended {
+            let mut state = world.state();
+            if summary["finished"] == true {
+                for (name, count) in [
+                    ("mended", "mended by reconcile"),
+                    ("failed", "left to the next reconcile"),
+                ] {
+                    *state.calls.entry(count).or_default() += summary[name].as_u64().unwrap_or(0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The SDK's HTTP, answered in this process, with latency and faults.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+
+use crate::options::{Mutation, chance};
+use crate::time;
+use crate::world::World;
+use crate::{mediaconvert, s3};
+
+/// The SDK's own limit for an answer's first byte.
+const READ: Duration = Duration::from_secs(30);
+
+/// One request, taken apart.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    /// Decoded.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_match: bool,
+    pub(crate) ranged: bool,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Connector(World);
+
+/// An HTTP client whose servers are in `world`.
+pub(crate) fn client(world: &World) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector(world.clone()));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let world = self.0.clone();
+        HttpConnectorFuture::new(async move { exchange(&world, request).await })
+    }
+}
+
+async fn exchange(world: &World, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let call = parse(world, &request);
+    let jobs = call.path.starts_with("/2017-08-29/");
+    let slow = world.happens("slow answers", chance::SLOW);
+    time::sleep(if slow {
+        world.between(2.0, 20.0)
+    } else {
+        world.between(0.005, 0.05)
+    })
+    .await;
+    if world.happens("calls refused (503, 429)", chance::REFUSED) {
+        return Ok(refused(jobs));
+    }
+    let unheard = !world.options.heard && world.happens("answers lost", chance::UNHEARD);
+    let answer = if jobs {
+        mediaconvert::answer(world, &call)
+    } else {
+        s3::answer(world, &call)
+    };
+    if unheard {
+        time::sleep(READ).await;
+        return Err(ConnectorError::timeout("no answer".into()));
+    }
+    time::sleep(world.between(0.005, 0.03)).await;
+    response(answer)
+}
+
+fn parse(world: &World, request: &HttpRequest) -> Call {
+    let uri: http::Uri = request.uri().parse().unwrap_or_default();
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let query = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty());
+    let query = query.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(&value.replace('+', " ")))
+    });
+    let headers = request.headers();
+    let unquoted = |value: &str| value.trim_matches('"').to_owned();
+    Call {
+        method: request.method().to_owned(),
+        path: decode(uri.path()),
+        query: query.collect(),
+        if_match: headers
+            .get("if-match")
+            .filter(|_| !world.is(Mutation::NoIfMatch))
+            .map(unquoted),
+        if_none_match: headers.contains_key("if-none-match") && !world.is(Mutation::NoIfNoneMatch),
+        ranged: headers.contains_key("range"),
+        body: Bytes::copy_from_slice(request.body().bytes().unwrap_or_default()),
+    }
+}
+
+fn refused(jobs: bool) -> HttpResponse {
+    let answer = if jobs {
+        mediaconvert::throttled()
+    } else {
+        s3::slow_down()
+    };
+    let mut response = HttpResponse::new(http::StatusCode::SERVICE_UNAVAILABLE.into(), SdkBody::empty());
+    if let Ok(made) = self::response(answer) {
+        response = made;
+    }
+    response
+}
+
+fn response(answer: Answer) -> Result<HttpResponse, ConnectorError> {
+    let other = |error: http::Error| ConnectorError::other(error.into(), None);
+    let status = http::StatusCode::from_u16(answer.status).map_err(|error| other(error.into()))?;
+    let length = answer.body.len().to_string();
+    let mut response = HttpResponse::new(status.into(), SdkBody::from(answer.body));
+    let headers = response.headers_mut();
+    let known_length = answer.headers.iter().any(|(name, _)| *name == "content-length");
+    for (name, value) in answer.headers {
+        headers.insert(name, value);
+    }
+    if !known_length {
+        headers.insert("content-length", length);
+    }
+    Ok(response)
+}

@@ -1,0 +1,116 @@
+//! `make sim`: the functions' own crates and the real SDK against services in this process, in virtual time, under
+//! seeded faults. It fails when an upload is lost or encoded twice.
+//!
+//! Time is virtual through `vod_aws::set_time`, the one seam through which functions and SDK wait and look at the
+//! clock: tokio's paused time would need its test features in every build of the workspace.
+
+mod events;
+mod http;
+mod mediaconvert;
+mod options;
+mod report;
+mod s3;
+mod time;
+mod world;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use clap::Parser;
+use complete::Complete;
+use reconcile::Reconcile;
+use submit::Submit;
+use vod_aws::{AwsConfig, MediaConvert};
+
+use crate::events::Wiring;
+use crate::options::Options;
+use crate::report::Upload;
+use crate::world::{BUCKET, World};
+
+/// After the last upload everything must be done within this.
+const PATIENCE: Duration = Duration::from_hours(6);
+/// Between two looks whether all is done.
+const LOOK: Duration = Duration::from_secs(30);
+/// What late events may still spoil, they spoil within this.
+const AFTERMATH: Duration = Duration::from_mins(40);
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = Options::parse();
+    vod_aws::set_time(vod_aws::Time {
+        now: time::now,
+        sleep: time::sleep,
+    });
+    // The SDK takes its jitter from here.
+    fastrand::seed(options.seed);
+    let begun = Instant::now();
+    let world = World::new(options);
+    let course = world.clone();
+    let uploads =
+        time::run(async move { simulate(course).await }).context("the simulation stands still")??;
+    let faults = report::faults(&world.state(), &uploads);
+    report::print(&world, &faults, begun, &mut std::io::stdout().lock())?;
+    Ok(if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn simulate(world: World) -> anyhow::Result<Vec<Upload>> {
+    wire(&world)?;
+    let mut uploads = Vec::with_capacity(world.options.uploads);
+    let gap = 3600.0 / world.options.rate;
+    for number in 0..world.options.uploads {
+        uploads.push(upload(&world, number));
+        time::sleep(world.between(0.0, gap * 2.0)).await;
+    }
+    let limit = time::elapsed() + PATIENCE;
+    while world.state().complete < uploads.len() && time::elapsed() < limit {
+        time::sleep(LOOK).await;
+    }
+    time::sleep(AFTERMATH).await;
+    Ok(uploads)
+}
+
+/// The functions with the real SDK, whose HTTP ends in this process.
+fn wire(world: &World) -> anyhow::Result<()> {
+    let aws = AwsConfig {
+        region: "us-east-1".to_owned(),
+        access_key_id: "simulated".to_owned(),
+        secret_access_key: "simulated".to_owned(),
+        session_token: None,
+        s3_endpoint: Some("http://s3.simulated".to_owned()),
+        mediaconvert_endpoint: Some("http://mediaconvert.simulated".to_owned()),
+    };
+    let s3 = vod_aws::s3_over(http::client(world), &aws);
+    let mediaconvert = MediaConvert::new(vod_aws::mediaconvert_over(http::client(world), &aws));
+    let submit = submit::Config::local(BUCKET)?;
+    let complete = complete::Config {
+        bucket: BUCKET.to_owned(),
+        application: submit.application.clone(),
+    };
+    let reconcile = reconcile::Config {
+        submit: submit.clone(),
+        grace: jiff::SignedDuration::from_mins(15),
+        retry: jiff::SignedDuration::from_mins(5),
+    };
+    Wiring::start(
+        world,
+        Submit::with_clients(s3.clone(), mediaconvert.clone(), submit),
+        Complete::with_client(s3.clone(), complete),
+        Reconcile::with_clients(s3, mediaconvert, reconcile),
+    );
+    Ok(())
+}
+
+fn upload(world: &World, number: usize) -> Upload {
+    // No real file: what a probe would find, the simulated MediaConvert tells.
+    let body = Bytes::from_static(b"these bytes stand for a video");
+    let key = format!("input/{:02}/clip-{number:07}.mp4", number % 100);
+    let size = body.len();
+    let etag = world.state().put(key.clone(), body);
+    events::uploaded(world, &key, &etag, size, number);
+    Upload { key, etag }
+}

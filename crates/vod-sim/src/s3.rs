@@ -1,0 +1,186 @@
+//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, GetBucketVersioning.
+
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::http::{Answer, Call};
+use crate::mediaconvert;
+use crate::options::{Mutation, chance};
+use crate::world::{BUCKET, State, World};
+
+/// The most entries in one page.
+const PAGE: usize = 1000;
+
+pub(crate) fn slow_down() -> Answer {
+    error(503, "SlowDown", "Please reduce your request rate.")
+}
+
+fn error(status: u16, code: &str, message: &str) -> Answer {
+    let body =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    Answer::new(status, body).with("content-type", "application/xml".to_owned())
+}
+
+pub(crate) fn answer(world: &World, call: &Call) -> Answer {
+    let key = call.path.strip_prefix(&format!("/{BUCKET}")).unwrap_or_default();
+    let key = key.trim_start_matches('/');
+    match (call.method.as_str(), key) {
+        ("GET", "") if call.query("versioning").is_some() => {
+            world.state().count("S3 GET");
+            Answer::new(200, "<VersioningConfiguration/>")
+        }
+        ("GET", "") => list(&mut world.state(), call),
+        ("GET" | "HEAD", key) => get(world, call, key),
+        ("PUT", key) => put(world, call, key),
+        _ => error(501, "NotImplemented", "not simulated"),
+    }
+}
+
+fn get(world: &World, call: &Call, key: &str) -> Answer {
+    let mut state = world.state();
+    state.count("S3 GET");
+    let Some(object) = state.objects.get(key) else {
+        return if call.method == "HEAD" {
+            Answer::new(404, "")
+        } else {
+            error(404, "NoSuchKey", "The specified key does not exist.")
+        };
+    };
+    let time = object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let length = object.body.len();
+    let body = match call.method.as_str() {
+        "HEAD" => Bytes::new(),
+        _ => seen(world, key, &object.body),
+    };
+    let length = if call.method == "HEAD" { length } else { body.len() };
+    Answer::new(if call.ranged { 206 } else { 200 }, body)
+        .with("etag", format!("\"{}\"", object.etag))
+        .with("last-modified", time)
+        .with("content-length", length.to_string())
+}
+
+/// A record as a reader without one of the safeguards would see it.
+fn seen(world: &World, key: &str, body: &Bytes) -> Bytes {
+    if !key.starts_with(vod_core::keys::CATALOG) {
+        return body.clone();
+    }
+    let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return body.clone();
+    };
+    if world.is(Mutation::NoLease) {
+        if let Some(lease) = record.get_mut("lease") {
+            lease["until"] = "1970-01-01T00:00:00Z".into();
+        }
+    } else if world.is(Mutation::NoTerminal) {
+        for job in record["jobs"].as_array_mut().into_iter().flatten() {
+            job["state"] = "SUBMITTED".into();
+        }
+    } else {
+        return body.clone();
+    }
+    record.to_string().into()
+}
+
+fn put(world: &World, call: &Call, key: &str) -> Answer {
+    let conditional = call.if_none_match || call.if_match.is_some();
+    let conflict = conditional && world.happens("409 of two writers", chance::CONFLICT);
+    let mut state = world.state();
+    state.count("S3 PUT");
+    if conflict {
+        return error(409, "ConditionalRequestConflict", "try again");
+    }
+    let known = state.objects.get(key).map(|object| object.etag.as_str());
+    let allowed = match (&call.if_match, known) {
+        (Some(_), None) => return error(404, "NoSuchKey", "The specified key does not exist."),
+        (Some(wanted), Some(known)) => wanted == known,
+        (None, known) => !call.if_none_match || known.is_none(),
+    };
+    if !allowed {
+        return error(
+            412,
+            "PreconditionFailed",
+            "At least one of the pre-conditions did not hold",
+        );
+    }
+    let etag = state.put(key.to_owned(), call.body.clone());
+    Answer::new(200, "").with("etag", format!("\"{etag}\""))
+}
+
+fn list(state: &mut State, call: &Call) -> Answer {
+    state.count("S3 LIST");
+    let prefix = call.query("prefix").unwrap_or_default();
+    let after = call.query("start-after").unwrap_or_default();
+    let max = call
+        .query("max-keys")
+        .and_then(|max| max.parse().ok())
+        .unwrap_or(PAGE)
+        .min(PAGE);
+    let mut xml = String::from("<?xml version=\"1.0\"?><ListBucketResult>");
+    let more = if prefix.starts_with(vod_core::keys::OUTPUT) {
+        outputs(
+            state,
+            &mut xml,
+            prefix,
+            after,
+            max,
+            call.query("delimiter").is_some(),
+        )
+    } else {
+        objects(state, &mut xml, prefix, after, max)
+    };
+    let _ = write!(xml, "<IsTruncated>{more}</IsTruncated></ListBucketResult>");
+    Answer::new(200, xml).with("content-type", "application/xml".to_owned())
+}
+
+fn entry(xml: &mut String, key: &str, etag: &str, size: usize, modified: Timestamp) {
+    let time = modified.strftime("%Y-%m-%dT%H:%M:%S.000Z");
+    let _ = write!(
+        xml,
+        "<Contents><Key>{key}</Key><LastModified>{time}</LastModified><ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Contents>"
+    );
+}
+
+fn objects(state: &State, xml: &mut String, prefix: &str, after: &str, max: usize) -> bool {
+    let from = if after > prefix {
+        Bound::Excluded(after)
+    } else {
+        Bound::Included(prefix)
+    };
+    let range = state.objects.range::<str, _>((from, Bound::Unbounded));
+    let mut matching = range.take_while(|(key, _)| key.starts_with(prefix));
+    for (key, object) in matching.by_ref().take(max) {
+        entry(xml, key, &object.etag, object.body.len(), object.modified);
+    }
+    matching.next().is_some()
+}
+
+/// Outputs are not kept: they follow from the jobs that are complete.
+fn outputs(state: &State, xml: &mut String, prefix: &str, after: &str, max: usize, folders: bool) -> bool {
+    let rest = prefix.trim_start_matches(vod_core::keys::OUTPUT);
+    if folders {
+        let name = |path: &str| {
+            path.trim_start_matches(vod_core::keys::OUTPUT)
+                .trim_end_matches('/')
+                .to_owned()
+        };
+        let after = name(after);
+        let mut assets = state.by_asset.keys().filter(|asset| ***asset > *after);
+        for asset in assets.by_ref().take(max) {
+            let _ = write!(
+                xml,
+                "<CommonPrefixes><Prefix>output/{asset}/</Prefix></CommonPrefixes>"
+            );
+        }
+        return assets.next().is_some();
+    }
+    let asset = rest.split('/').next().unwrap_or_default();
+    for key in mediaconvert::outputs_of(state, asset) {
+        if key.starts_with(prefix) && *key > *after {
+            entry(xml, &key, "0", 1, Timestamp::UNIX_EPOCH);
+        }
+    }
+    false
+}

@@ -1,0 +1,189 @@
+//! Everything that is on AWS: objects and jobs, and what is counted.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use jiff::Timestamp;
+use vod_core::record::{Job as RecordedJob, JobState as RecordedState, Record};
+
+use crate::options::{Mutation, Options};
+use crate::time;
+
+/// The one bucket.
+pub(crate) const BUCKET: &str = "vod";
+/// Faults that no queue brings back.
+pub(crate) const DROPPED: &str = "events dropped";
+pub(crate) const TRANSIENT: &str = "jobs failing for a moment";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Object {
+    pub(crate) body: Bytes,
+    pub(crate) etag: String,
+    pub(crate) modified: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobState {
+    Submitted,
+    Progressing,
+    Complete,
+    Error,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) asset: Arc<str>,
+    pub(crate) template: Arc<str>,
+    pub(crate) attempt: u32,
+    pub(crate) input: Arc<str>,
+    pub(crate) state: JobState,
+    pub(crate) created: Timestamp,
+    pub(crate) finished: Option<Timestamp>,
+    /// SearchJobs finds it from here on.
+    pub(crate) visible: Duration,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<String, Object>,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) by_asset: BTreeMap<Arc<str>, Vec<usize>>,
+    pub(crate) by_input: HashMap<Arc<str>, Vec<usize>>,
+    pub(crate) by_id: HashMap<String, usize>,
+    /// Tokens that CreateJob has seen, until when it knows them, and the job.
+    pub(crate) tokens: HashMap<String, (Duration, usize)>,
+    /// Of each attempt number the settings of the first job, with the asset's id and input, to answer GetJob from.
+    pub(crate) settings: HashMap<u32, (String, Arc<str>, Arc<str>)>,
+    /// When each of MediaConvert's slots is free again.
+    pub(crate) slots: BTreeSet<(Duration, usize)>,
+    /// CreateJob's token bucket.
+    pub(crate) tickets: f64,
+    pub(crate) refilled: Duration,
+    /// Records that say COMPLETE.
+    pub(crate) complete: usize,
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+    pub(crate) faults: BTreeMap<&'static str, u64>,
+    pub(crate) violations: Vec<String>,
+    pub(crate) last_complete: Duration,
+    etags: u64,
+}
+
+/// The world, shared by all tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    state: Arc<Mutex<State>>,
+    rng: Arc<Mutex<Rng>>,
+    pub(crate) options: Arc<Options>,
+}
+
+impl World {
+    pub(crate) fn new(options: Options) -> Self {
+        let state = State {
+            slots: (0..options.slots).map(|slot| (Duration::ZERO, slot)).collect(),
+            tickets: options.create_rate,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            rng: Arc::new(Mutex::new(Rng::with_seed(options.seed))),
+            options: Arc::new(options),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is(&self, mutation: Mutation) -> bool {
+        self.options.mutate == Some(mutation)
+    }
+
+    pub(crate) fn random<T>(&self, f: impl FnOnce(&mut Rng) -> T) -> T {
+        f(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a fault happens now; counts it.
+    pub(crate) fn happens(&self, name: &'static str, chance: f64) -> bool {
+        let off = self.options.queues_only && [DROPPED, TRANSIENT].contains(&name);
+        let happens = self.random(Rng::f64) < (chance * self.options.faults).min(0.5) && !off;
+        if happens {
+            *self.state().faults.entry(name).or_default() += 1;
+        }
+        happens
+    }
+
+    /// A random time between two.
+    pub(crate) fn between(&self, least: f64, most: f64) -> Duration {
+        Duration::from_secs_f64(least + self.random(Rng::f64) * (most - least))
+    }
+}
+
+/// What a record says of itself: its members come in the contract's order.
+fn is_complete(body: &[u8]) -> bool {
+    let state = b"\"state\":\"";
+    let at = body.windows(state.len()).position(|window| window == state);
+    at.is_some_and(|at| body[at + state.len()..].starts_with(b"COMPLETE"))
+}
+
+/// What a new version of a record has forgotten of the old one: an attempt, its job, how far it had come.
+fn went_back(old: &[u8], new: &[u8]) -> Option<String> {
+    let read = |body: &[u8]| serde_json::from_slice::<Record>(body);
+    let (Ok(old), Ok(new)) = (read(old), read(new)) else {
+        return Some("a record that cannot be read".to_owned());
+    };
+    let rank = |state: RecordedState| match state {
+        RecordedState::Submitted => 0,
+        RecordedState::Progressing => 1,
+        RecordedState::Canceled => 2,
+        RecordedState::Error => 3,
+        RecordedState::Complete => 4,
+    };
+    let kept = |job: &&RecordedJob| {
+        new.jobs.iter().any(|later| {
+            (&later.template, later.attempt) == (&job.template, job.attempt)
+                && rank(later.state) >= rank(job.state)
+                && later.progress >= job.progress
+                && (job.job_id.is_none() || later.job_id == job.job_id)
+                && later.changes.len() >= job.changes.len()
+        })
+    };
+    let lost = old.jobs.iter().find(|job| !kept(job));
+    lost.map(|job| format!("attempt {} of {}", job.attempt, job.template))
+}
+
+impl State {
+    pub(crate) fn put(&mut self, key: String, body: Bytes) -> String {
+        self.etags += 1;
+        let etag = format!("{:032x}", self.etags);
+        let name = key.clone();
+        let object = Object {
+            etag: etag.clone(),
+            modified: time::now(),
+            body,
+        };
+        let record = key.starts_with(vod_core::keys::CATALOG);
+        let after = record && is_complete(&object.body);
+        let body = object.body.clone();
+        let before = self.objects.insert(key, object);
+        let Some(before) = before.filter(|_| record) else {
+            return etag;
+        };
+        self.violations
+            .extend(went_back(&before.body, &body).map(|what| format!("{name}: {what} went back")));
+        if after && !is_complete(&before.body) {
+            self.complete += 1;
+            self.last_complete = time::elapsed();
+        } else if !after && is_complete(&before.body) {
+            self.complete -= 1;
+        }
+        etag
+    }
+
+    pub(crate) fn count(&mut self, call: &'static str) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+}
