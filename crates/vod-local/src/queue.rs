@@ -15,6 +15,8 @@ use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::ids;
 
+mod moves;
+
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS queue_message (
     number            INTEGER PRIMARY KEY,
@@ -29,6 +31,9 @@ CREATE TABLE IF NOT EXISTS queue_message (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS queue_message_visible ON queue_message (queue, visible_ms);
 ";
+
+/// How the names of queues of dead letters end.
+const DEAD_LETTERS: &str = "-dlq";
 
 /// How a queue treats its messages.
 #[derive(Debug, Clone, Copy)]
@@ -84,8 +89,12 @@ impl Queues {
         })
     }
 
-    /// A handle to one queue; it needs no creation.
-    pub fn queue(&self, name: &str, settings: QueueSettings) -> Queue {
+    /// A handle to one queue; it needs no creation. Dead letters have no dead letters of their own, so of their
+    /// queues the maximum of deliveries does not count.
+    pub fn queue(&self, name: &str, mut settings: QueueSettings) -> Queue {
+        if name.ends_with(DEAD_LETTERS) {
+            settings.max_receive_count = u32::MAX;
+        }
         Queue {
             queues: self.clone(),
             name: name.to_owned(),
@@ -161,7 +170,7 @@ pub fn send(
 
 /// The name of the queue that takes what `queue` gives up on.
 pub fn dead_letter_name(queue: &str) -> String {
-    format!("{queue}-dlq")
+    format!("{queue}{DEAD_LETTERS}")
 }
 
 /// One queue, for those who receive.
@@ -273,6 +282,8 @@ fn receive(
     max: usize,
     now: Timestamp,
 ) -> Result<Vec<Message>, DbError> {
+    // Never at once, so that one answer holds each message once.
+    let hidden = settings.visibility_timeout.max(Duration::from_millis(1));
     let mut messages = Vec::new();
     while messages.len() < max {
         let Some(mut message) = next_visible(transaction, queue, now)? else {
@@ -289,7 +300,7 @@ fn receive(
                 receipt_handle = ?5 WHERE id = ?1",
             params![
                 message.id,
-                after(now, settings.visibility_timeout),
+                after(now, hidden),
                 message.receive_count,
                 message.first_received_at.as_millisecond(),
                 message.receipt_handle,
@@ -326,7 +337,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Moves a message that nobody could handle out of the way, where an operator finds it.
+/// Moves a message that nobody could handle out of the way, where an operator finds it. As on AWS it keeps its id
+/// and the count of its deliveries.
 fn bury(
     transaction: &Transaction<'_>,
     queue: &str,
@@ -335,8 +347,7 @@ fn bury(
 ) -> rusqlite::Result<()> {
     tracing::warn!(queue, id = %message.id, receives = message.receive_count, "message moved to dead letters");
     transaction.execute(
-        "UPDATE queue_message SET queue = ?2, visible_ms = ?3, receive_count = 0, first_received_ms = NULL,
-            receipt_handle = NULL WHERE id = ?1",
+        "UPDATE queue_message SET queue = ?2, visible_ms = ?3, receipt_handle = NULL WHERE id = ?1",
         params![message.id, dead_letter_name(queue), now.as_millisecond()],
     )?;
     Ok(())

@@ -106,7 +106,44 @@ async fn what_is_received_too_often_moves_to_the_dead_letters_with_its_id() {
     let dead = world.queues.queue(&dead_letter_name("uploads"), SETTINGS);
     let dead = dead.receive(10).await.unwrap();
     assert_eq!(dead.len(), 2);
-    assert_eq!((dead[0].id.as_str(), dead[0].receive_count), (id.as_str(), 1));
+    assert_eq!((dead[0].id.as_str(), dead[0].receive_count), (id.as_str(), 3));
+}
+
+#[tokio::test]
+async fn redriven_messages_are_new_ones_and_what_is_in_flight_stays() {
+    let world = World::new().await;
+    let first = world.queues.send("uploads-dlq", "one".to_owned()).await.unwrap();
+    world.queues.send("uploads-dlq", "two".to_owned()).await.unwrap();
+    let dead = world.queues.queue("uploads-dlq", SETTINGS);
+    assert_eq!(dead.receive(1).await.unwrap()[0].id, first);
+    assert_eq!(world.queues.move_all("uploads-dlq", "uploads").await.unwrap(), 1);
+    let moved = world.queue.receive(10).await.unwrap();
+    assert_eq!((moved[0].body.as_str(), moved[0].receive_count), ("two", 1));
+    assert_eq!(moved.len(), 1);
+    let counts = world.queues.counts("uploads-dlq").await.unwrap();
+    assert_eq!((counts.visible, counts.in_flight), (0, 1));
+    assert_eq!(world.queues.purge("uploads-dlq").await.unwrap(), 1);
+    assert_eq!(
+        world.queues.counts("uploads-dlq").await.unwrap(),
+        Counts::default()
+    );
+}
+
+#[tokio::test]
+async fn without_a_visibility_timeout_one_answer_holds_a_message_once() {
+    let world = World::new().await;
+    for body in ["one", "two"] {
+        world.queues.send("uploads", body.to_owned()).await.unwrap();
+    }
+    let open = QueueSettings {
+        visibility_timeout: Duration::ZERO,
+        max_receive_count: 5,
+    };
+    let got = world.queues.queue("uploads", open).receive(10).await.unwrap();
+    assert_eq!(
+        got.iter().map(|m| m.body.as_str()).collect::<Vec<_>>(),
+        ["one", "two"]
+    );
 }
 
 #[tokio::test]
