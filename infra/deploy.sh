@@ -164,13 +164,18 @@ own_parameters() {
         SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYRING")
         SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYRING")
     fi
-    SET[Release]=$({
+    SET[Release]=$(release)
+}
+
+# What makes a new version of the functions: their code, the template, and the parameters that reach them.
+release() {
+    local name
+    {
         cat "$HERE/template.yaml"
-        local name
-        for name in "${!SET[@]}"; do
-            printf '%s=%s\n' "$name" "${SET[$name]}"
-        done | sort
-    } | openssl dgst -sha256 -r | cut -c 1-12)
+        for name in BucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} SubnetIds SecurityGroupIds; do
+            printf '%s=%s\n' "$name" "${SET[$name]-$(parameter "$name")}"
+        done
+    } | openssl dgst -sha256 -r | cut -c 1-12
 }
 
 deploy_stack() {
@@ -203,27 +208,14 @@ merge_bucket() {
     merge_lifecycle "$BUCKET" "$(parameter SourceIaDays)" "$(parameter SourceGlacierDays)" "$(parameter OutputIaDays)" "$(parameter OutputGlacierIrDays)"
 }
 
-content_type() {
-    case $1 in
-        *.html) echo "text/html; charset=utf-8" ;;
-        *.css) echo "text/css; charset=utf-8" ;;
-        *.js | *.js.gz) echo "text/javascript; charset=utf-8" ;;
-        *.svg) echo image/svg+xml ;;
-        *) echo "text/plain; charset=utf-8" ;;
-    esac
-}
-
 # The page. A file that is stored compressed goes under its plain name.
 upload_page() {
-    local file name more
+    local file
     step "uploading the page"
-    for file in "$ROOT"/web/*.*; do
-        name=$(basename "$file")
-        more=()
-        if [[ $name == *.gz ]]; then
-            more=(--content-encoding gzip)
-        fi
-        change s3api put-object --bucket "$BUCKET" --key "web/${name%.gz}" --body "$file" --content-type "$(content_type "$name")" "${more[@]}"
+    change s3 sync --no-progress --exclude '*.gz' "$ROOT/web" "s3://$BUCKET/web"
+    for file in "$ROOT"/web/*.js.gz; do
+        change s3api put-object --bucket "$BUCKET" --key "web/$(basename "$file" .gz)" --body "$file" \
+            --content-type "text/javascript" --content-encoding gzip
     done
 }
 

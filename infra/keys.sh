@@ -86,7 +86,7 @@ settle() {
 show() {
     read_keyring
     jq -r '.active as $active | .keys[] | "\(.id)  \(.algorithm)  \(if .id == $active then "signs" else "verifies" end)"' <<<"$KEYRING"
-    case $(jq -r '[.keys | length, (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING") in
+    case $(jq -r '[(.keys | length), (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING") in
         "0 "*) say "no keys yet: infra/deploy.sh makes them" ;;
         "1 "*) say "next: nothing; 'keys.sh rotate' when you want a new key" ;;
         "2 false") say "next: 'keys.sh rotate' again, a rotation has been interrupted" ;;
@@ -97,7 +97,7 @@ show() {
 rotate() {
     need_stack
     read_keyring
-    case $(jq -r '[.keys | length, (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING") in
+    case $(jq -r '[(.keys | length), (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING") in
         "0 "*) die "the stack has no keys: run infra/deploy.sh first" ;;
         "1 "*)
             step "making a second key ($ALGORITHM)"
@@ -131,7 +131,7 @@ rotate() {
 retire() {
     need_stack
     read_keyring
-    [ "$(jq -r '[.keys | length, (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING")" = "2 true" ] ||
+    [ "$(jq -r '[(.keys | length), (.keys[-1].id == .active)] | join(" ")' <<<"$KEYRING")" = "2 true" ] ||
         die "there is no old key to retire: 'infra/keys.sh show' tells what there is"
     local since age slot
     since=$(aws_call secretsmanager describe-secret --secret-id "$SIGNING_SECRET" |

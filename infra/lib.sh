@@ -21,7 +21,7 @@ step() { say "• $*"; }
 # The comment at the top of a script is its help.
 usage() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit "${1:-0}"
+    exit 0
 }
 
 # Takes the options that all scripts have; the rest is in REST.

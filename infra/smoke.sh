@@ -121,7 +121,11 @@ main() {
         BUCKET=$(output Bucket)
         issuer=$(parameter AuthIssuer)
         audience=$(parameter AuthAudience)
-        VOD_TOKEN=$(token "$(secret_value "$JWT_SECRET")" "$issuer" "$audience") || die "the secret '$JWT_SECRET' cannot be read"
+        if [ -n "$(parameter AuthJwksUrl)" ]; then
+            : "${VOD_TOKEN:?an identity provider makes the tokens of this stack: set VOD_TOKEN to one with the scope playback}"
+        else
+            VOD_TOKEN=$(token "$(secret_value "$JWT_SECRET")" "$issuer" "$audience") || die "the secret '$JWT_SECRET' cannot be read"
+        fi
     fi
     : "${BUCKET:?say --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"
     WORK=$(mktemp -d)

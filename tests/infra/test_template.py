@@ -228,6 +228,7 @@ def only_this_bucket_sends_to_the_queue(template):
     drop("UploadQueue/Properties/RedrivePolicy"),
     put("SubmitFunction/Properties/Timeout", 600),
     put("UploadDeadLetters/Properties/MessageRetentionPeriod", 3600),
+    put("SubmitFunction/Properties/Environment/Variables/MAX_RECEIVES", 3),
 )
 def uploads_are_tried_again_and_then_kept(template):
     built = stack(template)
@@ -235,6 +236,8 @@ def uploads_are_tried_again_and_then_kept(template):
     assert queue["VisibilityTimeout"] >= 6 * built.properties("SubmitFunction")["Timeout"]
     assert queue.get("RedrivePolicy", {}).get("deadLetterTargetArn") == "<UploadDeadLetters.Arn>"
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    # At the last delivery submit writes the reason into the record.
+    assert _environment(built, "Submit")["MAX_RECEIVES"] == queue["RedrivePolicy"]["maxReceiveCount"]
     assert built.properties("UploadDeadLetters")["MessageRetentionPeriod"] == 14 * 86400
 
 
@@ -335,6 +338,20 @@ def _config(function):
     constants = dict(re.findall(r'^pub const (\w+): &str = "(\w+)";', source, re.M))
     required = {constants[name] for name in re.findall(r"env\.required\((\w+)\)", source)}
     return set(constants.values()), required
+
+
+@noticed(
+    put("SignerFunction/Properties/Environment/Variables/AUTH_JWT_SECRET", {"Ref": "JwtSecretArn"}),
+    drop("SignerFunction/Properties/Environment/Variables/AUTH_JWKS_URL"),
+)
+def viewers_come_with_our_tokens_or_a_providers(template):
+    ours = _environment(stack(template), "Signer")
+    assert ours["AUTH_JWT_SECRET"] == PARAMETERS["JwtSecretArn"] and "AUTH_JWKS_URL" not in ours
+    url = "https://id.example.com/jwks"
+    built = stack(template, AuthJwksUrl=url, AuthIssuer="https://id.example.com", AuthAudience="vod")
+    theirs = _environment(built, "Signer")
+    assert theirs.get("AUTH_JWKS_URL") == url and "AUTH_JWT_SECRET" not in theirs and built.rules_hold()
+    assert not stack(template, AuthJwksUrl=url, AuthIssuer="x").rules_hold()
 
 
 @noticed(

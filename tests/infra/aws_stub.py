@@ -1,0 +1,453 @@
+"""An AWS for the scripts of infra/: moto behind, and in front of it what moto lacks or gets wrong.
+
+moto creates a stack without CloudFront, bucket policies and Function URLs and says CREATE_COMPLETE, so CloudFormation
+is answered here: parameters are checked against the template, its rules are evaluated and its resources resolved
+(cloudformation.py); what the scripts touch directly then comes into being in moto. Every request is recorded, and
+checked against botocore's model of its service.
+"""
+
+import hashlib
+import http.client
+import http.server
+import io
+import json
+import re
+import threading
+import urllib.parse
+import xml.sax.saxutils
+import zipfile
+
+import boto3
+import botocore.session
+import yaml
+from moto.server import ThreadedMotoServer
+
+import cloudformation
+
+ACCOUNT = "123456789012"
+_LOADER = botocore.session.get_session()
+
+
+class Stub:
+    """`with Stub() as aws:` then AWS_ENDPOINT_URL=aws.url."""
+
+    def __init__(self, region="us-east-1"):
+        self.region = region
+        self.requests = []
+        self.stacks = {}
+        self.changes = {}
+        self.faults = []
+        self.queues = 1
+        self.concurrency = 1000
+
+    def __enter__(self):
+        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.moto.start()
+        host, port = self.moto.get_host_and_port()
+        self.moto_at = (host, port)
+        stub = self
+
+        class Handler(_Handler):
+            aws = stub
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._moto_request("POST", "/moto-api/reset", b"", {})
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.moto.stop()
+
+    def client(self, service):
+        return boto3.client(
+            service, endpoint_url=f"http://{self.moto_at[0]}:{self.moto_at[1]}", region_name=self.region,
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )
+
+    def fail_once(self, service, operation, code, message, status=400):
+        """The next such request is refused."""
+        self.faults.append((service, operation, code, message, status))
+
+    def operations(self, changing_only=False):
+        """What was asked for, as service:Operation, in order."""
+        reading = ("Get", "List", "Describe", "Head", "Wait")
+        found = [f"{service}:{operation}" for service, operation, _ in self.requests]
+        return [o for o in found if not (changing_only and o.split(":")[1].startswith(reading))]
+
+    def parameters(self, name):
+        return self.stacks[name]["parameters"]
+
+    def _become(self, name, template, parameters, built):
+        """Slots are never changed in place: CloudFront cannot, and a real stack would roll back."""
+        before = self.stacks.get(name)
+        for slot in ("PublicKeyOne", "PublicKeyTwo"):
+            old, new = (before or {}).get("parameters", {}).get(slot), parameters.get(slot)
+            assert not (old and new and old.strip() != new.strip()), f"{slot} was changed in place"
+        self.stacks[name] = {
+            "status": "UPDATE_COMPLETE" if before else "CREATE_COMPLETE", "template": template,
+            "parameters": parameters, "built": built,
+            "outputs": {k: _concrete(v, parameters, name) for k, v in built.outputs.items()},
+        }
+        self._make(built, parameters, name)
+
+    def _make(self, built, parameters, name):
+        s3, sqs, iam, functions = (self.client(s) for s in ("s3", "sqs", "iam", "lambda"))
+        if parameters["BucketMode"] == "create":
+            s3.create_bucket(Bucket=parameters["BucketName"])
+            s3.put_bucket_versioning(Bucket=parameters["BucketName"], VersioningConfiguration={"Status": "Enabled"})
+        sqs.create_queue(QueueName=f"{name}-uploads")
+        for short in ("Submit", "Complete", "Signer", "Reconcile"):
+            # Code that is not there fails a real stack too.
+            code = built.properties(f"{short}Function")["Code"]
+            s3.head_object(Bucket=code["S3Bucket"], Key=code["S3Key"])
+            function = built.properties(f"{short}Function")
+            try:
+                functions.get_function(FunctionName=function["FunctionName"])
+                continue
+            except functions.exceptions.ResourceNotFoundException:
+                pass
+            try:
+                iam.create_role(RoleName=f"{name}-{short}Role", AssumeRolePolicyDocument=json.dumps({
+                    "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+                                                            "Principal": {"Service": "lambda.amazonaws.com"}}]}))
+            except iam.exceptions.EntityAlreadyExistsException:
+                pass
+            functions.create_function(
+                FunctionName=function["FunctionName"], Runtime="provided.al2023", Handler="bootstrap", Architectures=["arm64"],
+                Role=f"arn:aws:iam::{ACCOUNT}:role/{name}-{short}Role", Code={"ZipFile": _zip()}, Publish=True,
+                MemorySize=function["MemorySize"], Timeout=function["Timeout"],
+                Environment={"Variables": {k: str(v) for k, v in function["Environment"]["Variables"].items()}})
+            functions.create_alias(FunctionName=function["FunctionName"], Name="live", FunctionVersion="1")
+
+    def _moto_request(self, method, path, body, headers):
+        connection = http.client.HTTPConnection(*self.moto_at, timeout=60)
+        connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, answer.getheaders(), data
+
+
+# --------------------------------------------------------------------------------------------- the wire
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    aws: Stub
+
+    def log_message(self, *_):
+        pass
+
+    def _serve(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.send_response_only(100)
+            self.end_headers()
+        body = self.rfile.read(length)
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = self._chunks()
+        service = _service(self.headers)
+        operation, problem = _operation(service, self.command, self.path, self.headers, body)
+        self.aws.requests.append((service, operation, body))
+        if problem:
+            return self._error(service, "NotInTheModel", problem, 501)
+        for fault in self.aws.faults:
+            if fault[:2] == (service, operation):
+                self.aws.faults.remove(fault)
+                return self._error(service, *fault[2:])
+        own = getattr(self, f"_{service}_{operation}", None)
+        if own:
+            return own(body)
+        if service == "cloudformation":
+            return self._error(service, "NotStubbed", operation, 501)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "expect", "connection")}
+        headers["Content-Length"] = str(len(body))
+        status, headers, data = self.aws._moto_request(self.command, self.path, body, headers)
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in ("transfer-encoding", "connection", "content-length", "server", "date"):
+                self.send_header(name, value)
+        size = len(data)
+        if self.command == "HEAD":
+            size = dict((k.lower(), v) for k, v in headers).get("content-length", 0)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
+
+    def _chunks(self):
+        data = b""
+        while True:
+            size = int(self.rfile.readline().split(b";")[0], 16)
+            data += self.rfile.read(size)
+            self.rfile.readline()
+            if size == 0:
+                return data
+
+    def _answer(self, text, status=200, kind="text/xml", headers=()):
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _error(self, service, code, message, status=400):
+        if service in ("cloudformation", "s3", "sts"):
+            text = xml.sax.saxutils.escape(message)
+            error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
+            return self._answer(error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>", status)
+        body = json.dumps({"__type": code, "message": message, "Message": message})
+        return self._answer(body, status, "application/x-amz-json-1.1", [("x-amzn-ErrorType", code)])
+
+    # ------------------------------------------------------------------- what moto does not have
+
+    def _lambda_GetAccountSettings(self, _):
+        limit = {"UnreservedConcurrentExecutions": self.aws.concurrency, "ConcurrentExecutions": self.aws.concurrency}
+        self._answer(json.dumps({"AccountLimit": limit}), kind="application/json")
+
+    def _mediaconvert_ListQueues(self, _):
+        queues = [{"name": f"q{n}", "pricingPlan": "ON_DEMAND", "settings": {}} for n in range(self.aws.queues)]
+        self._answer(json.dumps({"queues": queues}), kind="application/json")
+
+    # --------------------------------------------------------------------------- CloudFormation
+
+    def _cloudformation_DescribeStacks(self, body):
+        name = _query(body).get("StackName")
+        # A stack that is gone can be described by its id alone.
+        stack = self.aws.stacks.get(name)
+        if not stack:
+            return self._error("cloudformation", "ValidationError", f"Stack with id {name} does not exist")
+        pairs = "".join(_member(ParameterKey=k, ParameterValue=v) for k, v in stack["parameters"].items())
+        outputs = "".join(_member(OutputKey=k, OutputValue=v) for k, v in stack["outputs"].items())
+        self._cf("DescribeStacks", "<Stacks>" + _member(
+            StackName=name, StackId=f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{name}/1",
+            CreationTime="2026-01-01T00:00:00Z", StackStatus=stack["status"],
+            Parameters=Raw(pairs), Outputs=Raw(outputs)) + "</Stacks>")
+
+    def _cf(self, operation, result=""):
+        self._answer(f"<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>")
+
+    def _cloudformation_CreateChangeSet(self, body):
+        query = _query(body)
+        name = query["StackName"]
+        text = query.get("TemplateBody") or self._template(query["TemplateURL"])
+        known = self.aws.stacks.get(name)
+        try:
+            parameters = _parameters(query, known)
+            template = cloudformation_text(text)
+            built = _build(template, parameters, name)
+        except (AssertionError, KeyError) as problem:
+            return self._error("cloudformation", "ValidationError", str(problem))
+        arn = f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:changeSet/{query['ChangeSetName']}/{len(self.aws.changes)}"
+        same = bool(known) and known["status"].endswith("COMPLETE") and (known["parameters"], known["template"]) == (parameters, template)
+        self.aws.changes[arn] = {"name": name, "parameters": parameters, "template": template, "built": built, "same": same}
+        self._cf("CreateChangeSet", f"<Id>{arn}</Id><StackId>{name}</StackId>")
+
+    def _template(self, url):
+        path = urllib.parse.urlparse(url).path.lstrip("/")
+        bucket, key = path.split("/", 1)
+        if "." in (urllib.parse.urlparse(url).hostname or "") and not url.startswith(self.aws.url):
+            host = urllib.parse.urlparse(url).hostname
+            if not host.startswith("s3") and host != "127.0.0.1":
+                bucket, key = host.split(".", 1)[0], path
+        return self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+
+    def _cloudformation_GetTemplateSummary(self, body):
+        query = _query(body)
+        text = query.get("TemplateBody") or (query.get("TemplateURL") and self._template(query["TemplateURL"]))
+        template = cloudformation_text(text) if text else self.aws.stacks[query["StackName"]]["template"]
+        names = "".join(_member(ParameterKey=name) for name in template["Parameters"])
+        self._cf("GetTemplateSummary", f"<Parameters>{names}</Parameters>")
+
+    def _cloudformation_DescribeChangeSet(self, body):
+        change = self.aws.changes[_query(body)["ChangeSetName"]]
+        if change["same"]:
+            return self._cf("DescribeChangeSet", "<Status>FAILED</Status><StatusReason>The submitted information didn't contain changes.</StatusReason>")
+        return self._cf("DescribeChangeSet", "<Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus>")
+
+    def _cloudformation_ExecuteChangeSet(self, body):
+        change = self.aws.changes[_query(body)["ChangeSetName"]]
+        self.aws._become(change["name"], change["template"], change["parameters"], change["built"])
+        self._cf("ExecuteChangeSet")
+
+    def _cloudformation_UpdateStack(self, body):
+        query = _query(body)
+        known = self.aws.stacks.get(query["StackName"])
+        if not known:
+            return self._error("cloudformation", "ValidationError", "no such stack")
+        try:
+            parameters = _parameters(query, known)
+            built = _build(known["template"], parameters, query["StackName"])
+        except AssertionError as problem:
+            return self._error("cloudformation", "ValidationError", str(problem))
+        if parameters == known["parameters"]:
+            return self._error("cloudformation", "ValidationError", "No updates are to be performed.")
+        self.aws._become(query["StackName"], known["template"], parameters, built)
+        self._cf("UpdateStack", "<StackId>x</StackId>")
+
+    def _cloudformation_DeleteStack(self, body):
+        name = _query(body)["StackName"]
+        stack = self.aws.stacks.pop(name, None)
+        if stack and stack["built"]:
+            for function in stack["built"].of_type("AWS::Lambda::Function").values():
+                self.aws.client("lambda").delete_function(FunctionName=function["FunctionName"])
+        self._cf("DeleteStack")
+
+    def _cloudformation_DescribeStackEvents(self, _):
+        self._cf("DescribeStackEvents", "<StackEvents>" + _member(
+            EventId="1", StackId="x", StackName="x", Timestamp="2026-01-01T00:00:00Z", LogicalResourceId="Distribution",
+            ResourceStatus="CREATE_FAILED", ResourceStatusReason="the account must be verified") + "</StackEvents>")
+
+
+def _zip():
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("bootstrap", "#!/bin/sh\n")
+    return data.getvalue()
+
+
+class Raw(str):
+    """XML that stands already."""
+
+
+def _member(**fields):
+    inner = "".join(f"<{k}>{v if isinstance(v, Raw) else xml.sax.saxutils.escape(str(v))}</{k}>" for k, v in fields.items())
+    return Raw(f"<member>{inner}</member>")
+
+
+def _query(body):
+    return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+
+
+def cloudformation_text(text):
+    return yaml.load(text, Loader=cloudformation._Loader)
+
+
+def _parameters(query, known):
+    found, index = {}, 1
+    while f"Parameters.member.{index}.ParameterKey" in query:
+        at = f"Parameters.member.{index}."
+        key = query[at + "ParameterKey"]
+        if query.get(at + "UsePreviousValue") == "true":
+            assert known and key in known["parameters"], f"no previous value of {key}"
+            found[key] = known["parameters"][key]
+        else:
+            found[key] = query[at + "ParameterValue"]
+        index += 1
+    return found
+
+
+def _build(template, parameters, name):
+    """The checks that CloudFormation makes before it does anything."""
+    for key, about in template["Parameters"].items():
+        assert key in parameters or "Default" in about, f"Parameters: [{key}] must have values"
+        if key not in parameters:
+            parameters[key] = str(about["Default"])
+        value = parameters[key]
+        if "AllowedPattern" in about:
+            assert re.fullmatch(about["AllowedPattern"], value), f"Parameter '{key}' must match pattern"
+        if "AllowedValues" in about:
+            assert value in map(str, about["AllowedValues"]), f"Parameter '{key}' must be one of AllowedValues"
+        if "MinValue" in about:
+            assert int(value) >= about["MinValue"], f"Parameter '{key}' must be a number not less than {about['MinValue']}"
+    assert set(parameters) <= set(template["Parameters"]), f"unknown parameters {set(parameters) - set(template['Parameters'])}"
+    cloudformation.PSEUDO["AWS::StackName"] = name
+    try:
+        built = cloudformation.Stack(template, parameters)
+    finally:
+        cloudformation.PSEUDO["AWS::StackName"] = "film"
+    assert built.rules_hold(), "Template validation error: Template error: rule assertion failed"
+    assert len(built.properties("Keys")["KeyGroupConfig"]["Items"]) >= 1, "a key group needs a key"
+    return built
+
+
+def _concrete(value, parameters, name):
+    known = {
+        "<KeyOne>": key_id(parameters.get("PublicKeyOne", "")), "<KeyTwo>": key_id(parameters.get("PublicKeyTwo", "")),
+        "<UploadQueue.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-uploads", "<Distribution>": "EDFDVBD6EXAMPLE",
+        "<OriginAccessIdentity.S3CanonicalUserId>": "canonical-user-of-the-identity",
+        "<Distribution.DomainName>": "d111111abcdef8.cloudfront.net",
+    }
+    for token, concrete in known.items():
+        value = str(value).replace(token, concrete)
+    return value
+
+
+def key_id(pem):
+    return "K" + hashlib.sha256("".join(pem.split()).encode()).hexdigest()[:13].upper()
+
+
+# ----------------------------------------------------------------------------------- botocore's models
+
+
+def _service(headers):
+    match = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request", headers.get("Authorization", ""))
+    return match.group(1) if match else "unsigned"
+
+
+def _operation(service, method, path, headers, body):
+    """Name of the operation, and what is wrong with the request by the model of its service."""
+    if service == "unsigned":
+        return "Unsigned", "the request is not signed"
+    model = _LOADER.get_service_model(service)
+    if service == "s3":
+        return _s3_operation(method, path, headers), None
+    target = headers.get("X-Amz-Target")
+    if target:
+        name = target.split(".")[-1]
+        given = set(json.loads(body or b"{}"))
+    elif model.metadata["protocol"] == "query":
+        query = _query(body)
+        name = query.get("Action", "")
+        given = {key.split(".")[0] for key in query} - {"Action", "Version"}
+    else:
+        return _rest_operation(model, method, path)
+    if name not in model.operation_names:
+        return name, f"{service} has no operation {name}"
+    shape = model.operation_model(name).input_shape
+    members = set(shape.members) if shape else set()
+    required = set(shape.required_members) if shape else set()
+    if given - members or required - given:
+        return name, f"{name}: unknown {given - members}, missing {required - given}"
+    return name, None
+
+
+def _rest_operation(model, method, path):
+    plain = urllib.parse.urlparse(path).path.rstrip("/")
+    for name in model.operation_names:
+        rest = model.operation_model(name).http
+        pattern = re.sub(r"\\\{[^}]+?\\\+?\\\}", "[^/]+", re.escape(rest["requestUri"].split("?")[0].rstrip("/")))
+        if rest["method"] == method and re.fullmatch(pattern, plain):
+            return name, None
+    return plain, f"{model.service_name} has no operation for {method} {plain}"
+
+
+_S3 = {
+    ("PUT", "publicAccessBlock"): "PutPublicAccessBlock", ("PUT", "tagging"): "PutBucketTagging",
+    ("GET", "location"): "GetBucketLocation", ("GET", "versions"): "ListObjectVersions", ("POST", "delete"): "DeleteObjects",
+    ("GET", "policy"): "GetBucketPolicy", ("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy",
+    ("GET", "lifecycle"): "GetBucketLifecycleConfiguration", ("PUT", "lifecycle"): "PutBucketLifecycleConfiguration",
+    ("DELETE", "lifecycle"): "DeleteBucketLifecycle", ("GET", "notification"): "GetBucketNotificationConfiguration",
+    ("PUT", "notification"): "PutBucketNotificationConfiguration",
+}
+
+
+def _s3_operation(method, path, headers):
+    url = urllib.parse.urlparse(path)
+    queries = urllib.parse.parse_qs(url.query, keep_blank_values=True)
+    for (verb, name), operation in _S3.items():
+        if verb == method and name in queries:
+            return operation
+    kind = "Object" if url.path.strip("/").count("/") else "Bucket"
+    verb = {"PUT": "Put", "GET": "Get", "HEAD": "Head", "DELETE": "Delete", "POST": "Post"}[method]
+    if kind == "Bucket":
+        verb = {"Put": "Create", "Get": "List"}.get(verb, verb)
+    return verb + kind

@@ -1,0 +1,99 @@
+"""One AWS for each test, and the scripts of infra/ run against it."""
+
+import os
+import json
+import pathlib
+import subprocess
+import zipfile
+
+import pytest
+
+import aws_server
+import aws_stub
+import cloudformation
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FUNCTIONS = ["submit", "complete", "signer", "reconcile"]
+
+
+class Scripts:
+    def __init__(self, aws, folder, cli):
+        self.aws = aws
+        self.cli = cli
+        self.folder = folder
+        self.packages = folder / "packages"
+        self.packages.mkdir()
+        for name in FUNCTIONS:
+            self.package(name, f"#!/bin/sh\n# {name}\n")
+
+    def package(self, name, content):
+        with zipfile.ZipFile(self.packages / f"{name}.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("bootstrap"), content)
+
+    def environment(self, **more):
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
+        keep["PATH"] = f"{self.cli}:{keep['PATH']}"
+        return {
+            **keep, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.aws.url, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": str(self.folder / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "none"), "VOD_SPREAD_SECONDS": "0", "AWS_MAX_ATTEMPTS": "1",
+            "LC_ALL": "C.UTF-8", **more,
+        }
+
+    def run(self, script, *arguments, ok=True, **environment):
+        done = subprocess.run(
+            [str(ROOT / "infra" / f"{script}.sh"), *arguments], capture_output=True, text=True, timeout=200,
+            env=self.environment(**environment), stdin=subprocess.DEVNULL, check=False,
+        )
+        done.said = done.stdout + done.stderr
+        if ok is not None:
+            assert (done.returncode == 0) == ok, done.said
+        return done
+
+    def deploy(self, *arguments, ok=True, **environment):
+        return self.run("deploy", "--packages", str(self.packages), "--no-smoke", *arguments, ok=ok, **environment)
+
+
+@pytest.fixture
+def aws():
+    with aws_stub.Stub() as stub:
+        yield stub
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    server = aws_server.Server(folder)
+    yield folder
+    server.stop()
+
+
+@pytest.fixture
+def scripts(aws, tmp_path, cli):
+    return Scripts(aws, tmp_path, cli)
+
+
+@pytest.fixture
+def deployed(aws, scripts):
+    """What a deploy leaves, made without one: for tests of what comes after it."""
+    def openssl(*arguments, text=None):
+        return subprocess.run(["openssl", *arguments], input=text, capture_output=True, text=True, check=True).stdout
+
+    private = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    public = openssl("pkey", "-pubout", text=private)
+    key = {"id": aws_stub.key_id(public), "algorithm": "ES256", "private_pem": private, "public_pem": public}
+    secrets, s3 = aws.client("secretsmanager"), aws.client("s3")
+    ring = {"active": key["id"], "keys": [key]}
+    arns = [secrets.create_secret(Name=name, SecretString=value)["ARN"]
+            for name, value in (("vod/signing", json.dumps(ring)), ("vod/jwt", "ab" * 32))]
+    code, codes = f"vod-code-{aws_stub.ACCOUNT}-us-east-1", {}
+    s3.create_bucket(Bucket=code)
+    for name in FUNCTIONS:
+        codes[f"{name.capitalize()}Code"] = f"functions/{name}/0.zip"
+        s3.put_object(Bucket=code, Key=f"functions/{name}/0.zip", Body=b"0")
+    parameters = {"BucketName": f"vod-{aws_stub.ACCOUNT}-us-east-1", "CodeBucket": code, "Release": "0" * 12, **codes,
+                  "PublicKeyOne": public.strip(), "SigningSecretArn": arns[0], "JwtSecretArn": arns[1]}
+    template = cloudformation.load(ROOT / "infra/template.yaml")
+    aws._become("vod", template, parameters, aws_stub._build(template, parameters, "vod"))
+    aws.requests.clear()
+    return scripts
