@@ -3,13 +3,17 @@
 //! Exit codes: 0 done, 1 not done (the reason is on standard error), 2 wrong usage.
 
 mod check;
+mod dead_letters;
+mod doctor;
 mod http;
 mod keys;
 mod list;
 mod output;
 mod reconcile;
+mod remove;
 mod show;
 mod sign;
+mod signed;
 mod stack;
 mod target;
 mod token;
@@ -49,6 +53,9 @@ enum Command {
     Token(token::Args),
     Keys(keys::Args),
     Reconcile(reconcile::Args),
+    Rm(remove::Args),
+    DeadLetters(dead_letters::Args),
+    Doctor(doctor::Args),
     Check(check::Args),
 }
 
@@ -75,7 +82,10 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Sign(args) => sign::run(&find()?, args).await?,
         Command::Token(args) => token::run(&cli.state, args)?,
         Command::Reconcile(args) => return reconcile::run(&find()?, args).await,
+        Command::Rm(args) => remove::run(&find()?, args).await?,
+        Command::DeadLetters(args) => dead_letters::run(&find()?, args).await?,
         Command::Keys(args) => keys::run(&cli.state, args)?,
+        Command::Doctor(args) => return doctor::run(&cli.state, args).await,
         Command::Check(args) => return check::run(args),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use vod_aws::AwsConfig;
 use vod_local::endpoints::Endpoints;
+use vod_local::sigv4::Keys;
 
 use crate::http::Api;
 
@@ -48,6 +49,15 @@ impl Stack {
     /// A client for the bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         vod_aws::s3(&self.aws)
+    }
+
+    /// What calls to its other services are signed with.
+    pub(crate) fn keys(&self) -> Keys {
+        Keys {
+            access_key: self.aws.access_key_id.clone(),
+            secret_key: self.aws.secret_access_key.clone(),
+            region: self.aws.region.clone(),
+        }
     }
 
     /// A client for the signer's HTTP.

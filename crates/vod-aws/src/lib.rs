@@ -11,6 +11,7 @@ mod document;
 mod listing;
 mod logs;
 mod mediaconvert;
+mod removals;
 mod source;
 mod templates;
 
@@ -22,5 +23,6 @@ pub use document::{Document, DocumentError};
 pub use listing::{Entries, Listed, Listing, ListingError, Place};
 pub use logs::{chain, init_logs};
 pub use mediaconvert::{CreateJobError, JobInfo, MediaConvert, MediaConvertError, OutputInfo};
+pub use removals::Removals;
 pub use source::{Head, SourceError, Sources};
 pub use templates::{LoadedTemplate, TemplatesError, load_templates};

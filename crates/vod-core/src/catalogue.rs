@@ -156,6 +156,22 @@ pub fn source_gone(reason: &str) -> JobError {
     }
 }
 
+/// The code of [`undeliverable`]; none of MediaConvert's or HTTP's.
+pub const UNDELIVERABLE: u32 = 900_503;
+
+/// An upload whose message was delivered as often as the queue allows and failed each time: no job could be created.
+pub fn undeliverable(deliveries: u32, message: &str) -> JobError {
+    JobError {
+        code: UNDELIVERABLE,
+        message: message.chars().take(MESSAGE_MAX).collect(),
+        meaning: format!("no job could be created in {deliveries} tries, and its message lies in the dead letters"),
+        remedy: "mend what the message names; then `vod dead-letters redrive` tries again at once, and the reconcile \
+                 function does by and by"
+            .to_owned(),
+        retryable: true,
+    }
+}
+
 /// A job that MediaConvert does not know and that has left no outputs.
 pub fn job_unknown(job_id: &str) -> JobError {
     JobError {

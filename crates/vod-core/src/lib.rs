@@ -16,4 +16,5 @@ pub mod keys;
 pub mod mp4;
 pub mod playlist;
 pub mod record;
+pub mod removal;
 pub mod state;

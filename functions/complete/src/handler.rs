@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tracing::{info, warn};
-use vod_aws::{AwsConfig, Catalog, CatalogError};
+use vod_aws::{AwsConfig, Catalog, CatalogError, DocumentError, Removals};
 use vod_core::events::{EventError, JobEvent, parse_job_event};
 use vod_core::record::Record;
 use vod_core::state::{self, Change};
@@ -16,6 +16,7 @@ use crate::config::Config;
 pub struct Complete {
     config: Config,
     catalog: Catalog,
+    removals: Removals,
 }
 
 /// Why an event must be delivered again.
@@ -25,6 +26,8 @@ pub enum CompleteError {
     Event(#[from] EventError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Removals(#[from] DocumentError),
     /// The record is claimed before its job is created, so this is a record that someone has deleted; the
     /// event goes to the dead letters, where a person or `reconcile` sees it.
     #[error("there is no record of asset `{0}`")]
@@ -35,7 +38,7 @@ impl From<CompleteError> for Diagnostic {
     fn from(error: CompleteError) -> Self {
         let error_type = match &error {
             CompleteError::Event(_) => "UnknownEvent",
-            CompleteError::Catalog(_) => "CatalogUnavailable",
+            CompleteError::Catalog(_) | CompleteError::Removals(_) => "CatalogUnavailable",
             CompleteError::NoRecord(_) => "NoRecord",
         };
         Self {
@@ -53,7 +56,8 @@ impl Complete {
     /// With a client that exists already.
     pub fn with_client(s3: aws_sdk_s3::Client, config: Config) -> Self {
         Self {
-            catalog: Catalog::new(s3, config.bucket.clone()),
+            catalog: Catalog::new(s3.clone(), config.bucket.clone()),
+            removals: Removals::new(s3, config.bucket.clone()),
             config,
         }
     }
@@ -77,9 +81,13 @@ impl Complete {
             before = Some(record.state);
             record_event(record, &event, change)
         });
-        let record = record
-            .await?
-            .ok_or_else(|| CompleteError::NoRecord(event.asset.to_string()))?;
+        let Some(record) = record.await? else {
+            if self.removals.get(&event.asset).await?.is_some() {
+                info!(%job_id, %status, "the video was taken down since");
+                return Ok(Value::Null);
+            }
+            return Err(CompleteError::NoRecord(event.asset.to_string()));
+        };
         let (from, to) = (before.unwrap_or(record.state).as_str(), record.state.as_str());
         info!(%job_id, %status, from, to, progress = record.progress, "recorded");
         Ok(Value::Null)

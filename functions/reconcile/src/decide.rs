@@ -1,7 +1,7 @@
 //! What is to be done about one upload, one record, one job: pure, so that every case is a line in a table.
 
 use jiff::{SignedDuration, Timestamp};
-use submit::{TRIES, tries};
+use submit::{TRIES, given_up, tries};
 use vod_aws::Listed;
 use vod_core::record::{Job, Record, State};
 
@@ -107,6 +107,14 @@ fn open(record: &Record, patience: &Patience) -> RecordStep {
 }
 
 fn failed(record: &Record, patience: &Patience) -> RecordStep {
+    if given_up(record) {
+        // The queue has given up, and this has not: the message's way is gone again from its start.
+        return if record.updated_at + patience.retry > patience.now {
+            RecordStep::Wait
+        } else {
+            RecordStep::TakeOver
+        };
+    }
     let transient = |job: &&Job| job.error.as_ref().is_some_and(|error| error.retryable);
     let mut step = RecordStep::Nothing;
     for job in record.latest_attempts().filter(transient) {

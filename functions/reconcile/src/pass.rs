@@ -278,6 +278,15 @@ impl Reconcile {
             UploadStep::Lost => "it has no record",
             UploadStep::CameAgain => "it came again after a failure",
         };
+        let removal = match &record {
+            None => self.submit.removals().get(&id).await,
+            Some(_) => Ok(None),
+        };
+        let came_after = match removal {
+            Ok(Some(removal)) if removal.covers(None, listed.modified) => return Looked::Fine,
+            Ok(removal) => removal.is_some(),
+            Err(error) => return found(what, failed(&error.into())),
+        };
         if run.look_only {
             return found(what, Outcome::WouldMend);
         }
@@ -291,7 +300,8 @@ impl Reconcile {
             ..Source::default()
         };
         let mended = Self::limited(async {
-            if record.is_some() || !self.rebuild(&id, &source, Vec::new(), run).await? {
+            // Jobs from before a removal are no reason not to encode again.
+            if came_after || record.is_some() || !self.rebuild(&id, &source, Vec::new(), run).await? {
                 self.send_again(&source, run).await?;
             }
             Ok(())
@@ -344,6 +354,17 @@ impl Reconcile {
             Err(error) => {
                 let finding = Finding::new(id, "", "its record was not read", unreadable(&error));
                 return Looked::Found(vec![finding]);
+            }
+        }
+        match self.submit.removals().get(id).await {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                let what = "outputs of a video that was taken down: do it again";
+                return Looked::Found(vec![Finding::new(id, "", what, Outcome::GivenUp)]);
+            }
+            Err(error) => {
+                let what = "its tombstone was not read";
+                return Looked::Found(vec![Finding::new(id, "", what, failed(&error.into()))]);
             }
         }
         let what = "outputs without a record, and their upload is gone";

@@ -19,6 +19,11 @@ pub const APPLICATION: &str = "APPLICATION";
 /// Names of rules to turn off, separated by commas: `drop-missing-audio`, `swap-for-portrait`, `no-upscale`.
 pub const RULES_OFF: &str = "RULES_OFF";
 
+/// How often the queue delivers a message before it gives up (`maxReceiveCount`); default 5. At the last delivery
+/// the reason goes into the record.
+pub const MAX_RECEIVES: &str = "MAX_RECEIVES";
+const DEFAULT_MAX_RECEIVES: u32 = 5;
+
 /// The built-in template.
 pub const DEFAULT_TEMPLATE: &str = include_str!("../../../job-templates/default.json");
 
@@ -31,6 +36,7 @@ pub struct Config {
     pub queue: Option<String>,
     pub application: String,
     pub rules: Rules,
+    pub max_receives: u32,
     pub template: LoadedTemplate,
 }
 
@@ -49,6 +55,7 @@ impl Config {
             queue: env.optional(MEDIACONVERT_QUEUE),
             application: env.optional(APPLICATION).unwrap_or_else(|| "vod".to_owned()),
             rules: env.parsed(RULES_OFF, Rules::without).unwrap_or_else(Rules::all),
+            max_receives: env.parsed(MAX_RECEIVES, receives).unwrap_or(DEFAULT_MAX_RECEIVES),
             template,
         }
     }
@@ -64,6 +71,11 @@ impl Config {
         let config = Self::read(&mut env);
         env.finish(config)
     }
+}
+
+fn receives(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| format!("`{text}` is not a number of deliveries"))
 }
 
 fn built_in() -> LoadedTemplate {

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use vod_aws::{
-    AwsConfig, Catalog, CatalogError, MediaConvert, MediaConvertError, SourceError, Sources, TemplatesError,
+    AwsConfig, Catalog, CatalogError, DocumentError, MediaConvert, MediaConvertError, Removals, SourceError,
+    Sources, TemplatesError,
 };
 use vod_core::events::{Delivery, EventError, ObjectCreated, Upload, parse_upload_event};
 
@@ -17,6 +18,7 @@ pub struct Submit {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) catalog: Catalog,
     pub(crate) sources: Sources,
+    pub(crate) removals: Removals,
     pub(crate) mediaconvert: MediaConvert,
 }
 
@@ -29,6 +31,8 @@ pub enum SubmitError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Removals(#[from] DocumentError),
     #[error(transparent)]
     Templates(#[from] TemplatesError),
     #[error("failed to create a job of `{asset}`")]
@@ -48,7 +52,9 @@ impl From<SubmitError> for Diagnostic {
         let error_type = match &error {
             SubmitError::Event(_) => "UnknownEvent",
             SubmitError::Catalog(_) => "CatalogUnavailable",
-            SubmitError::Source(_) | SubmitError::Templates(_) => "BucketUnavailable",
+            SubmitError::Source(_) | SubmitError::Removals(_) | SubmitError::Templates(_) => {
+                "BucketUnavailable"
+            }
             SubmitError::CreateJob { .. } => "CreateJobFailed",
             SubmitError::Search(_) => "MediaConvertUnavailable",
             SubmitError::OutOfTime => "OutOfTime",
@@ -84,10 +90,16 @@ impl Submit {
         Self {
             catalog: Catalog::new(s3.clone(), config.bucket.clone()),
             sources: Sources::new(s3.clone()),
+            removals: Removals::new(s3.clone(), config.bucket.clone()),
             mediaconvert,
             s3,
             config,
         }
+    }
+
+    /// The tombstones of what was taken down.
+    pub fn removals(&self) -> &Removals {
+        &self.removals
     }
 
     /// What the function was configured with.
@@ -108,7 +120,7 @@ impl Submit {
                     holder: event.context.request_id.clone(),
                     deadline,
                 };
-                self.uploads(&uploads, &invocation).await?;
+                self.uploads(&uploads, None, &invocation).await?;
                 Ok(Value::Null)
             }
             Delivery::Messages(messages) => {
@@ -118,8 +130,10 @@ impl Submit {
                         holder: message.id.clone(),
                         deadline,
                     };
+                    let last = message.receive_count >= self.config.max_receives;
+                    let last = last.then_some(message.receive_count);
                     let done = match message.uploads {
-                        Ok(uploads) => self.uploads(&uploads, &invocation).await,
+                        Ok(uploads) => self.uploads(&uploads, last, &invocation).await,
                         Err(error) => Err(error.into()),
                     };
                     if let Err(error) = done {
@@ -138,13 +152,22 @@ impl Submit {
         }
     }
 
-    async fn uploads(&self, uploads: &[Upload], invocation: &Invocation) -> Result<(), SubmitError> {
+    /// `last`: the number of the message's last delivery, if this is it.
+    async fn uploads(
+        &self,
+        uploads: &[Upload],
+        last: Option<u32>,
+        invocation: &Invocation,
+    ) -> Result<(), SubmitError> {
         let mut failure = None;
         for upload in uploads {
             let Upload::Created(object) = upload else { continue };
             if let Err(error) = self.upload(object, invocation).await {
                 // The others of this delivery must not suffer from one.
                 tracing::error!(key = %object.key, error = vod_aws::chain(&error), "upload failed");
+                if let Some(deliveries) = last {
+                    Box::pin(self.give_up(object, deliveries, invocation, &error)).await;
+                }
                 failure = Some(error);
             }
         }

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use vod_aws::LoadedTemplate;
 use vod_core::events::is_newer;
 use vod_core::record::{Job, JobState, Record, Source, State};
+use vod_core::removal::Removal;
+
+use crate::dead_letter;
 
 /// What to do with an upload whose record exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) enum Next {
     TakeOver,
     /// The same bytes have come again after a failure: start again.
     Restart,
+    /// An earlier message of the upload was given up: plan its jobs again.
+    TakeUp,
 }
 
 /// Attempts at one template and one upload: the first, and two more where the error may pass.
@@ -25,6 +30,7 @@ pub(crate) fn next(record: &Record, source: &Source, holder: &str, now: Timestam
         State::Error | State::Canceled | State::Ignored if came_again(&record.source, source) => {
             Next::Restart
         }
+        State::Error if dead_letter::given_up(record) => Next::TakeUp,
         State::Complete | State::Error | State::Canceled | State::Ignored | State::Held => {
             Next::Nothing("the record is final")
         }
@@ -75,7 +81,8 @@ pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_th
     let failed: Vec<(String, u32)> = record
         .latest_attempts()
         .filter(|job| job.error.as_ref().is_some_and(|error| error.retryable))
-        .filter(|job| tries(record, &job.template) < TRIES)
+        // What was given up before it became a job has a way back of its own.
+        .filter(|job| !dead_letter::undelivered(job) && tries(record, &job.template) < TRIES)
         .map(|job| (job.template.clone(), job.attempt))
         .collect();
     for (name, last) in &failed {
@@ -109,6 +116,15 @@ pub(crate) fn abandon(record: &mut Record, reason: &str) {
 /// state cannot be COMPLETE while one is missing.
 pub(crate) fn first_attempts(templates: &[LoadedTemplate]) -> Vec<Job> {
     templates.iter().map(|template| attempt(template, 1)).collect()
+}
+
+/// Attempts at what was taken down before go on counting: no output takes an earlier one's place.
+pub(crate) fn go_on_counting(jobs: &mut [Job], removal: Option<&Removal>) {
+    for job in jobs {
+        job.attempt += removal
+            .and_then(|removal| removal.attempts.get(&job.template))
+            .unwrap_or(&0);
+    }
 }
 
 /// Adds the attempts of a restart: of every template that has not succeeded, the next number.
@@ -160,6 +176,8 @@ mod tests {
         };
         let mut record = Record::new(id, source, Timestamp::UNIX_EPOCH);
         record.state = state;
+        record.jobs.push(Job::planned("default", None, 1));
+        record.jobs[0].job_id = Some("j".into());
         record.lease = lease.map(|(holder, second)| Lease {
             holder: holder.into(),
             until: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
@@ -211,7 +229,7 @@ mod tests {
     #[test]
     fn a_planned_job_without_a_lease_is_taken_over() {
         let mut known = record(State::Queued, None);
-        known.jobs.push(Job::planned("default", None, 1));
+        known.jobs = vec![Job::planned("default", None, 1)];
         let source = known.source.clone();
         assert_eq!(next(&known, &source, "me", Timestamp::UNIX_EPOCH), Next::TakeOver);
         abandon(&mut known, "gone");

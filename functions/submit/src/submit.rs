@@ -9,7 +9,9 @@ use vod_core::catalogue;
 use vod_core::events::ObjectCreated;
 use vod_core::job::{self, JobRequest, Target};
 use vod_core::record::{Job, JobError, Lease, Media, Record, Source, State};
+use vod_core::removal::Removal;
 
+use crate::dead_letter;
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan::{self, Next};
 
@@ -49,6 +51,14 @@ impl Submit {
             &source.etag,
         );
         tracing::Span::current().record("asset", id.as_str());
+        let removal = self.removals.get(&id).await?;
+        let covered = |removal: &Removal| {
+            removal.covers(source.sequencer.as_deref(), source.uploaded_at) || head.is_none()
+        };
+        if removal.as_ref().is_some_and(covered) {
+            info!("the video was taken down since");
+            return Ok(());
+        }
         let Some(head) = head else {
             return self.close(id, source, REMOVED, invocation).await;
         };
@@ -65,7 +75,10 @@ impl Submit {
             return self.close(id, source, reason, invocation).await;
         }
         let templates = self.templates().await?;
-        let Some(record) = self.claim(id, source, &templates, invocation).await? else {
+        let Some(record) = self
+            .claim(id, source, &templates, removal.as_ref(), invocation)
+            .await?
+        else {
             return Ok(());
         };
         self.create_jobs(record, &templates, invocation).await
@@ -88,11 +101,18 @@ impl Submit {
             return Ok(());
         }
         let close = |known: &mut Record| {
-            let abandoned = plan::next(known, &record.source, &invocation.holder, now) == Next::TakeOver;
-            if abandoned {
+            match plan::next(known, &record.source, &invocation.holder, now) {
+                Next::TakeOver => {}
+                Next::TakeUp => dead_letter::take_up(known, &[]),
+                Next::Nothing(_) | Next::Restart => return false,
+            }
+            if known.jobs.is_empty() {
+                known.state = State::Ignored;
+                known.reason = Some(reason.to_owned());
+            } else {
                 plan::abandon(known, reason);
             }
-            abandoned
+            true
         };
         self.catalog.change(&record.id, close).await?;
         Ok(())
@@ -143,12 +163,14 @@ impl Submit {
         id: AssetId,
         source: Source,
         templates: &[LoadedTemplate],
+        removal: Option<&Removal>,
         invocation: &Invocation,
     ) -> Result<Option<Record>, SubmitError> {
         let now = vod_aws::now();
         let lease = lease(invocation);
         let mut record = Record::new(id, source, now);
         record.jobs = plan::first_attempts(templates);
+        plan::go_on_counting(&mut record.jobs, removal);
         record.lease = Some(lease.clone());
         vod_core::state::refresh(&mut record);
         if self.catalog.claim(&record).await? {
@@ -166,6 +188,14 @@ impl Submit {
                     known.source.sequencer.clone_from(&source.sequencer);
                     known.source.uploaded_at = source.uploaded_at;
                     plan::add_attempts(known, templates);
+                }
+                Next::TakeUp => {
+                    let never_planned = known.jobs.is_empty();
+                    dead_letter::take_up(known, templates);
+                    if never_planned {
+                        known.source.clone_from(&source);
+                        plan::go_on_counting(&mut known.jobs, removal);
+                    }
                 }
             }
             known.lease = Some(lease.clone());
@@ -334,7 +364,7 @@ fn lease(invocation: &Invocation) -> Lease {
 }
 
 /// What the event and the object's head say together; the event's version is the one that was uploaded.
-fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
+pub(crate) fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
     let head_etag = head.map(|head| head.etag.clone());
     Source {
         bucket: object.bucket.clone(),

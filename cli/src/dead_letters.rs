@@ -1,0 +1,331 @@
+//! `vod dead-letters`: messages that could not be handled, what they are about, and giving them back.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use vod_core::asset::AssetId;
+use vod_core::events::{Upload, parse_upload_message};
+
+use crate::output;
+use crate::signed::Signed;
+use crate::stack::Stack;
+use crate::target::record;
+
+/// How long a message that is being looked at stays hidden from others, should this command die.
+const LOOK_SECONDS: u32 = 30;
+/// Most messages of one queue that are listed.
+const LISTED_MAX: usize = 1000;
+/// Between two looks at a move that is under way.
+const POLL: Duration = Duration::from_millis(500);
+
+/// List messages that failed at every delivery, or send them again
+///
+/// Looking at a message counts as one delivery more.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Give dead letters back to their queue, once what made them fail is mended
+    Redrive {
+        /// Only those of this queue
+        queue: Option<String>,
+    },
+}
+
+/// A queue and where its dead letters lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Queue {
+    name: String,
+    dead_url: String,
+    dead_arn: String,
+}
+
+/// A dead letter, with what is known of what it is about.
+#[derive(Debug, Serialize)]
+struct DeadLetter {
+    queue: String,
+    message_id: String,
+    sent_at: Timestamp,
+    receive_count: u32,
+    #[serde(flatten)]
+    about: About,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The upload or the job that a message tells of.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct About {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset: Option<AssetId>,
+}
+
+/// Runs `vod dead-letters`.
+pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
+    let signed = Signed::new(stack)?;
+    let queues = queues(&signed).await?;
+    match &args.action {
+        None => list(stack, &signed, &queues, args.json).await,
+        Some(Action::Redrive { queue }) => redrive(&signed, &queues, queue.as_deref(), args.json).await,
+    }
+}
+
+/// How many dead letters each queue has.
+pub(crate) async fn counts(signed: &Signed) -> anyhow::Result<Vec<(String, u64)>> {
+    let mut counts = Vec::new();
+    for queue in queues(signed).await? {
+        let name = "ApproximateNumberOfMessages";
+        let request = json!({"QueueUrl": queue.dead_url, "AttributeNames": [name]});
+        let answer = signed.sqs("GetQueueAttributes", &request).await?;
+        let count = answer["Attributes"][name]
+            .as_str()
+            .and_then(|count| count.parse().ok());
+        counts.push((queue.name, count.unwrap_or(0)));
+    }
+    Ok(counts)
+}
+
+/// All queues that have dead letters, found by their redrive policies.
+async fn queues(signed: &Signed) -> anyhow::Result<Vec<Queue>> {
+    let answer = signed.sqs("ListQueues", &json!({})).await?;
+    let mut queues = Vec::new();
+    for url in answer["QueueUrls"].as_array().into_iter().flatten() {
+        let request = json!({"QueueUrl": url, "AttributeNames": ["RedrivePolicy"]});
+        let answer = signed.sqs("GetQueueAttributes", &request).await?;
+        let policy = answer["Attributes"]["RedrivePolicy"].as_str();
+        let policy: Option<Value> = policy.and_then(|policy| serde_json::from_str(policy).ok());
+        let dead_arn = policy
+            .as_ref()
+            .and_then(|policy| policy["deadLetterTargetArn"].as_str());
+        if let (Some(url), Some(dead_arn)) = (url.as_str(), dead_arn) {
+            queues.push(queue(url, dead_arn).with_context(|| format!("`{url}` is no queue"))?);
+        }
+    }
+    Ok(queues)
+}
+
+fn queue(url: &str, dead_arn: &str) -> Option<Queue> {
+    let (folder, name) = url.rsplit_once('/')?;
+    let (_, dead) = dead_arn.rsplit_once(':')?;
+    Some(Queue {
+        name: name.to_owned(),
+        dead_url: format!("{folder}/{dead}"),
+        dead_arn: dead_arn.to_owned(),
+    })
+}
+
+async fn list(stack: &Stack, signed: &Signed, queues: &[Queue], as_json: bool) -> anyhow::Result<()> {
+    let mut letters = Vec::new();
+    for queue in queues {
+        let messages = look(signed, queue).await?;
+        for message in &messages {
+            letters.push(explain(stack, queue, message).await?);
+        }
+    }
+    if as_json {
+        return output::json(&letters);
+    }
+    if letters.is_empty() {
+        output::note("no dead letters");
+        return Ok(());
+    }
+    let rows: Vec<_> = letters.iter().map(row).collect();
+    let headings = [
+        "QUEUE",
+        "MESSAGE",
+        "SENT (UTC)",
+        "RECEIVED",
+        "ABOUT",
+        "STATE",
+        "REASON",
+    ];
+    output::table(headings, &rows)
+}
+
+/// Receives all messages, then gives them back: SQS has no other way to look at them.
+async fn look(signed: &Signed, queue: &Queue) -> anyhow::Result<Vec<Value>> {
+    let mut messages: Vec<Value> = Vec::new();
+    let request = json!({"QueueUrl": queue.dead_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": LOOK_SECONDS,
+        "MessageSystemAttributeNames": ["All"]});
+    while messages.len() < LISTED_MAX {
+        let answer = signed.sqs("ReceiveMessage", &request).await?;
+        match answer["Messages"].as_array() {
+            Some(more) if !more.is_empty() => messages.extend(more.iter().cloned()),
+            _ => break,
+        }
+    }
+    for message in &messages {
+        let back = json!({"QueueUrl": queue.dead_url, "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0});
+        signed.sqs("ChangeMessageVisibility", &back).await?;
+    }
+    Ok(messages)
+}
+
+async fn explain(stack: &Stack, queue: &Queue, message: &Value) -> anyhow::Result<DeadLetter> {
+    let attribute = |name: &str| {
+        message["Attributes"][name]
+            .as_str()
+            .and_then(|text| text.parse::<i64>().ok())
+    };
+    let about = about(message["Body"].as_str().unwrap_or_default());
+    let known = match &about.asset {
+        Some(asset) => record(&stack.api(), asset).await?,
+        None => None,
+    };
+    let sent = attribute("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let count = attribute("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
+    Ok(DeadLetter {
+        queue: queue.name.clone(),
+        message_id: message["MessageId"].as_str().unwrap_or_default().to_owned(),
+        sent_at: sent.unwrap_or(Timestamp::UNIX_EPOCH),
+        receive_count: count.unwrap_or(0),
+        state: known.as_ref().map(|record| record.state.as_str().to_owned()),
+        reason: known.and_then(|record| record.reason),
+        about,
+    })
+}
+
+/// What a message's text tells, if it can be read at all.
+fn about(body: &str) -> About {
+    let event: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+    if let Some(job) = event.pointer("/detail/jobId").and_then(Value::as_str) {
+        let asset = event
+            .pointer("/detail/userMetadata/asset")
+            .and_then(Value::as_str);
+        return About {
+            job_id: Some(job.to_owned()),
+            asset: asset.and_then(|asset| asset.parse().ok()),
+            key: None,
+        };
+    }
+    let uploads = parse_upload_message(body).unwrap_or_default();
+    let created = uploads.into_iter().find_map(|upload| match upload {
+        Upload::Created(object) => Some(object),
+        Upload::Nothing => None,
+    });
+    let Some(object) = created else {
+        return About::default();
+    };
+    let asset = |etag: &String| AssetId::new(&object.bucket, &object.key, object.version.as_deref(), etag);
+    About {
+        asset: object.etag.as_ref().map(asset),
+        key: Some(object.key),
+        job_id: None,
+    }
+}
+
+fn row(letter: &DeadLetter) -> [String; 7] {
+    let About { key, job_id, asset } = &letter.about;
+    let asset = asset.as_ref().map(ToString::to_string);
+    let about = key.as_ref().or(asset.as_ref()).or(job_id.as_ref());
+    let dash = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| output::plain(text));
+    [
+        letter.queue.clone(),
+        letter.message_id.clone(),
+        letter.sent_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        letter.receive_count.to_string(),
+        dash(about),
+        dash(letter.state.as_ref()),
+        dash(letter.reason.as_ref()),
+    ]
+}
+
+async fn redrive(signed: &Signed, queues: &[Queue], only: Option<&str>, as_json: bool) -> anyhow::Result<()> {
+    let wanted: Vec<&Queue> = queues
+        .iter()
+        .filter(|queue| {
+            only.is_none_or(|name| queue.name == name || queue.dead_url.ends_with(&format!("/{name}")))
+        })
+        .collect();
+    if wanted.is_empty() {
+        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        bail!(
+            "no queue `{}`: there are {}",
+            only.unwrap_or_default(),
+            names.join(", ")
+        );
+    }
+    let mut results = Vec::new();
+    for queue in wanted {
+        let moved = redrive_one(signed, queue).await?;
+        results.push(json!({"queue": queue.name, "moved": moved}));
+        if !as_json {
+            output::line(&format!("{}: {moved} sent again", queue.name))?;
+        }
+    }
+    if as_json { output::json(&results) } else { Ok(()) }
+}
+
+async fn redrive_one(signed: &Signed, queue: &Queue) -> anyhow::Result<u64> {
+    let request = json!({"SourceArn": queue.dead_arn});
+    signed.sqs("StartMessageMoveTask", &request).await?;
+    loop {
+        let answer = signed.sqs("ListMessageMoveTasks", &request).await?;
+        let task = &answer["Results"][0];
+        match task["Status"].as_str() {
+            Some("RUNNING") => tokio::time::sleep(POLL).await,
+            Some("COMPLETED") => return Ok(task["ApproximateNumberOfMessagesMoved"].as_u64().unwrap_or(0)),
+            other => bail!(
+                "moving the dead letters of `{}` ended as {}: {}",
+                queue.name,
+                other.unwrap_or("unknown"),
+                output::plain(task["FailureReason"].as_str().unwrap_or("no reason given"))
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_tell_what_they_are_about() {
+        let upload = json!({"Records": [{"eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "vod"}, "object": {"key": "input/a+b.mp4", "eTag": "e"}}}]});
+        let asset = AssetId::new("vod", "input/a b.mp4", None, "e");
+        let job = json!({"detail": {"jobId": "1-a", "userMetadata": {"asset": asset.as_str()}}});
+        let table = [
+            (
+                upload.to_string(),
+                (Some("input/a b.mp4"), None, Some(asset.clone())),
+            ),
+            (job.to_string(), (None, Some("1-a"), Some(asset))),
+            ("{}".to_owned(), (None, None, None)),
+            ("no json".to_owned(), (None, None, None)),
+        ];
+        for (body, expected) in table {
+            let found = about(&body);
+            assert_eq!(
+                (found.key.as_deref(), found.job_id.as_deref(), found.asset),
+                expected,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_queues_dead_letters_lie_beside_it() {
+        let found = queue(
+            "http://here:1/000000000000/uploads",
+            "arn:aws:sqs:r:000000000000:uploads-dlq",
+        );
+        assert_eq!(found.unwrap().dead_url, "http://here:1/000000000000/uploads-dlq");
+    }
+}

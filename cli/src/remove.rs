@@ -1,0 +1,270 @@
+//! `vod rm`: takes a video down, for good.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use aws_sdk_cloudfront::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use hyper::{Method, StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+use vod_aws::{Catalog, Listing, Removals, Sources};
+use vod_core::asset::AssetId;
+use vod_core::keys::{asset_prefix, record_key};
+use vod_core::record::Record;
+use vod_core::removal::Removal;
+
+use crate::output;
+use crate::signed::Signed;
+use crate::stack::Stack;
+use crate::target::Target;
+
+/// How long a job may take to end once it is canceled.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at it.
+const POLL: Duration = Duration::from_millis(200);
+/// The local edge is one distribution, whatever id it is called by.
+const DISTRIBUTION: &str = "ELOCAL";
+
+/// Take a video down: its outputs and its record go, and nothing brings it back but a new upload
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// An asset id, or the key of an upload (input/…)
+    #[arg(value_name = "ASSET|input/KEY")]
+    target: Target,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Remove the upload as well
+    #[arg(long)]
+    source: bool,
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Removed {
+    removed: AssetId,
+    outputs: usize,
+    canceled: Vec<String>,
+    source: bool,
+}
+
+/// Runs `vod rm`. A removal that was broken off is finished by running it again.
+pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
+    let asset = args.target.asset(stack).await?;
+    let (catalog, removals) = (
+        Catalog::new(stack.s3(), stack.bucket.clone()),
+        Removals::new(stack.s3(), stack.bucket.clone()),
+    );
+    let record = catalog.get(&asset).await?.map(|record| record.value);
+    let outputs = outputs(stack, &asset).await?;
+    if record.is_none() && outputs.is_empty() && removals.get(&asset).await?.is_none() {
+        bail!("asset `{asset}` has neither a record nor outputs: `vod ls` lists those that have");
+    }
+    if !args.yes {
+        confirm(&asset, record.as_ref(), outputs.len(), args.source)?;
+    }
+    let now = Timestamp::now();
+    let removal = removals.put(&asset, |earlier| {
+        Removal::new(&asset, record.as_ref(), earlier, now)
+    });
+    let removal = removal.await?;
+    // From here on nobody creates a job of it. Those that run must end before their outputs can go for good.
+    let canceled = cancel(stack, record.as_ref()).await?;
+    let s3 = stack.s3();
+    let remove = s3
+        .delete_object()
+        .bucket(&stack.bucket)
+        .key(record_key(&asset))
+        .send()
+        .await;
+    remove.map_err(|error| output::sdk("could not remove the record", error))?;
+    let outputs = remove_outputs(stack, &asset).await?;
+    invalidate(stack, &asset).await?;
+    let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
+    let removed = Removed {
+        removed: asset,
+        outputs,
+        canceled,
+        source,
+    };
+    if args.json {
+        return output::json(&removed);
+    }
+    let source = if removed.source { " and its upload" } else { "" };
+    output::line(&format!(
+        "removed {}: {} outputs, its record{source}",
+        removed.removed, removed.outputs
+    ))
+}
+
+fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, source: bool) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody is there to be asked: say --yes to remove asset `{asset}`");
+    }
+    let title = record.map_or_else(|| asset.to_string(), |record| output::plain(&record.title));
+    let source = if source { ", and its upload" } else { "" };
+    let mut err = std::io::stderr().lock();
+    write!(err, "remove \"{title}\" with {outputs} outputs{source}? [y/N] ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .context("could not read the answer")?;
+    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        bail!("nothing was removed");
+    }
+    Ok(())
+}
+
+/// Every key that the asset owns.
+async fn outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<Vec<String>> {
+    let listing = Listing::new(stack.s3(), stack.bucket.clone());
+    let (mut keys, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = listing.keys(&asset_prefix(asset), after.as_deref()).await?;
+        keys.extend(page.entries);
+        match page.next {
+            Some(place) => after = Some(place.key),
+            None => return Ok(keys),
+        }
+    }
+}
+
+/// Cancels the jobs that have not ended, and waits for their end. Returns their ids.
+async fn cancel(stack: &Stack, record: Option<&Record>) -> anyhow::Result<Vec<String>> {
+    let signed = Signed::new(stack)?;
+    let active = record
+        .iter()
+        .flat_map(|record| &record.jobs)
+        .filter(|job| !job.state.is_terminal());
+    let mut canceled = Vec::new();
+    for id in active.filter_map(|job| job.job_id.as_deref()) {
+        let path = format!("jobs/{id}");
+        let answer = signed.mediaconvert(Method::DELETE, &path).await?;
+        match answer.status {
+            status if status.is_success() => canceled.push(id.to_owned()),
+            // It has ended meanwhile, or nobody knows it any more.
+            StatusCode::CONFLICT | StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {}
+            status => bail!("could not cancel job {id}: HTTP {}", status.as_u16()),
+        }
+        let begun = Instant::now();
+        loop {
+            let job = signed.mediaconvert(Method::GET, &path).await?;
+            let status = job.body["job"]["status"].as_str().unwrap_or("GONE");
+            if !matches!(status, "SUBMITTED" | "PROGRESSING") {
+                break;
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("job {id} was canceled and is still {status}: run the same command again in a while");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(canceled)
+}
+
+/// Removes outputs until there are none: a job's last ones may have come while the first were removed.
+async fn remove_outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<usize> {
+    let (s3, mut removed) = (stack.s3(), 0);
+    loop {
+        let keys = outputs(stack, asset).await?;
+        if keys.is_empty() {
+            return Ok(removed);
+        }
+        for keys in keys.chunks(1000) {
+            let objects = keys
+                .iter()
+                .map(|key| ObjectIdentifier::builder().key(key).build());
+            let objects = objects.collect::<Result<Vec<_>, _>>()?;
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
+            let answer = s3
+                .delete_objects()
+                .bucket(&stack.bucket)
+                .delete(delete)
+                .send()
+                .await;
+            let answer = answer.map_err(|error| output::sdk("could not remove the outputs", error))?;
+            if let Some(error) = answer.errors().first() {
+                let (key, message) = (
+                    error.key().unwrap_or("?"),
+                    error.message().unwrap_or("no reason given"),
+                );
+                bail!(
+                    "could not remove `{}`: {}",
+                    output::plain(key),
+                    output::plain(message)
+                );
+            }
+            removed += keys.len();
+        }
+    }
+}
+
+/// Clears the edge, so that links which are still good show nothing either.
+async fn invalidate(stack: &Stack, asset: &AssetId) -> anyhow::Result<()> {
+    let reference = format!("rm-{asset}-{}", Timestamp::now().as_millisecond());
+    let paths = Paths::builder()
+        .quantity(1)
+        .items(format!("/{}*", asset_prefix(asset)))
+        .build()?;
+    let batch = InvalidationBatch::builder()
+        .paths(paths)
+        .caller_reference(reference)
+        .build()?;
+    let call = cloudfront(stack).create_invalidation();
+    let answer = call
+        .distribution_id(DISTRIBUTION)
+        .invalidation_batch(batch)
+        .send()
+        .await;
+    answer.map_err(|error| output::sdk("the outputs are gone, but the edge could not be cleared", error))?;
+    Ok(())
+}
+
+fn cloudfront(stack: &Stack) -> aws_sdk_cloudfront::Client {
+    let (aws, s3) = (&stack.aws, stack.s3());
+    let (id, secret) = (aws.access_key_id.clone(), aws.secret_access_key.clone());
+    let mut config = aws_sdk_cloudfront::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new(
+            id,
+            secret,
+            aws.session_token.clone(),
+            None,
+            "vod",
+        ))
+        .region(Region::new(aws.region.clone()));
+    // The HTTP stack that S3's client has already.
+    config.set_http_client(s3.config().http_client());
+    config.set_endpoint_url(aws.s3_endpoint.clone());
+    aws_sdk_cloudfront::Client::from_conf(config.build())
+}
+
+/// Removes the upload, unless there is another one at its key by now. Returns whether it did.
+async fn remove_source(stack: &Stack, asset: &AssetId, key: Option<&str>) -> anyhow::Result<bool> {
+    let key = key.ok_or_else(|| anyhow!("nobody knows any more which upload asset `{asset}` was made of"))?;
+    let head = Sources::new(stack.s3()).head(&stack.bucket, key, None).await?;
+    let Some(head) = head else { return Ok(false) };
+    if AssetId::new(&stack.bucket, key, head.version.as_deref(), &head.etag) != *asset {
+        output::note(&format!(
+            "`{}` is another upload by now and stays",
+            output::plain(key)
+        ));
+        return Ok(false);
+    }
+    let delete = stack
+        .s3()
+        .delete_object()
+        .bucket(&stack.bucket)
+        .key(key)
+        .send()
+        .await;
+    delete.map_err(|error| output::sdk("could not remove the upload", error))?;
+    Ok(true)
+}

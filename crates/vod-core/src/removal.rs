@@ -1,0 +1,121 @@
+//! What stays of a video that was taken down, `ops/removed/<asset>.json`: enough that nothing brings it back by
+//! itself, and that the same file uploaded again starts anew.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::AssetId;
+use crate::events::is_newer;
+use crate::keys::OPS;
+use crate::record::Record;
+
+/// The tombstone of an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    pub asset: AssetId,
+    /// The upload, where there was a record to tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    pub removed_at: Timestamp,
+    /// Of the upload that was taken down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+    /// The last attempt at each template: an upload that starts anew goes on counting, so that no output ever
+    /// takes an earlier one's place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attempts: BTreeMap<String, u32>,
+}
+
+/// Where an asset's tombstone lies.
+pub fn removal_key(id: &AssetId) -> String {
+    format!("{OPS}removed/{id}.json")
+}
+
+impl Removal {
+    /// Takes an asset down at `now`. An `earlier` removal's attempts still count.
+    pub fn new(id: &AssetId, record: Option<&Record>, earlier: Option<&Self>, now: Timestamp) -> Self {
+        let mut attempts = earlier
+            .map(|earlier| earlier.attempts.clone())
+            .unwrap_or_default();
+        for job in record.iter().flat_map(|record| &record.jobs) {
+            let last = attempts.entry(job.template.clone()).or_default();
+            *last = job.attempt.max(*last);
+        }
+        let source = record.map(|record| &record.source);
+        let known = source.and_then(|source| source.sequencer.clone());
+        Self {
+            asset: id.clone(),
+            key: source
+                .map(|source| source.key.clone())
+                .or_else(|| earlier.and_then(|earlier| earlier.key.clone())),
+            removed_at: now,
+            sequencer: known.or_else(|| earlier.and_then(|earlier| earlier.sequencer.clone())),
+            attempts,
+        }
+    }
+
+    /// Whether an upload is the one that was taken down: S3's own order of events decides; one who has no event (a
+    /// listing) goes by the time of the upload.
+    pub fn covers(&self, sequencer: Option<&str>, uploaded_at: Timestamp) -> bool {
+        match (sequencer, &self.sequencer) {
+            (Some(new), Some(removed)) => !is_newer(new, removed),
+            _ => uploaded_at <= self.removed_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Job, Source};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap_or_default()
+    }
+
+    #[test]
+    fn only_a_later_upload_starts_anew() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let removal = |sequencer: Option<&str>| Removal {
+            sequencer: sequencer.map(str::to_owned),
+            ..Removal::new(&id, None, None, at(100))
+        };
+        for (removed, new, uploaded, covered) in [
+            (Some("05"), Some("05"), 50, true),
+            (Some("05"), Some("04"), 200, true),
+            (Some("05"), Some("06"), 50, false),
+            (Some("05"), None, 100, true),
+            (Some("05"), None, 101, false),
+            (None, Some("05"), 50, true),
+            (None, Some("05"), 101, false),
+        ] {
+            let found = removal(removed).covers(new, at(uploaded));
+            assert_eq!(found, covered, "{removed:?} {new:?} {uploaded}");
+        }
+    }
+
+    #[test]
+    fn attempts_go_on_counting_over_removals() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let mut record = Record::new(id.clone(), Source::default(), at(1));
+        record.jobs = vec![
+            Job::planned("a", None, 1),
+            Job::planned("a", None, 2),
+            Job::planned("b", None, 1),
+        ];
+        let first = Removal::new(&id, Some(&record), None, at(2));
+        record.jobs = vec![Job::planned("b", None, 2)];
+        let second = Removal::new(&id, Some(&record), Some(&first), at(3));
+        assert_eq!(
+            second.attempts,
+            BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 2)])
+        );
+        // A removal that was broken off is repeated without a record.
+        assert_eq!(
+            Removal::new(&id, None, Some(&second), at(4)).attempts,
+            second.attempts
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The last delivery of a message, after which it lies in the dead letters: the reason goes into the record, and
+//! whoever brings the upload again goes on where this one gave up.
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+use vod_aws::LoadedTemplate;
+use vod_core::asset::AssetId;
+use vod_core::catalogue::{UNDELIVERABLE, undeliverable};
+use vod_core::events::ObjectCreated;
+use vod_core::record::{Job, JobError, JobState, Record, State};
+
+use crate::handler::{Invocation, Submit, SubmitError};
+use crate::plan;
+use crate::submit::source;
+
+impl Submit {
+    /// Puts on record that an upload is given up for now. Where that fails too, the message in the dead letters and
+    /// its alarm are what is left.
+    pub(crate) async fn give_up(
+        &self,
+        object: &ObjectCreated,
+        deliveries: u32,
+        invocation: &Invocation,
+        error: &SubmitError,
+    ) {
+        // Without an ETag nobody knows which asset it is.
+        if object.etag.is_none() || !object.key.starts_with(vod_core::keys::INPUT) {
+            return;
+        }
+        let error = undeliverable(deliveries, &vod_aws::chain(error));
+        match self.put_reason(object, invocation, error).await {
+            Ok(()) => info!(key = %object.key, deliveries, "given up for now"),
+            Err(error) => warn!(key = %object.key, error = vod_aws::chain(&error), "no reason on record"),
+        }
+    }
+
+    async fn put_reason(
+        &self,
+        object: &ObjectCreated,
+        invocation: &Invocation,
+        error: JobError,
+    ) -> Result<(), SubmitError> {
+        let (source, now) = (source(object, None), vod_aws::now());
+        let id = AssetId::new(
+            &source.bucket,
+            &source.key,
+            source.version.as_deref(),
+            &source.etag,
+        );
+        let mut record = Record::new(id, source, now);
+        record.state = State::Error;
+        record.reason = Some(format!("{}: {}", error.meaning, error.message));
+        if !self.catalog.claim(&record).await? {
+            let change = |known: &mut Record| give_up(known, &invocation.holder, &error, now);
+            self.catalog.change(&record.id, change).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an upload was given up because its message could not be handled: its jobs may be created after all.
+pub fn given_up(record: &Record) -> bool {
+    // Only giving up makes a failure without any job.
+    record.state == State::Error && (record.jobs.is_empty() || record.latest_attempts().any(undelivered))
+}
+
+/// Whether an attempt never became a job because its message was given up.
+pub(crate) fn undelivered(job: &Job) -> bool {
+    job.job_id.is_none()
+        && job
+            .error
+            .as_ref()
+            .is_some_and(|error| error.code == UNDELIVERABLE)
+}
+
+/// Ends what was planned and never became a job, unless another delivery is at work on it.
+fn give_up(record: &mut Record, holder: &str, error: &JobError, now: Timestamp) -> bool {
+    let lease = record.lease.as_ref();
+    let ours = lease.is_none_or(|lease| lease.holder == holder || lease.until <= now);
+    let mut ended = false;
+    let planned = |job: &&mut Job| job.job_id.is_none() && !job.state.is_terminal();
+    for job in record.jobs.iter_mut().filter(planned).filter(|_| ours) {
+        plan::fail(job, error.clone());
+        ended = true;
+    }
+    if ended {
+        record.lease = None;
+        vod_core::state::refresh(record);
+    }
+    ended
+}
+
+/// Plans again what was given up: the same attempts, because CreateJob may have worked without our hearing of it,
+/// and its job is found by the attempt's number.
+pub(crate) fn take_up(record: &mut Record, templates: &[LoadedTemplate]) {
+    let given_up: Vec<(String, u32)> = record
+        .latest_attempts()
+        .filter(|job| undelivered(job))
+        .map(|job| (job.template.clone(), job.attempt))
+        .collect();
+    for (template, attempt) in given_up {
+        let job = record.attempt_mut(&template, attempt);
+        job.state = JobState::Submitted;
+        job.error = None;
+        job.finished_at = None;
+    }
+    if record.jobs.is_empty() {
+        record.jobs = plan::first_attempts(templates);
+    }
+    record.reason = None;
+    vod_core::state::refresh(record);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use vod_core::record::{Lease, Source};
+
+    use super::*;
+    use crate::plan::{Next, next};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+    }
+
+    fn claimed(templates: &[LoadedTemplate]) -> Record {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let mut record = Record::new(id, Source::default(), at(0));
+        record.jobs = plan::first_attempts(templates);
+        record.lease = Some(Lease {
+            holder: "m1".into(),
+            until: at(20),
+        });
+        record
+    }
+
+    fn templates() -> [LoadedTemplate; 2] {
+        ["a", "b"].map(|name| LoadedTemplate::parse(name, name, br#"{"OutputGroups":[{}]}"#))
+    }
+
+    #[test]
+    fn what_was_given_up_has_a_reason_and_is_taken_up_by_the_next_delivery() {
+        let templates = templates();
+        let mut record = claimed(&templates);
+        record.jobs[1].job_id = Some("j".into());
+        record.jobs[1].state = JobState::Complete;
+        let error = undeliverable(5, "no connection");
+        assert!(give_up(&mut record, "m1", &error, at(10)));
+        assert_eq!((record.state, &record.lease), (State::Error, &None));
+        assert_eq!(record.reason.as_deref(), Some(error.meaning.as_str()));
+        assert!(given_up(&record));
+        let source = record.source.clone();
+        assert_eq!(next(&record, &source, "m2", at(11)), Next::TakeUp);
+
+        take_up(&mut record, &templates);
+        let attempts: Vec<_> = record.jobs.iter().map(|job| (job.attempt, job.state)).collect();
+        assert_eq!(attempts, [(1, JobState::Submitted), (1, JobState::Complete)]);
+        assert!(!given_up(&record) && record.reason.is_none());
+    }
+
+    #[test]
+    fn another_deliverys_claim_is_left_alone() {
+        let error = undeliverable(5, "no connection");
+        for (holder, second, expected) in [("m1", 10, true), ("m2", 10, false), ("m2", 20, true)] {
+            let mut record = claimed(&templates());
+            assert_eq!(
+                give_up(&mut record, holder, &error, at(second)),
+                expected,
+                "{holder} {second}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_never_had_a_job_gets_its_first_ones() {
+        let mut record = claimed(&[]);
+        record.state = State::Error;
+        assert!(given_up(&record));
+        take_up(&mut record, &templates());
+        assert_eq!((record.jobs.len(), record.state), (2, State::Queued));
+    }
+}

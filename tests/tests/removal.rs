@@ -1,0 +1,122 @@
+//! `vod rm`: what is taken down stays down, and the same file uploaded again starts anew.
+
+use anyhow::{Context, ensure};
+use vod_tests::{LocalStack, clips, http, wait};
+
+const KEY: &str = "input/film.mp4";
+
+#[test]
+fn what_is_taken_down_stays_down_until_it_is_uploaded_again() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    let clip = clips::ordinary("320x180", 2.0)?;
+    stack.upload(&clip, KEY)?;
+    let record = stack.wait_for_complete(KEY)?;
+    let asset = record["id"].as_str().context("no id")?;
+    let links = stack.api("/api/playback", &[("asset", asset)])?;
+    let mp4 = links["mp4"][0]["url"].as_str().context("no link")?;
+    ensure!(http::get(mp4, &[])?.status == 200, "it plays");
+
+    let asked = stack.vod(&["rm", asset])?;
+    ensure!(
+        asked.status.code() == Some(1) && stack.records(KEY)?.len() == 1,
+        "nobody said yes"
+    );
+    let removed = stack.vod_json(&["rm", asset, "--yes"])?;
+    ensure!(
+        removed["removed"] == asset && removed["source"] == false,
+        "{removed}"
+    );
+    ensure!(
+        stack.keys(&format!("output/{asset}/"))?.is_empty(),
+        "outputs are left"
+    );
+    ensure!(stack.records(KEY)?.is_empty(), "the record is left");
+    ensure!(
+        stack.keys("ops/removed/")? == [format!("ops/removed/{asset}.json")],
+        "no tombstone"
+    );
+    ensure!(http::get(mp4, &[])?.status != 200, "an old link still plays");
+
+    // Neither reconcile nor a late event brings it back.
+    let summary = stack.vod_json(&["reconcile"])?;
+    ensure!(
+        summary["lost"] == 0 && summary["given_up"] == 0 && summary["failed"] == 0,
+        "{summary}"
+    );
+    let object = &record["source"];
+    let event = serde_json::json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "vod"},
+        "object": {"key": KEY, "eTag": object["etag"], "sequencer": object["sequencer"]}}}]});
+    let url = format!("{}/000000000000/uploads", stack.endpoints.api);
+    stack.aws(&[
+        "sqs",
+        "send-message",
+        "--queue-url",
+        &url,
+        "--message-body",
+        &event.to_string(),
+    ])?;
+    wait::until("the event to be handled", wait::SOON, || {
+        let names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        ];
+        let arguments = [
+            "sqs",
+            "get-queue-attributes",
+            "--queue-url",
+            &url,
+            "--attribute-names",
+            names[0],
+            names[1],
+        ];
+        let answer = stack.aws_json(&arguments)?;
+        Ok(names
+            .iter()
+            .all(|name| answer["Attributes"][name] == "0")
+            .then_some(()))
+    })?;
+    ensure!(stack.records(KEY)?.is_empty(), "a late event has brought it back");
+
+    // The same bytes again start anew, in a folder that nobody has seen.
+    stack.upload(&clip, KEY)?;
+    let again = stack.wait_for_complete(KEY)?;
+    ensure!(
+        again["id"] == asset && again["jobs"][0]["attempt"] == 2,
+        "{again:#}"
+    );
+    let removed = stack.vod_json(&["rm", KEY, "--yes", "--source"])?;
+    ensure!(
+        removed["source"] == true && stack.keys("input/")?.is_empty(),
+        "{removed}"
+    );
+    let twice = stack.vod(&["rm", asset, "--yes"])?;
+    ensure!(twice.status.success(), "repeating it is no error");
+    let unknown = stack.vod(&["rm", "film-0123456789abcdef-01234567", "--yes"])?;
+    ensure!(unknown.status.code() == Some(1), "an asset that nobody knows");
+    Ok(())
+}
+
+#[test]
+fn a_video_can_be_taken_down_in_mid_encode() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    let record = stack.wait_for(KEY, &["PROGRESSING"], wait::ENCODE)?;
+    let asset = record["id"].as_str().context("no id")?;
+    let removed = stack.vod_json(&["rm", asset, "--yes"])?;
+    ensure!(
+        removed["canceled"].as_array().is_some_and(|jobs| jobs.len() == 1),
+        "{removed}"
+    );
+    let summary = stack.vod_json(&["reconcile"])?;
+    ensure!(summary["lost"] == 0 && summary["given_up"] == 0, "{summary}");
+    ensure!(
+        stack.keys(&format!("output/{asset}/"))?.is_empty(),
+        "outputs are left"
+    );
+    // The event of the job's end finds no record, and that is no dead letter.
+    ensure!(
+        stack.vod_json(&["dead-letters"])? == serde_json::json!([]),
+        "dead letters"
+    );
+    Ok(())
+}
