@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use mediaconvert_job::Template;
+use vod_core::asset::AssetId;
+use vod_core::job::{self, Rules, Target};
+use vod_core::record::Media;
 
 use crate::output;
 
@@ -51,10 +54,32 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// What is wrong with a template, in words.
+/// What is wrong with a template, in words: first as a file, then as the job that would be made of it.
 fn problems(bytes: &[u8]) -> Vec<String> {
-    match Template::parse(bytes) {
-        Ok(_) => Vec::new(),
+    let template = match Template::parse(bytes) {
+        Ok(template) => template,
+        Err(error) => return vec![error.to_string()],
+    };
+    let asset = AssetId::new("check", "input/video.mp4", None, "check");
+    let target = Target {
+        asset: &asset,
+        template: "check",
+        attempt: 1,
+        input_bucket: "check",
+        input_key: "input/video.mp4",
+        output_bucket: "check",
+        role_arn: "arn:aws:iam::000000000000:role/check",
+        queue: None,
+        application: "vod",
+    };
+    match job::build(&template, &target, &Media::default(), Rules::all()) {
+        Ok(request) => {
+            let faults = mediaconvert_job::validate::settings(&request.body["settings"]);
+            faults
+                .iter()
+                .map(|fault| format!("{}: {}", fault.path, fault.message))
+                .collect()
+        }
         Err(error) => vec![error.to_string()],
     }
 }
@@ -75,6 +100,10 @@ mod tests {
             ("{", "not JSON"),
             ("[]", "object"),
             ("{\"OutputGroups\":[]}", "/outputGroups"),
+            (
+                r#"{"OutputGroups":[{"OutputGroupSettings":{"Type":"FILE_GROUP_SETTINGS"},"Outputs":[{"VideoDescription":{"Width":641}}]}]}"#,
+                "/outputGroups/0/outputs/0/videoDescription/width",
+            ),
         ] {
             let problems = problems(text.as_bytes());
             assert!(

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::str::FromStr;
 
-use aws_smithy_types::error::display::DisplayErrorContext;
 use tracing::Level;
 
 /// Lambda's own variable for the level; `INFO` where it is absent or unknown.
@@ -26,21 +25,18 @@ pub fn init_logs() {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// An error with its causes on one line, the service's own code and message included.
+/// An error with its causes on one line. Among them is what a service has answered: its code, and its message.
 pub fn chain<E: Error + ?Sized>(error: &E) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        if error.source().is_none() {
-            break;
+        let next = error.to_string();
+        // Wrappers often say just what they wrap.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
         }
         cause = error.source();
     }
-    // Only the SDK's own formatter knows how to show what a service has answered.
-    match cause {
-        Some(root) => format!("{text} ({})", DisplayErrorContext(root)),
-        None => text,
-    }
+    text
 }
