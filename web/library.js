@@ -8,6 +8,8 @@ import { clock, day, lines, sentence } from "./format.js";
 /** Between two looks at what is under way, and at the whole library, in milliseconds. */
 const LOOK = 2_000;
 const LOOK_AT_ALL = 5_000;
+/** A look at all reads every record, and each read costs the owner: a large library is looked at less often. */
+const LOOK_AT_ALL_PER_RECORD = 100;
 /** With fewer videos, eyes are quicker than a search. */
 const SEARCH_FROM = 9;
 
@@ -142,7 +144,7 @@ export class Library {
     const fault = find(this.element, ".fault");
     try {
       const active = [...this.cards.values()].map((card) => card.record).filter((record) => record && !api.isFinal(record));
-      if (Date.now() - this.lookedAtAll >= LOOK_AT_ALL) {
+      if (Date.now() - this.lookedAtAll >= LOOK_AT_ALL + this.cards.size * LOOK_AT_ALL_PER_RECORD) {
         this.#showAll(await api.assets(this.gone.signal));
         this.lookedAtAll = Date.now();
       } else {
