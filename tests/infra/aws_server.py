@@ -5,6 +5,9 @@ that forks, and the fork is the CLI. What runs is awscli's own main, unchanged.
 """
 
 import array
+import contextlib
+import functools
+import gc
 import json
 import os
 import pathlib
@@ -78,10 +81,21 @@ def _become(arguments, environment, folder, numbers, fds, keep):
 def serve(path):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     import awscli.clidriver
-    import awscli.customizations.s3.subcommands  # noqa: F401  (the slow imports, once)
-    import botocore.auth, botocore.endpoint, botocore.httpsession, botocore.parsers, botocore.waiter, s3transfer.manager  # noqa: E401,F401
+    import awscli.customizations.s3.subcommands  # noqa: F401
+    import botocore.loaders
+    import s3transfer.manager  # noqa: F401
 
-    awscli.clidriver.create_clidriver()
+    # The models are megabytes of JSON: read once, and shared by all forks.
+    botocore.loaders.JSONFileLoader.load_file = functools.cache(botocore.loaders.JSONFileLoader.load_file)
+    botocore.loaders.JSONFileLoader.__hash__ = lambda _: 0
+    botocore.loaders.JSONFileLoader.__eq__ = lambda *_: True
+    session = awscli.clidriver.create_clidriver().session
+    for service in ("cloudformation", "lambda", "mediaconvert", "s3", "secretsmanager", "sts"):
+        session.create_client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        for kind in ("paginators-1", "waiters-2"):
+            with contextlib.suppress(Exception):
+                session.get_component("data_loader").load_service_model(service, kind)
+    gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(16)

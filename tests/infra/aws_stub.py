@@ -424,7 +424,8 @@ def _rest_operation(model, method, path):
     plain = urllib.parse.urlparse(path).path.rstrip("/")
     for name in model.operation_names:
         rest = model.operation_model(name).http
-        pattern = re.sub(r"\\\{[^}]+?\\\+?\\\}", "[^/]+", re.escape(rest["requestUri"].split("?")[0].rstrip("/")))
+        uri = re.sub(r"\{[^}]+\}", "@", rest["requestUri"].split("?")[0].rstrip("/"))
+        pattern = re.escape(uri).replace("@", "[^/]+")
         if rest["method"] == method and re.fullmatch(pattern, plain):
             return name, None
     return plain, f"{model.service_name} has no operation for {method} {plain}"

@@ -1,0 +1,87 @@
+"""`cargo lambda deploy` for each function, with a quick binary, against moto."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tomllib
+
+import pytest
+
+import aws_stub
+from conftest import FUNCTIONS, ROOT
+
+TARGET = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug"
+
+
+def metadata(name):
+    manifest = tomllib.loads((ROOT / f"functions/{name}/Cargo.toml").read_text())
+    return manifest["package"]["metadata"]["lambda"]
+
+
+def binary(name):
+    path = TARGET / name
+    assert path.is_file(), f"{path} is missing: tests/infra/run.sh builds it"
+    return path
+
+
+def cargo_lambda(scripts, name, *arguments, **environment):
+    """In the function's own folder, as a person would; its environment has nothing of the stack."""
+    command = ["cargo", "lambda", "deploy", "--binary-name", name, "--binary-path", str(binary(name)), *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT / f"functions/{name}", env=scripts.environment(**environment), capture_output=True, text=True,
+        timeout=120, stdin=subprocess.DEVNULL, check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_metadata_says_what_the_stack_says(name):
+    import cloudformation
+    from test_template import PARAMETERS
+
+    built = cloudformation.Stack(cloudformation.load(ROOT / "infra/template.yaml"), PARAMETERS)
+    function = built.properties(f"{name.capitalize()}Function")
+    about = metadata(name)["deploy"]
+    assert (about["memory"], about["timeout"]) == (function["MemorySize"], function["Timeout"])
+    assert function["Description"].startswith(about["description"]) and about["tracing"] == "active"
+    assert about["merge_env"] is True and metadata(name)["build"]["arm64"] is True
+    # Neither is known before there is a stack, and neither belongs into a repository.
+    assert "role" not in about and "env" not in about
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_cargo_lambda_deploys_twice_and_keeps_the_variables(aws, scripts, name):
+    iam, functions = aws.client("iam"), aws.client("lambda")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    cargo_lambda(scripts, name, "--iam-role", role, "--env-var", "BUCKET=films", f"mine-{name}")
+    about = metadata(name)["deploy"]
+    for _ in range(2):
+        found = functions.get_function(FunctionName=f"mine-{name}")["Configuration"]
+        assert (found["Runtime"], found["Role"]) == ("provided.al2023", role)
+        assert (found["MemorySize"], found["Timeout"]) == (about["memory"], about["timeout"])
+        assert found["TracingConfig"]["Mode"] == "Active" and found["Description"] == about["description"]
+        assert found["Environment"]["Variables"]["BUCKET"] == "films"
+        assert found["CodeSize"] > 1_000_000
+        cargo_lambda(scripts, name, "--iam-role", role, f"mine-{name}")
+
+
+def test_one_function_of_a_stack_goes_live(aws, deployed, tmp_path):
+    """The documented command: infra/deploy.sh --only."""
+    folder = tmp_path / "lambda" / "signer"
+    folder.mkdir(parents=True)
+    (folder / "bootstrap").symlink_to(binary("signer"))
+    functions = aws.client("lambda")
+    before = functions.get_function_configuration(FunctionName="vod-signer")
+    assert functions.get_alias(FunctionName="vod-signer", Name="live")["FunctionVersion"] == "1"
+    for version in ("2", "3"):
+        deployed.run("deploy", "--only", "signer", "--packages", str(tmp_path / "lambda"))
+        assert functions.get_alias(FunctionName="vod-signer", Name="live")["FunctionVersion"] == version
+    after = functions.get_function_configuration(FunctionName="vod-signer")
+    assert after["CodeSha256"] != before["CodeSha256"]
+    for kept in ("Role", "MemorySize", "Timeout"):
+        assert after[kept] == before[kept]
+    assert after["Environment"] == before["Environment"]
+    assert aws_stub.ACCOUNT in after["Role"]
