@@ -34,6 +34,16 @@ fn command(name: &str, api: &str) -> anyhow::Result<Command> {
 }
 
 fn start(name: &str, api: &RuntimeApi, stack: &LocalStack) -> anyhow::Result<Function> {
+    start_with(name, api, stack, &[])
+}
+
+/// With some of its environment different.
+fn start_with(
+    name: &str,
+    api: &RuntimeApi,
+    stack: &LocalStack,
+    other: &[(&str, &str)],
+) -> anyhow::Result<Function> {
     let endpoints = &stack.endpoints;
     let log = std::fs::File::create(stack.scratch().join(format!("{name}.log")))?;
     let child = command(name, &api.address)?
@@ -44,6 +54,7 @@ fn start(name: &str, api: &RuntimeApi, stack: &LocalStack) -> anyhow::Result<Fun
         .env("AWS_ENDPOINT_URL_MEDIACONVERT", &endpoints.api)
         .env("BUCKET", &endpoints.bucket)
         .env("MEDIACONVERT_ROLE_ARN", "arn:aws:iam::000000000000:role/vod")
+        .envs(other.iter().copied())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()?;
@@ -115,6 +126,96 @@ fn the_submit_binary_takes_every_envelope() -> anyhow::Result<()> {
     ensure!(
         !log.contains(&stack.endpoints.secret_key),
         "the secret is in the log"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_last_delivery_puts_its_reason_on_record_and_a_redrive_goes_on() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    // A bucket that only this test's function knows.
+    stack.aws(&["s3", "mb", "s3://other"])?;
+    let clip = clips::ordinary("320x180", 2.0)?;
+    let file = clip.to_string_lossy();
+    stack.aws(&["s3", "cp", "--only-show-errors", &file, "s3://other/input/a.mp4"])?;
+    let head = [
+        "s3api",
+        "head-object",
+        "--bucket",
+        "other",
+        "--key",
+        "input/a.mp4",
+    ];
+    let etag = stack.aws_json(&head)?["ETag"].take();
+    let event = json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "other"}, "object": {"key": "input/a.mp4", "eTag": etag, "sequencer": "0A"}}}]});
+    let delivery = |count: u32| {
+        let mut batch = sqs(std::slice::from_ref(&event));
+        batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = count.to_string().into();
+        batch
+    };
+    let record = || -> anyhow::Result<Value> {
+        let list = [
+            "s3api",
+            "list-objects-v2",
+            "--bucket",
+            "other",
+            "--prefix",
+            "catalog/",
+        ];
+        let key = stack.aws_json(&list)?["Contents"][0]["Key"]
+            .as_str()
+            .map(str::to_owned);
+        let source = format!("s3://other/{}", key.context("no record")?);
+        let target = stack.scratch().join("record.json");
+        stack.aws(&[
+            "s3",
+            "cp",
+            "--only-show-errors",
+            &source,
+            &target.to_string_lossy(),
+        ])?;
+        Ok(serde_json::from_slice(&std::fs::read(&target)?)?)
+    };
+
+    // Nobody listens where this one looks for MediaConvert.
+    let lost = [
+        ("BUCKET", "other"),
+        ("AWS_ENDPOINT_URL_MEDIACONVERT", "http://127.0.0.1:9"),
+    ];
+    let api = RuntimeApi::start()?;
+    let function = start_with("submit", &api, &stack, &lost)?;
+    let failed = json!({"batchItemFailures": [{"itemIdentifier": "message-0"}]});
+    ensure!(response(api.invoke(delivery(4))?)? == failed, "it cannot succeed");
+    ensure!(record()?["state"] == "QUEUED", "{:#}", record()?);
+    ensure!(response(api.invoke(delivery(5))?)? == failed, "it cannot succeed");
+    let given_up = record()?;
+    ensure!(
+        given_up["state"] == "ERROR" && given_up.get("lease").is_none(),
+        "{given_up:#}"
+    );
+    let reason = given_up["reason"].as_str().context("no reason")?;
+    ensure!(reason.contains("dead letters"), "{reason}");
+    drop(function);
+
+    let api = RuntimeApi::start()?;
+    let _function = start_with("submit", &api, &stack, &[("BUCKET", "other")])?;
+    ensure!(
+        response(api.invoke(delivery(1))?)? == json!({"batchItemFailures": []}),
+        "it can now"
+    );
+    let again = record()?;
+    ensure!(
+        again["state"] == "SUBMITTED" && again.get("reason").is_none(),
+        "{again:#}"
+    );
+    ensure!(
+        again["jobs"].as_array().is_some_and(|jobs| jobs.len() == 1),
+        "{again:#}"
+    );
+    ensure!(
+        again["jobs"][0]["attempt"] == 1 && again["jobs"][0]["job_id"].is_string(),
+        "{again:#}"
     );
     Ok(())
 }
