@@ -9,6 +9,7 @@ mod assets;
 pub mod auth;
 pub mod config;
 mod jwks;
+mod openapi;
 mod play;
 mod playback;
 mod problem;
@@ -36,6 +37,7 @@ pub fn router(app: App) -> Router {
         .route("/api/playback", get(playback::playback))
         .route("/api/assets", get(assets::list))
         .route("/api/assets/{id}", get(assets::show))
+        .route("/api/openapi.json", get(openapi::show))
         .route("/play/{grant}/{*key}", get(play::play))
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -212,6 +212,10 @@ async fn the_list_is_paged() {
         .await
         .json();
     assert_eq!(other, json!({"assets": []}));
+    for wrong in ["after=", "after=%02", "after=a%20b", "after=%C3%A9", "source="] {
+        let answer = world.get(&format!("/api/assets?{wrong}"), &everything()).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
     for limit in ["0", "101", "x", ""] {
         assert_eq!(
             world
