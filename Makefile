@@ -1,12 +1,13 @@
 # Aliases only: what they do stands in scripts/ and in the tools themselves.
 # ARGS reaches `vod up` and the test runner: make up ARGS="--edge 0.0.0.0:8080", make test ARGS=a_test.
 
-.PHONY: help up setup test check bench
+.PHONY: help up setup test check bench sim
 
 help:
 	@echo "make up      install what is missing, build, and start the whole pipeline on this machine"
 	@echo "make test    every test, end to end ones included"
 	@echo "make check   what CI runs: format, lints, tests"
+	@echo "make sim     100,000 simulated uploads under faults, three seeds"
 	@echo "make bench   side-by-side measurements, as a table"
 	@echo "make setup   install what 'make up' and 'make test' need, and nothing else"
 
@@ -30,3 +31,6 @@ check:
 bench:
 	@scripts/setup.sh run test
 	scripts/bench.sh $(ARGS)
+
+sim:
+	scripts/sim.sh $(ARGS)

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use crate::clock::sdk_sleep;
+use crate::clock::{sdk_sleep, sdk_time};
 use crate::config::AwsConfig;
 
 /// Tries of one call, the first included: the SDK backs off with jitter on 429, 5xx and broken connections.
@@ -58,6 +58,7 @@ pub fn s3_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_s3::Client
         .region(aws_sdk_s3::config::Region::new(config.region.clone()))
         .timeout_config(timeouts())
         .sleep_impl(sdk_sleep())
+        .time_source(sdk_time())
         .retry_config(retries());
     if let Some(endpoint) = &config.s3_endpoint {
         builder = builder.endpoint_url(endpoint).force_path_style(true);
@@ -79,6 +80,7 @@ pub fn mediaconvert_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_
         .region(aws_sdk_mediaconvert::config::Region::new(config.region.clone()))
         .timeout_config(timeouts())
         .sleep_impl(sdk_sleep())
+        .time_source(sdk_time())
         .retry_config(retries());
     if let Some(endpoint) = &config.mediaconvert_endpoint {
         builder = builder.endpoint_url(endpoint);

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::config::{AsyncSleep, SharedAsyncSleep, Sleep};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use jiff::Timestamp;
 
 /// A pause.
@@ -41,6 +42,7 @@ pub async fn sleep(duration: Duration) {
 /// `future`, or nothing when it takes longer; it is dropped then.
 pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::select! {
+        biased;
         output = future => Some(output),
         () = sleep(duration) => None,
     }
@@ -61,4 +63,18 @@ impl AsyncSleep for SdkSleep {
 
 pub(crate) fn sdk_sleep() -> SharedAsyncSleep {
     SharedAsyncSleep::new(SdkSleep)
+}
+
+/// The SDK's clock, for signatures and for how fast an answer flows.
+#[derive(Debug)]
+struct SdkTime;
+
+impl TimeSource for SdkTime {
+    fn now(&self) -> SystemTime {
+        now().into()
+    }
+}
+
+pub(crate) fn sdk_time() -> SharedTimeSource {
+    SharedTimeSource::new(SdkTime)
 }

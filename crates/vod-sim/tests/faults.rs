@@ -1,0 +1,120 @@
+//! The simulation itself: all is well under faults, and each safeguard that is left out is missed.
+
+use std::process::{Command, Output};
+
+/// Few uploads and many faults.
+const STORM: &[&str] = &["--uploads", "120", "--faults", "4", "--seed", "2"];
+/// No answer is lost and tokens are forgotten at once: only leases keep two deliveries apart.
+const LEASES: &[&str] = &[
+    "--uploads",
+    "150",
+    "--faults",
+    "8",
+    "--seed",
+    "2",
+    "--heard",
+    "--token-seconds",
+    "1",
+];
+/// CreateJob refuses most calls, and nothing but the queue brings them again.
+const QUEUES: &[&str] = &[
+    "--uploads",
+    "120",
+    "--faults",
+    "4",
+    "--seed",
+    "2",
+    "--queues-only",
+    "--create-rate",
+    "2",
+];
+/// So many deaths that some fall between CreateJob and the record.
+const DEATHS: &[&str] = &["--uploads", "120", "--faults", "10", "--seed", "3"];
+
+fn simulate(options: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vod-sim"));
+    command.args(options).output().expect("vod-sim starts")
+}
+
+#[track_caller]
+fn well(options: &[&str]) {
+    let output = simulate(options);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// With the safeguard all is well, and without it something is found.
+#[track_caller]
+fn missed(options: &[&str], safeguard: &str) {
+    let output = simulate(&[options, &["--mutate", safeguard]].concat());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "without it nothing was found: {said}"
+    );
+    assert!(said.contains("FAULT"), "{said}");
+}
+
+#[test]
+fn no_upload_is_lost_and_none_encoded_twice() {
+    well(&["--uploads", "2000", "--seed", "7"]);
+}
+
+#[test]
+fn all_is_well_in_a_storm() {
+    well(STORM);
+}
+
+#[test]
+fn leases_keep_deliveries_apart() {
+    well(LEASES);
+}
+
+#[test]
+fn queues_bring_again_what_was_refused() {
+    well(QUEUES);
+}
+
+#[test]
+fn deaths_between_job_and_record_make_no_second_job() {
+    well(DEATHS);
+}
+
+#[test]
+fn claims_without_if_none_match_are_missed() {
+    missed(STORM, "no-if-none-match");
+}
+
+#[test]
+fn changes_without_if_match_are_missed() {
+    missed(STORM, "no-if-match");
+}
+
+#[test]
+fn leases_that_nobody_checks_are_missed() {
+    missed(LEASES, "no-lease");
+}
+
+#[test]
+fn ends_that_do_not_stay_are_missed() {
+    missed(STORM, "no-terminal");
+}
+
+#[test]
+fn batch_failures_that_nobody_reports_are_missed() {
+    missed(QUEUES, "no-batch-failures");
+}
+
+#[test]
+fn a_search_that_nobody_makes_is_missed() {
+    missed(DEATHS, "no-search");
+}
+
+#[test]
+fn reconcile_is_missed() {
+    missed(STORM, "no-reconcile");
+}
