@@ -1,7 +1,7 @@
 # Aliases only: what they do stands in scripts/ and in the tools themselves.
 # ARGS reaches `vod up` and the test runner: make up ARGS="--edge 0.0.0.0:8080", make test ARGS=a_test.
 
-.PHONY: help up setup test check bench sim
+.PHONY: help up setup test check bench sim deploy
 
 help:
 	@echo "make up      install what is missing, build, and start the whole pipeline on this machine"
@@ -9,6 +9,7 @@ help:
 	@echo "make check   what CI runs: format, lints, tests"
 	@echo "make sim     100,000 simulated uploads under faults, three seeds"
 	@echo "make bench   side-by-side measurements, as a table"
+	@echo "make deploy  the whole pipeline in your AWS account (ARGS=--help tells more)"
 	@echo "make setup   install what 'make up' and 'make test' need, and nothing else"
 
 up:
@@ -22,6 +23,7 @@ test:
 	@scripts/setup.sh run test
 	scripts/test.sh $(ARGS)
 	$(if $(ARGS),,tests/players/run.sh)
+	$(if $(ARGS),,tests/infra/run.sh)
 
 check:
 	cargo fmt --all --check
@@ -31,6 +33,9 @@ check:
 bench:
 	@scripts/setup.sh run test
 	scripts/bench.sh $(ARGS)
+
+deploy:
+	infra/deploy.sh $(ARGS)
 
 sim:
 	scripts/sim.sh $(ARGS)

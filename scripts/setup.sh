@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 readonly VENV=tests/.tools/venv
 # Each has a package.json and a lock file of its own.
-readonly NODE_PROJECTS=(tests/signatures tests/players)
+readonly NODE_PROJECTS=(tests/signatures tests/players tests/infra)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -61,6 +61,7 @@ setup_run() {
 
 setup_test() {
     has openssl || install_packages openssl openssl
+    { has jq && has curl; } || install_packages "jq and curl" jq curl
     has chromium || install_packages "a browser for the players" chromium
     has mpv || install_packages "a player" mpv
     local project

@@ -17,8 +17,9 @@ done
     echo "tests/infra: actionlint is missing; run scripts/setup.sh run test" >&2
     exit 1
 }
-# The functions that are deployed to moto. Quick ones: it looks at the package, it does not run them.
-cargo build --locked --package submit --package complete --package signer --package reconcile --bins
+# The functions that are deployed to moto (quick builds: it does not run them), and the stack for the smoke test.
+# The same build as scripts/test.sh, so that nothing is compiled twice.
+cargo build --workspace --all-targets --locked
 VOD_TARGET=$(cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)
 export VOD_TARGET
 cd tests/infra

@@ -19,21 +19,26 @@ def metadata(name):
     return manifest["package"]["metadata"]["lambda"]
 
 
-def binary(name):
-    path = TARGET / name
-    assert path.is_file(), f"{path} is missing: tests/infra/run.sh builds it"
-    return path
+@pytest.fixture(scope="session")
+def binaries(tmp_path_factory):
+    """Where cargo lambda looks: <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
+    folder = tmp_path_factory.mktemp("lambda")
+    for name in FUNCTIONS:
+        built = TARGET / name
+        assert built.is_file(), f"{built} is missing: tests/infra/run.sh builds it"
+        (folder / name).mkdir()
+        subprocess.run(["strip", "-o", str(folder / name / "bootstrap"), str(built)], check=True)
+    return folder
 
 
-def cargo_lambda(scripts, name, *arguments, **environment):
+def cargo_lambda(scripts, folder, name, *arguments):
     """In the function's own folder, as a person would; its environment has nothing of the stack."""
-    command = ["cargo", "lambda", "deploy", "--binary-name", name, "--binary-path", str(binary(name)), *arguments]
+    command = ["cargo", "lambda", "deploy", "--binary-name", name, "--lambda-dir", str(folder), *arguments]
     done = subprocess.run(
-        command, cwd=ROOT / f"functions/{name}", env=scripts.environment(**environment), capture_output=True, text=True,
+        command, cwd=ROOT / f"functions/{name}", env=scripts.environment(), capture_output=True, text=True,
         timeout=120, stdin=subprocess.DEVNULL, check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -52,11 +57,11 @@ def test_the_metadata_says_what_the_stack_says(name):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_cargo_lambda_deploys_twice_and_keeps_the_variables(aws, scripts, name):
+def test_cargo_lambda_deploys_twice_and_keeps_the_variables(aws, scripts, binaries, name):
     iam, functions = aws.client("iam"), aws.client("lambda")
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    cargo_lambda(scripts, name, "--iam-role", role, "--env-var", "BUCKET=films", f"mine-{name}")
+    cargo_lambda(scripts, binaries, name, "--iam-role", role, "--env-var", "BUCKET=films", f"mine-{name}")
     about = metadata(name)["deploy"]
     for _ in range(2):
         found = functions.get_function(FunctionName=f"mine-{name}")["Configuration"]
@@ -65,19 +70,17 @@ def test_cargo_lambda_deploys_twice_and_keeps_the_variables(aws, scripts, name):
         assert found["TracingConfig"]["Mode"] == "Active" and found["Description"] == about["description"]
         assert found["Environment"]["Variables"]["BUCKET"] == "films"
         assert found["CodeSize"] > 1_000_000
-        cargo_lambda(scripts, name, "--iam-role", role, f"mine-{name}")
+        # Again without variables: what is there stays.
+        cargo_lambda(scripts, binaries, name, "--iam-role", role, f"mine-{name}")
 
 
-def test_one_function_of_a_stack_goes_live(aws, deployed, tmp_path):
+def test_one_function_of_a_stack_goes_live(aws, deployed, binaries):
     """The documented command: infra/deploy.sh --only."""
-    folder = tmp_path / "lambda" / "signer"
-    folder.mkdir(parents=True)
-    (folder / "bootstrap").symlink_to(binary("signer"))
     functions = aws.client("lambda")
     before = functions.get_function_configuration(FunctionName="vod-signer")
     assert functions.get_alias(FunctionName="vod-signer", Name="live")["FunctionVersion"] == "1"
     for version in ("2", "3"):
-        deployed.run("deploy", "--only", "signer", "--packages", str(tmp_path / "lambda"))
+        deployed.run("deploy", "--only", "signer", "--packages", str(binaries))
         assert functions.get_alias(FunctionName="vod-signer", Name="live")["FunctionVersion"] == version
     after = functions.get_function_configuration(FunctionName="vod-signer")
     assert after["CodeSha256"] != before["CodeSha256"]
