@@ -46,6 +46,8 @@ pub const BUCKET: &str = "vod";
 pub const REGION: &str = "us-east-1";
 const ACCESS_KEY: &str = "vod";
 const SECRET_KEY: &str = "vod-local-secret";
+/// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.
+const LOCK_TRIES: u32 = 20;
 /// Uploads on their way to `submit`.
 const UPLOADS: &str = "uploads";
 /// MediaConvert's events on their way to `complete`.
@@ -404,14 +406,22 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     created.with_context(|| format!("failed to make the state folder {}", state.display()))?;
     let path = state.join("lock");
     let file = File::create(&path).with_context(|| format!("failed to open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!(
-            "another `vod up` is running on {}; stop it, or give this one another folder with --state",
-            state.display()
-        ),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("failed to lock {}", path.display()))
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A process that was killed leaves its lock to a child it was just about to start, for a moment.
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => bail!(
+                "another `vod up` is running on {}; stop it, or give this one another folder with --state",
+                state.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("failed to lock {}", path.display()));
+            }
         }
     }
 }

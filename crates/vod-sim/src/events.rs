@@ -214,7 +214,7 @@ fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
 }
 
 /// EventBridge tells `complete` of a job, and again when that fails.
-pub(crate) fn job_changed(world: &World, event: Value) {
+pub(crate) fn job_changed(world: &World, event: &Value) {
     for delay in travels(world) {
         let (world, event) = (world.clone(), event.clone());
         time::spawn(async move {

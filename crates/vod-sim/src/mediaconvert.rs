@@ -171,7 +171,7 @@ fn add(state: &mut State, body: &Value, lag: Duration) -> usize {
 async fn work_on(world: World, index: usize, start: Duration, work: Duration, fails: bool) {
     time::sleep(start.saturating_sub(time::elapsed())).await;
     world.state().jobs[index].state = JobState::Progressing;
-    events::job_changed(&world, event(&world, index, "PROGRESSING", json!({})));
+    events::job_changed(&world, &event(&world, index, "PROGRESSING", json!({})));
     time::sleep(work).await;
     {
         let mut state = world.state();
@@ -199,7 +199,7 @@ async fn work_on(world: World, index: usize, start: Duration, work: Duration, fa
             json!({ "outputGroupDetails": details }),
         )
     };
-    events::job_changed(&world, event);
+    events::job_changed(&world, &event);
 }
 
 fn event(world: &World, index: usize, status: &str, members: Value) -> Value {

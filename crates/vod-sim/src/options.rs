@@ -39,6 +39,10 @@ pub(crate) struct Options {
 
 /// A safeguard to leave out. Each is taken away at the seam where it works, so that nothing need be compiled again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "on the command line each says what is missing"
+)]
 pub(crate) enum Mutation {
     /// `If-None-Match` does not reach S3: a claim overwrites another's.
     NoIfNoneMatch,

@@ -1,4 +1,4 @@
-//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, GetBucketVersioning.
+//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, `GetBucketVersioning`.
 
 use std::fmt::Write as _;
 use std::ops::Bound;
