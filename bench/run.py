@@ -13,15 +13,16 @@ from tempfile import TemporaryDirectory
 
 import engine
 import s3
+import signing
 import submit
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = {"engine": engine.run, "submit": submit.run, "s3": s3.run}
+PARTS = {"engine": engine.run, "submit": submit.run, "s3": s3.run, "signing": signing.run}
 
 
 def main() -> None:
     options = arguments()
-    for tool in ("ffmpeg", "ffprobe", "openssl", "cp"):
+    for tool in ("ffmpeg", "ffprobe", "openssl", "cp", "node"):
         if not shutil.which(tool):
             sys.exit(f"bench: {tool} is missing: install it, then start again")
     with TemporaryDirectory(prefix="vod-bench-") as folder:

@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --release --locked --package submit
-cargo build --profile fast --locked --package vod --package transcode --examples --bins
+cargo build --profile fast --locked --package vod --package transcode --package vod-core --package vod-local --examples --bins
 exec tests/.tools/venv/bin/python bench/run.py "$@"

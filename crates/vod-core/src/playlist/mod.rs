@@ -78,6 +78,9 @@ struct Writer {
     out: String,
     base: Base,
     query: String,
+    /// `/output/<asset>/…/` and `?<query>`: what stands before and behind the name of nearly every segment.
+    folder: String,
+    suffix: String,
     /// `/play/<grant>/`, for the rare playlist that is named by an absolute path.
     play: String,
 }
@@ -94,6 +97,8 @@ impl Writer {
         let out = String::with_capacity(text.len() + uris * (query.len() + key.len()));
         Ok(Self {
             out,
+            folder: format!("/{}", base.folder()),
+            suffix: format!("?{query}"),
             base,
             query,
             play: format!("/play/{}/", grant.encode()),
@@ -157,6 +162,12 @@ impl Writer {
     }
 
     fn uri(&mut self, uri: &str) -> Result<(), Leads> {
+        if uri::is_plain(uri) && !uri::has_suffix(uri, ".m3u8") {
+            self.out.push_str(&self.folder);
+            self.out.push_str(uri);
+            self.out.push_str(&self.suffix);
+            return Ok(());
+        }
         match self.base.resolve(uri).ok_or(Leads)? {
             Target::Foreign => self.out.push_str(uri),
             Target::Own { path, .. } if uri::has_suffix(&path, ".m3u8") => match uri.strip_prefix("/output/")

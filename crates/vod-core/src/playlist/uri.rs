@@ -58,6 +58,11 @@ impl Base {
             .then_some(Self { folder, asset })
     }
 
+    /// `output/<asset>/…/`, percent-encoded.
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
     /// Where `uri` leads; `None` is out of the asset's folder.
     pub(super) fn resolve<'a>(&self, uri: &'a str) -> Option<Target<'a>> {
         if uri.starts_with("//") || has_scheme(uri) {
@@ -119,7 +124,7 @@ pub(super) fn has_suffix(path: &str, suffix: &str) -> bool {
 }
 
 /// A file name with nothing to resolve or to encode: nearly every URI that MediaConvert writes.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     !path.is_empty()
         && !path.starts_with('.')
         && path
