@@ -72,15 +72,9 @@ pub fn router(cache: Cache, keys: &Keys, clock: Clock) -> Router {
 }
 
 async fn create(State(api): State<Api>, Path(distribution): Path<String>, body: Bytes) -> Response {
-    let batch = match std::str::from_utf8(&body).ok().and_then(parse) {
-        Some(batch) => batch,
-        None => {
-            return error(
-                StatusCode::BAD_REQUEST,
-                "MalformedInput",
-                "The XML document is not an InvalidationBatch.",
-            );
-        }
+    let Some(batch) = std::str::from_utf8(&body).ok().and_then(parse) else {
+        let message = "The XML document is not an InvalidationBatch.";
+        return error(StatusCode::BAD_REQUEST, "MalformedInput", message);
     };
     if let Some(message) = batch.fault() {
         return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
@@ -165,12 +159,10 @@ impl Batch {
 
 impl Invalidation {
     fn to_xml(&self) -> String {
-        let items: String = self
-            .batch
-            .paths
-            .iter()
-            .map(|path| format!("<Path>{}</Path>", escape(path.as_str())))
-            .collect();
+        let mut items = String::new();
+        for path in &self.batch.paths {
+            items.extend(["<Path>", &escape(path.as_str()), "</Path>"]);
+        }
         let (id, created, count) = (&self.id, self.created, self.batch.paths.len());
         let reference = escape(self.batch.reference.as_str());
         format!(

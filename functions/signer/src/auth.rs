@@ -135,7 +135,7 @@ impl Auth {
                 let key = set.find(header.kid.as_deref(), header.alg).await;
                 let key = key.map_err(|error| Problem::unavailable("the token keys", &*error))?;
                 found = key.ok_or_else(invalid)?;
-                (&found.key, found.algorithm)
+                (&found.public, found.algorithm)
             }
         };
         let mut validation = self.validation.clone();

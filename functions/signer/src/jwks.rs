@@ -60,7 +60,7 @@ struct Known {
 pub(crate) struct Key {
     id: Option<String>,
     pub(crate) algorithm: Algorithm,
-    pub(crate) key: DecodingKey,
+    pub(crate) public: DecodingKey,
 }
 
 impl Jwks {
@@ -224,7 +224,7 @@ impl Jwk {
         fits.then_some(Key {
             id: self.kid,
             algorithm,
-            key,
+            public: key,
         })
     }
 }

@@ -49,7 +49,11 @@ pub fn classify(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> 
         return named("sqs", target.rsplit('.').next().unwrap_or_default().to_owned());
     }
     if path.starts_with("/2020-05-31/") {
-        let name = if method == Method::GET { "GetInvalidation" } else { "CreateInvalidation" };
+        let name = if method == Method::GET {
+            "GetInvalidation"
+        } else {
+            "CreateInvalidation"
+        };
         return named("cloudfront", name.to_owned());
     }
     s3(method, uri, headers)

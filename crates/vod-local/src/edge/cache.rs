@@ -245,7 +245,7 @@ mod tests {
     async fn it_is_bounded_and_the_oldest_go_first() {
         let cache = Cache::default();
         for index in 0..40 {
-            keep(&cache, &format!("{index}"), &entry(ENTRY_MAX as usize, None)).await;
+            keep(&cache, &format!("{index}"), &entry(8 << 20, None)).await;
             assert!(cache.get("0", 100).is_some() || index > 0);
             assert!(cache.0.kept().bytes <= TOTAL_MAX);
         }

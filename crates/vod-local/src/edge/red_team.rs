@@ -159,10 +159,7 @@ attempt!(the_algorithm_of_another_family, 401 "not valid", |w| {
     async move { w.ask(&playback(w), Some(&mixed)).await }
 });
 attempt!(a_key_that_the_token_brings_along, 401 "not valid", |w| {
-    let mut header = Header::default();
-    header.kid = Some("../../../dev/null".to_owned());
-    header.x5u = Some(format!("http://{}/web/app.js", w.edge));
-    header.jku = Some(format!("http://{}/web/app.js", w.edge));
+    let header = Header { kid: Some("../../../dev/null".to_owned()), x5u: Some(format!("http://{}/web/app.js", w.edge)), jku: Some(format!("http://{}/web/app.js", w.edge)), ..Header::default() };
     let token = bearer(&header, &claims(), b"js");
     async move { w.ask(&playback(w), Some(&token)).await }
 });
