@@ -23,4 +23,4 @@ cargo build --workspace --all-targets --locked
 VOD_TARGET=$(cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)
 export VOD_TARGET
 cd tests/infra
-exec pytest "$@"
+exec pytest --numprocesses 2 --dist worksteal "$@"
