@@ -1,12 +1,13 @@
 //! One way through the bucket: all uploads, then all records, then all output folders.
 //!
-//! Memory is that of one page. After each piece the place goes into `ops/reconcile.json`, so that a run which is out of
+//! Memory is that of one page. After each page the place goes into `ops/reconcile.json`, so that a run which is out of
 //! time, or which dies, is continued by the next. Two runs at once are safe: repairs claim what they work on; the
 //! run whose conditional write of the place fails merely stops writing it.
 
 use std::collections::HashSet;
 
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,6 @@ use crate::summary::{Outcome, Summary};
 
 /// Things looked at side by side.
 const ABREAST: usize = 16;
-/// Things between two looks at the clock.
-const PIECE: usize = 128;
 
 /// Where a pass is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,7 +188,8 @@ async fn outputs(reconcile: &Reconcile, run: &Run, cursor: &mut Cursor) -> Resul
     Ok(())
 }
 
-/// Looks at a page's items piece by piece, and moves the cursor on.
+/// Looks at a page's items, so many at a time, and moves the cursor on. What has been begun is brought to its end; out
+/// of time, nothing more is begun.
 async fn through<'a, T>(
     run: &Run,
     cursor: &mut Cursor,
@@ -198,19 +198,18 @@ async fn through<'a, T>(
     look: impl Fn(T) -> BoxFuture<'a, Looked>,
 ) {
     let mut items = page.items.into_iter();
+    let mut looks = FuturesUnordered::new();
     loop {
-        let piece: Vec<(T, Place)> = items.by_ref().take(PIECE).collect();
-        let Some((_, last)) = piece.last() else { break };
-        let last = last.clone();
-        let looks: Vec<_> = piece.into_iter().map(|(item, _)| look(item)).collect();
-        let mut looks = futures::stream::iter(looks).buffer_unordered(ABREAST);
-        while let Some(looked) = looks.next().await {
-            count(&mut cursor.summary, looked);
+        while looks.len() < ABREAST && vod_aws::now() < run.stop {
+            let Some((item, place)) = items.next() else { break };
+            looks.push(look(item));
+            cursor.place = Some(place);
         }
-        cursor.place = Some(last);
-        if vod_aws::now() >= run.stop && items.len() > 0 {
-            return;
-        }
+        let Some(looked) = looks.next().await else { break };
+        count(&mut cursor.summary, looked);
+    }
+    if items.len() > 0 {
+        return;
     }
     cursor.place = page.next;
     if cursor.place.is_none() {
