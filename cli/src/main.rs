@@ -24,6 +24,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +32,9 @@ use crate::stack::Stack;
 
 /// Where a local stack keeps everything, unless --state says otherwise.
 const STATE: &str = ".vod";
+/// Of each thread, as the main thread of a Lambda has: the SDK nests its futures so deeply that in a build without
+/// optimisation 2 MiB, which is the default, are not enough for all functions.
+const STACK: usize = 8 << 20;
 
 /// Videos on demand: from an upload to a link that can be watched
 #[derive(Debug, Parser)]
@@ -59,11 +63,17 @@ enum Command {
     Check(check::Args),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     log(&cli.command);
-    match run(&cli).await {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build();
+    let done = runtime
+        .context("could not start")
+        .and_then(|runtime| runtime.block_on(run(&cli)));
+    match done {
         Ok(code) => code,
         Err(error) => {
             output::note(&format!("error: {error:#}"));
