@@ -27,7 +27,7 @@ use crate::stack::Stack;
 use crate::{dead_letters, output};
 
 /// No link may keep us waiting for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Uploads younger than this may still be on their way.
 const GRACE_SECONDS: u32 = 60;
 
@@ -86,7 +86,7 @@ async fn examine(state: &Path) -> Vec<Finding> {
         link(
             "key",
             "restore secrets.json; without it, stop the stack, remove the file and start again",
-            key(state),
+            async { key(state) },
         )
         .await,
     ];
@@ -213,7 +213,7 @@ async fn ffmpeg() -> anyhow::Result<String> {
     Ok(version.lines().next().unwrap_or("ffmpeg").to_owned())
 }
 
-async fn key(state: &Path) -> anyhow::Result<String> {
+fn key(state: &Path) -> anyhow::Result<String> {
     let secrets = Secrets::read(state)?.context("there are no keys yet: the first `vod up` makes them")?;
     let keys = Keyring::from_json(&secrets.signing.to_string()).context("the signing keys cannot be read")?;
     Ok(format!("links are signed with {}", keys.active()))

@@ -48,7 +48,8 @@ pub(crate) struct Args {
 /// What was done.
 #[derive(Debug, Serialize)]
 struct Removed {
-    removed: AssetId,
+    #[serde(rename = "removed")]
+    asset: AssetId,
     outputs: usize,
     canceled: Vec<String>,
     source: bool,
@@ -88,7 +89,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     invalidate(stack, &asset).await?;
     let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
     let removed = Removed {
-        removed: asset,
+        asset,
         outputs,
         canceled,
         source,
@@ -99,7 +100,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     let source = if removed.source { " and its upload" } else { "" };
     output::line(&format!(
         "removed {}: {} outputs, its record{source}",
-        removed.removed, removed.outputs
+        removed.asset, removed.outputs
     ))
 }
 

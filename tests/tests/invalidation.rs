@@ -1,7 +1,5 @@
 //! The AWS CLI clears the edge's cache.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
-
 use vod_tests::{LocalStack, film, http};
 
 #[test]

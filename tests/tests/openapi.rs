@@ -1,4 +1,4 @@
-//! The signer does what its OpenAPI document says: schemathesis finds nothing.
+//! The signer does what its `OpenAPI` document says: schemathesis finds nothing.
 
 use std::path::Path;
 use std::process::Command;

@@ -155,8 +155,8 @@ impl Stack {
             .router(&base.keys)
             .merge(mediaconvert.router(&base.keys))
             .merge(cloudfront::router(cache.clone(), &base.keys, base.clock.clone()));
-        let api_routes = base.sqs().before(routes.fallback_service(s3));
-        let api_router = access_log.watch(api_routes, Port::Api);
+        let services = base.sqs().before(routes.fallback_service(s3));
+        let api_router = access_log.watch(services, Port::Api);
         let edge_router = access_log.watch(edge::router(base.edge(cache)?), Port::Edge);
 
         let shutdown = CancellationToken::new();

@@ -109,7 +109,7 @@ impl Sqs {
         self.keys.verify("sqs", parts, &body, SystemTime::now())?;
         let path = parts.uri.path();
         match operation {
-            "ListQueues" => self.list_queues(&read(&body)?),
+            "ListQueues" => Ok(self.list_queues(&read(&body)?)),
             "GetQueueUrl" => self.queue_url(&read(&body)?),
             "GetQueueAttributes" => self.attributes(path, &read(&body)?).await,
             "PurgeQueue" => self.purge(path, &read(&body)?).await,

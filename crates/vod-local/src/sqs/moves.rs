@@ -1,6 +1,6 @@
 //! Message move tasks: dead letters go back to where they came from.
 //!
-//! On AWS a task takes its time; here it is over when StartMessageMoveTask answers, whatever rate was asked for.
+//! On AWS a task takes its time; here it is over when `StartMessageMoveTask` answers, whatever rate was asked for.
 
 use std::sync::PoisonError;
 
@@ -16,7 +16,7 @@ use crate::ids;
 
 /// Tasks that are remembered, over all queues.
 const REMEMBERED: usize = 40;
-/// Most that one ListMessageMoveTasks tells.
+/// Most that one `ListMessageMoveTasks` tells.
 const LISTED_MAX: u64 = 10;
 
 /// A task that is over.
@@ -71,15 +71,15 @@ impl Sqs {
             "dead letters sent again"
         );
         let task = format!(r#"{{"taskId":"{}","sourceArn":"{source_arn}"}}"#, ids::uuid());
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
-        moves.push_front(MoveTask {
+        let mut remembered = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.push_front(MoveTask {
             source_arn,
             destination_arn: request.destination_arn,
             rate: request.max_number_of_messages_per_second,
             moved,
             started: Timestamp::now(),
         });
-        moves.truncate(REMEMBERED);
+        remembered.truncate(REMEMBERED);
         Ok(json!({ "TaskHandle": BASE64_STANDARD.encode(task) }))
     }
 

@@ -39,6 +39,7 @@ impl Provider {
         (provider, url)
     }
 
+    #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn answer(State(provider): State<Arc<Self>>) -> (StatusCode, String) {
         provider.asked.fetch_add(1, Ordering::Relaxed);
         let (status, text) = provider.answer.read().unwrap().clone();
