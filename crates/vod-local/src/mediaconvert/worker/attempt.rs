@@ -1,0 +1,246 @@
+//! One attempt at one job: from its input to its outputs in the bucket.
+
+use std::path::Path;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use transcode::Failure;
+use transcode::exec::TranscodeError;
+use transcode::produced::{Produced, ProducedFile};
+
+use super::super::MediaConvert;
+use super::super::events::Event;
+use super::super::inspect;
+use super::super::job::{Job, Phase};
+use super::super::scratch::Scratch;
+use super::super::transfer::{self, Location};
+use super::failure::{code, folder_failure, input_failure, output_failure};
+use super::progress::{Progress, overall, percent};
+use super::{Stop, persist};
+
+/// A job that was interrupted more often than this is given up: it may be what ends the process.
+const MAX_RETRIES: u32 = 3;
+/// Files that go to the bucket at the same time.
+const PARALLEL_FILES: usize = 4;
+
+/// One attempt at one job.
+pub(super) struct Worker<'a> {
+    pub(super) service: &'a MediaConvert,
+    pub(super) job: Job,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Worker<'_> {
+    /// From the input to outputs in the bucket; the result is `outputGroupDetails`.
+    pub(super) async fn attempt(&self) -> Result<Value, Stop> {
+        self.check_attempt()?;
+        let folder = Scratch::new(&self.service.settings().work, &self.job.id)
+            .await
+            .map_err(|error| folder_failure(&error))?;
+        let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+        self.fetch(&input).await?;
+
+        let url = self.job.input();
+        let probed = self
+            .unless_stopped(transcode::probe::probe(&input, &self.service.probe_limits()))
+            .await?;
+        let info = probed.map_err(|error| error.failure(url))?;
+        let details = inspect::input_details(url, &info);
+        self.tell(move |job, _| enter(job, Phase::Transcoding, vec![Event::InputInformation(details)]))
+            .await?;
+
+        let plan = transcode::plan::plan(&self.job.settings, &info, &self.started())
+            .map_err(|refusal| refusal.failure())?;
+        self.warn(&plan.warnings).await?;
+        let produced = self.transcode(&plan, &input, &out).await?;
+        drop(tokio::fs::remove_file(&input).await); // Room for others; what stays behind goes with the folder.
+
+        self.tell(|job, _| enter(job, Phase::Uploading, Vec::new()))
+            .await?;
+        self.upload(&produced, &out).await?;
+        Ok(produced.output_group_details())
+    }
+
+    /// What AWS accepts at CreateJob and this service cannot do, and jobs that end the process each time.
+    fn check_attempt(&self) -> Result<(), Failure> {
+        let job = &self.job;
+        if job.retry_count > MAX_RETRIES {
+            let message = format!("the job was interrupted {} times", job.retry_count);
+            return Err(Failure {
+                code: code::INTERNAL,
+                message,
+            });
+        }
+        if job
+            .acceleration_settings
+            .as_ref()
+            .is_some_and(|settings| settings["mode"] == "ENABLED")
+        {
+            let message =
+                "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back";
+            return Err(Failure {
+                code: code::ACCELERATION,
+                message: message.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, path: &Path) -> Result<(), Stop> {
+        let url = self.job.input();
+        let location = Location::parse(url).ok_or_else(|| Failure {
+            code: code::SETTING,
+            message: "/inputs/0/fileInput: the local engine reads s3:// only".to_owned(),
+        })?;
+        let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
+        let fetched = self.unless_stopped(fetching).await?;
+        fetched.map_err(|error| input_failure(url, &error))?;
+        Ok(())
+    }
+
+    async fn transcode(
+        &self,
+        plan: &transcode::plan::Plan,
+        input: &Path,
+        out: &Path,
+    ) -> Result<Produced, Stop> {
+        let (sender, receiver) = watch::channel(Progress::default());
+        let run = transcode::exec::run(plan, input, out, self.service.limits(), self.stop, |progress| {
+            sender.send_replace(Progress {
+                percent: progress.percent,
+                frames: Some(progress.frames),
+            });
+        });
+        let result = tokio::select! {
+            result = run => result,
+            never = self.report(Phase::Transcoding, receiver.clone()) => match never {},
+        };
+        drop(receiver);
+        result.map_err(|error| match error {
+            TranscodeError::Canceled => Stop::Ended,
+            TranscodeError::Files(error) => folder_failure(&error).into(),
+            error => error.failure(self.job.input()).into(),
+        })
+    }
+
+    /// Sends segments first and the master playlist last, so that who sees a playlist can fetch all it names.
+    async fn upload(&self, produced: &Produced, out: &Path) -> Result<(), Stop> {
+        let total: u64 = produced.files.iter().map(|file| file.size).sum();
+        let (sender, receiver) = watch::channel(Progress::default());
+        let (sender, mut sent) = (&sender, 0_u64);
+        let send_all = async {
+            for stage in produced.files.chunk_by(|a, b| a.stage == b.stage) {
+                let files: Vec<_> = stage.iter().map(|file| self.send(file, out)).collect();
+                let mut files = stream::iter(files).buffer_unordered(PARALLEL_FILES);
+                while let Some(size) = files.try_next().await? {
+                    sent += size;
+                    sender.send_replace(Progress {
+                        percent: percent(sent, total),
+                        frames: None,
+                    });
+                }
+            }
+            Ok(())
+        };
+        let result = tokio::select! {
+            result = self.unless_stopped(send_all) => result?,
+            never = self.report(Phase::Uploading, receiver) => match never {},
+        };
+        result.map_err(Stop::Failed)
+    }
+
+    async fn send(&self, file: &ProducedFile, out: &Path) -> Result<u64, Failure> {
+        let to = Location::parse(&file.url).ok_or_else(|| Failure {
+            code: code::SETTING,
+            message: format!("the destination {} is no s3:// URL", file.url),
+        })?;
+        let stored = transfer::store(self.service.s3(), &out.join(&file.path), &to).await;
+        stored.map_err(|error| output_failure(&error))?;
+        Ok(file.size)
+    }
+
+    /// Tells how far a phase is, at most once in each interval. Never returns; drop it when the phase is over.
+    async fn report(
+        &self,
+        phase: Phase,
+        mut progress: watch::Receiver<Progress>,
+    ) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(self.service.settings().status_interval).await;
+            if progress.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let Progress { percent, frames } = *progress.borrow_and_update();
+            let told = self.service.store().change(&self.job.id, move |job, _| {
+                job.job_percent_complete = Some(overall(phase, percent));
+                vec![Event::StatusUpdate {
+                    phase,
+                    percent,
+                    frames,
+                }]
+            });
+            // A progress report that is lost is made up for by the next one.
+            if let Err(error) = told.await {
+                tracing::warn!(job_id = self.job.id, %error, "failed to report progress");
+            }
+        }
+    }
+
+    async fn warn(&self, warnings: &[transcode::plan::Warning]) -> Result<(), Stop> {
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        let warnings = warnings.to_vec();
+        self.tell(move |job, _| {
+            let tell = |warning: transcode::plan::Warning| {
+                job.warn(warning.code, &warning.message);
+                Event::NewWarning {
+                    code: warning.code,
+                    message: warning.message,
+                }
+            };
+            warnings.into_iter().map(tell).collect()
+        })
+        .await
+    }
+
+    /// Writes a change with its events; that the job has ended meanwhile stops the work.
+    async fn tell(
+        &self,
+        change: impl FnOnce(&mut Job, Timestamp) -> Vec<Event> + Clone + Send + 'static,
+    ) -> Result<(), Stop> {
+        let store = self.service.store();
+        let written = persist(self.stop, || store.change(&self.job.id, change.clone())).await;
+        if written.flatten().is_some() {
+            Ok(())
+        } else {
+            Err(Stop::Ended)
+        }
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        self.stop.run_until_cancelled(work).await.ok_or(Stop::Ended)
+    }
+
+    /// The start of the job for names that contain it: `YYYYMMDDTHHMMSS`.
+    fn started(&self) -> String {
+        let start = self
+            .job
+            .timing
+            .start_time
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        start
+            .unwrap_or_else(|| self.service.store().now())
+            .strftime("%Y%m%dT%H%M%S")
+            .to_string()
+    }
+}
+
+fn enter(job: &mut Job, phase: Phase, events: Vec<Event>) -> Vec<Event> {
+    job.current_phase = Some(phase);
+    job.job_percent_complete = Some(overall(phase, 0));
+    events
+}
