@@ -193,6 +193,102 @@ def an_existing_bucket_is_left_alone(template):
     assert changed.outputs["Bucket"] == PARAMETERS["BucketName"]
 
 
+OUTPUTS = "arn:aws:s3:::film-outputs"
+
+
+@noticed(
+    drop("OutputBucket/Condition"),
+    put("OutputBucket/Properties/VersioningConfiguration/Status", "Suspended"),
+    put("OutputBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False),
+    drop("OutputBucket/Properties/BucketEncryption"),
+    drop("OutputBucket/DeletionPolicy"),
+    put("OutputBucket/Properties/LifecycleConfiguration/Rules/0/Transitions/1/StorageClass", "GLACIER"),
+    drop("OutputBucket/Properties/LifecycleConfiguration/Rules/1/AbortIncompleteMultipartUpload"),
+    drop("OutputBucketPolicy/Properties/PolicyDocument/Statement/0"),
+    put("OutputBucketPolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Condition", {}),
+    put("OutputBucketPolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Resource", [OUTPUTS + "/*"]),
+    put("OutputBucketPolicy/Properties/PolicyDocument/Statement/2/Fn::If/1/Principal", "*"),
+    put("BucketPolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Resource", [BUCKET + "/output/*", BUCKET + "/web/*"]),
+    drop("SubmitFunction/Properties/Environment/Variables/OUTPUT_BUCKET"),
+    put("SignerFunction/Properties/Environment/Variables/OUTPUT_BUCKET", {"Ref": "BucketName"}),
+    drop("ReconcileFunction/Properties/Environment/Variables/OUTPUT_BUCKET"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/TargetOriginId", "bucket"),
+    put("Distribution/Properties/DistributionConfig/Origins/1/Fn::If/1/OriginAccessControlId", {"Ref": "AWS::NoValue"}),
+    put("Distribution/Properties/DistributionConfig/Origins/1/Fn::If/1/S3OriginConfig/OriginAccessIdentity", ""),
+)
+def outputs_lie_in_a_bucket_of_their_own_on_request(template):
+    plain = stack(template)
+    assert not {"OutputBucket", "OutputBucketPolicy"} & set(plain.resources)
+    assert plain.outputs["OutputBucket"] == PARAMETERS["BucketName"]
+    assert all("OUTPUT_BUCKET" not in _environment(plain, name) for name in FUNCTIONS)
+    built = stack(template, OutputBucketName="film-outputs")
+    bucket, main = built.resources["OutputBucket"], built.properties("Bucket")
+    properties = bucket["Properties"]
+    for same in ("VersioningConfiguration", "BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration"):
+        assert properties.get(same) == main[same], same
+    assert bucket.get("DeletionPolicy") == "RetainExceptOnCreate" and bucket["UpdateReplacePolicy"] == "Retain"
+    assert "NotificationConfiguration" not in properties
+    outputs, leftovers = properties["LifecycleConfiguration"]["Rules"]
+    assert outputs["Prefix"] == "output/" and "ExpirationInDays" not in outputs
+    assert [(t["StorageClass"], t["TransitionInDays"]) for t in outputs["Transitions"]] == [("STANDARD_IA", 30), ("GLACIER_IR", 60)]
+    assert leftovers.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 7}
+    for name in ("Submit", "Signer", "Reconcile"):
+        assert _environment(built, name).get("OUTPUT_BUCKET") == "film-outputs", name
+    origins = {o["Id"]: o for o in built.properties("Distribution")["DistributionConfig"]["Origins"]}
+    assert origins["outputs"].get("OriginAccessControlId") == "<BucketAccess>"
+    targets = {b["PathPattern"]: b["TargetOriginId"] for b in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]}
+    assert targets["/output/*"] == "outputs" and targets["/web/*"] == "bucket"
+    readers = _readers(built, "OutputBucketPolicy")
+    assert readers["DistributionReads"]["Resource"] == [f"{OUTPUTS}/output/*"]
+    source = "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
+    assert readers["DistributionReads"]["Condition"] == {"StringEquals": {"AWS:SourceArn": source}}
+    assert _readers(built)["DistributionReads"]["Resource"] == [f"{BUCKET}/web/*"]
+    (denied,) = [s for s in built.properties("OutputBucketPolicy")["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"] or [{}]
+    assert denied.get("Resource") == [OUTPUTS, f"{OUTPUTS}/*"] and denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    legacy = stack(template, OutputBucketName="film-outputs", OriginAccess="OAI")
+    origins = {o["Id"]: o for o in legacy.properties("Distribution")["DistributionConfig"]["Origins"]}
+    assert origins["outputs"]["S3OriginConfig"] == origins["bucket"]["S3OriginConfig"]
+    (reader,) = _readers(legacy, "OutputBucketPolicy").values()
+    assert reader["Principal"] == {"CanonicalUser": "<OriginAccessIdentity.S3CanonicalUserId>"}
+    existing = stack(template, OutputBucketName="film-outputs", OutputBucketMode="existing")
+    assert not {"OutputBucket", "OutputBucketPolicy"} & set(existing.resources)
+    assert existing.outputs["OutputBucket"] == "film-outputs"
+    assert not stack(template, OutputBucketName=PARAMETERS["BucketName"]).rules_hold()
+
+
+@noticed(
+    drop("ReplicationRole/Condition"),
+    put("Bucket/Properties/ReplicationConfiguration", {"Ref": "AWS::NoValue"}),
+    put("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/Filter/Prefix", ""),
+    put("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/Status", "Disabled"),
+    put("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/DeleteMarkerReplication/Status", "Enabled"),
+    put("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/Destination/StorageClass", "GLACIER"),
+    drop("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/1"),
+    put("ReplicationRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal/Service", "lambda.amazonaws.com"),
+    drop("ReplicationRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition"),
+)
+def sources_are_copied_to_a_second_region_on_request(template):
+    plain = stack(template)
+    assert "ReplicationRole" not in plain.resources and "ReplicationConfiguration" not in plain.properties("Bucket")
+    built = stack(template, ReplicaBucketName="film-replica")
+    config = built.properties("Bucket").get("ReplicationConfiguration")
+    assert config and config["Role"] == "<ReplicationRole.Arn>"
+    rules = {rule["Filter"]["Prefix"]: rule for rule in config["Rules"]}
+    assert set(rules) == {"input/", "jobs/"} and len({rule["Priority"] for rule in config["Rules"]}) == 2
+    for rule in rules.values():
+        assert rule["Status"] == "Enabled" and rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
+        assert rule["Destination"]["Bucket"] == "arn:aws:s3:::film-replica"
+        # MediaConvert must be able to read it on the day of the restore.
+        assert rule["Destination"].get("StorageClass", "STANDARD") in ("STANDARD", "STANDARD_IA", "GLACIER_IR")
+    (trust,) = built.properties("ReplicationRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert trust.get("Condition") == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    # A bucket that is not the stack's: deploy.sh merges the rules into it, under the same role.
+    existing = stack(template, ReplicaBucketName="film-replica", BucketMode="existing")
+    assert existing.outputs["ReplicationRoleArn"] == "<ReplicationRole.Arn>"
+    assert not stack(template, ReplicaBucketName=PARAMETERS["BucketName"]).rules_hold()
+
+
 # ------------------------------------------------------------------------------------- events and functions
 
 
@@ -578,7 +674,7 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     put("DistributionMayInvoke/Properties/InvokedViaFunctionUrl", False),
     put("DistributionMayCallUrl/Properties/SourceArn", "*"),
     put("SignerAccess/Properties/OriginAccessControlConfig/OriginAccessControlOriginType", "s3"),
-    put("Distribution/Properties/DistributionConfig/Origins/1/OriginAccessControlId", {"Ref": "BucketAccess"}),
+    put("Distribution/Properties/DistributionConfig/Origins/2/OriginAccessControlId", {"Ref": "BucketAccess"}),
 )
 def only_the_distribution_calls_the_signer(template):
     built = stack(template)
@@ -601,8 +697,8 @@ def only_the_distribution_calls_the_signer(template):
     assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
 
 
-def _readers(built):
-    statements = built.properties("BucketPolicy")["PolicyDocument"]["Statement"]
+def _readers(built, policy="BucketPolicy"):
+    statements = built.properties(policy)["PolicyDocument"]["Statement"]
     return {s["Sid"]: s for s in statements if s["Effect"] == "Allow"}
 
 
@@ -714,7 +810,8 @@ def domain_certificate_and_waf_are_optional(template):
 
 
 def _all_statements(template):
-    for name, role in stack(template).of_type("AWS::IAM::Role").items():
+    everything = stack(template, OutputBucketName="film-outputs", ReplicaBucketName="film-replica")
+    for name, role in everything.of_type("AWS::IAM::Role").items():
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
@@ -749,7 +846,7 @@ def no_role_has_a_star_where_a_name_would_do(template):
 
 @noticed(
     put("SubmitRole/Properties/Policies/0/PolicyDocument/Statement/4/Resource", "*"),
-    drop("ReconcileRole/Properties/Policies/0/PolicyDocument/Statement/4/Condition"),
+    drop("ReconcileRole/Properties/Policies/0/PolicyDocument/Statement/5/Condition"),
     put("CompleteRole/Properties/Policies/0/PolicyDocument/Statement/0/Action", ["iam:PassRole"]),
 )
 def only_the_mediaconvert_role_is_passed_and_only_to_mediaconvert(template):
@@ -871,6 +968,9 @@ def test_rule_notices(rule, mutant):
     {}, {"BucketMode": "existing"}, {"OriginAccess": "OAI"}, {"PublicKeyTwo": KEY},
     {"PublicKeyOne": "", "PublicKeyTwo": KEY}, {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
     {"DomainName": "v.example.com", "HostedZoneId": "Z1", "AlarmEmail": "a@example.com"},
+    {"OutputBucketName": "film-outputs"}, {"OutputBucketName": "film-outputs", "OriginAccess": "OAI"},
+    {"OutputBucketName": "film-outputs", "OutputBucketMode": "existing", "BucketMode": "existing"},
+    {"ReplicaBucketName": "film-replica"}, {"ReplicaBucketName": "film-replica", "BucketMode": "existing"},
 ], ids=str)
 def test_nothing_refers_to_what_does_not_exist(changes):
     built = stack(TEMPLATE, **changes)
@@ -878,7 +978,7 @@ def test_nothing_refers_to_what_does_not_exist(changes):
     assert "Url" in built.outputs
 
 
-@pytest.mark.parametrize("name", ["template", "network", "uploader"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "infra").glob("*.yaml")))
 def test_cfn_lint_has_nothing_to_say(name):
     done = subprocess.run(
         ["cfn-lint", "--regions", "us-east-1", "eu-west-1", "--template", str(ROOT / f"infra/{name}.yaml")],
