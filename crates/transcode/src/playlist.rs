@@ -98,30 +98,46 @@ fn target_duration(group: &HlsGroup, segments: &[Segment]) -> f64 {
 
 /// Peak and average bits per second of a rendition.
 ///
-/// Segments shorter than half of the longest do not count for the peak (RFC 8216 section 4.3.4.2): a short
-/// last segment is little more than a keyframe.
+/// The peak is that of any contiguous set of segments which lasts between half and one and a half of the target
+/// duration (RFC 8216 section 4.1), so that a short last segment, little more than a keyframe, does not count alone.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
     reason = "rates are positive and far below 2^52"
 )]
 pub fn bandwidth(segments: &[Segment]) -> (u64, u64) {
-    let longest = segments.iter().map(|segment| segment.seconds).fold(0.0, f64::max);
-    let counted = segments
-        .iter()
-        .filter(|segment| segment.seconds > 0.0 && segment.seconds >= longest / 2.0);
-    let peak = counted
-        .map(|segment| segment.bytes as f64 * 8.0 / segment.seconds)
-        .fold(0.0, f64::max);
+    let target = segments.iter().map(|segment| segment.seconds).fold(0.0, f64::max);
+    let average = rate(segments);
+    // Of a playlist that is too short for such a set the whole is one.
+    let peak = (0..segments.len())
+        .flat_map(|start| sets_from(&segments[start..], target))
+        .map(rate)
+        .fold(average, f64::max);
+    (peak.ceil() as u64, average.ceil() as u64)
+}
+
+/// The sets of segments that begin with the first and count for the peak.
+fn sets_from(segments: &[Segment], target: f64) -> impl Iterator<Item = &[Segment]> {
+    let ends = segments.iter().scan(0.0, |seconds, segment| {
+        *seconds += segment.seconds;
+        Some(*seconds)
+    });
+    ends.enumerate()
+        .take_while(move |(_, seconds)| *seconds <= target * 1.5)
+        .filter(move |(_, seconds)| *seconds >= target * 0.5)
+        .map(|(last, _)| &segments[..=last])
+}
+
+/// Bits per second.
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn rate(segments: &[Segment]) -> f64 {
     let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
-    let average = if seconds > 0.0 {
+    if seconds > 0.0 {
         bytes as f64 * 8.0 / seconds
     } else {
         0.0
-    };
-    (peak.ceil() as u64, average.ceil() as u64)
+    }
 }
 
 /// The `CODECS` entry of an H.264 stream, from the start of a transport stream segment.
@@ -275,6 +291,10 @@ mod tests {
         ];
         assert_eq!(bandwidth(&segments), (800_000, 628_100));
         assert_eq!(bandwidth(&[]), (0, 0));
+        assert_eq!(bandwidth(&[segment("a", 0.0, 1)]), (0, 0));
+        // A short and busy end counts together with what stands before it: the peak is never below the average.
+        let busy_end = [segment("a", 6.0, 60_000), segment("b", 1.0, 80_000)];
+        assert_eq!(bandwidth(&busy_end), (160_000, 160_000));
     }
 
     #[test]
