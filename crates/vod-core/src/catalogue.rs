@@ -5,8 +5,43 @@
 
 use crate::record::JobError;
 
+/// Whose business a failure is: what a graph of failures is split by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The uploader's: the file.
+    Input,
+    /// The owner's: a role or a policy.
+    Permission,
+    /// The owner's: the template.
+    Template,
+    /// Something was no longer there: the upload, or what had been made of it.
+    Gone,
+    /// The service's: mostly it passes.
+    Service,
+    /// The queue has given up on the message.
+    Delivery,
+    /// A code that we do not know.
+    Other,
+}
+
+impl Class {
+    /// The word in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Permission => "permission",
+            Self::Template => "template",
+            Self::Gone => "gone",
+            Self::Service => "service",
+            Self::Delivery => "delivery",
+            Self::Other => "other",
+        }
+    }
+}
+
 struct Entry {
     codes: &'static [u32],
+    class: Class,
     meaning: &'static str,
     remedy: &'static str,
     retryable: bool,
@@ -14,6 +49,7 @@ struct Entry {
 
 const INPUT_UNREADABLE: Entry = Entry {
     codes: &[1010, 1075],
+    class: Class::Input,
     meaning: "the file could not be opened as a video",
     remedy: "check that the file plays on your computer, and upload it again; a file cut off in mid-upload looks like this too",
     retryable: false,
@@ -21,6 +57,7 @@ const INPUT_UNREADABLE: Entry = Entry {
 
 const DENIED: Entry = Entry {
     codes: &[1401, 1432, 1433, 1434, 1515, 1091, 3401, 3403],
+    class: Class::Permission,
     meaning: "MediaConvert was not allowed to read the upload or to write the outputs",
     remedy: "check the MediaConvert role: it must trust mediaconvert.amazonaws.com and may read input/ and write output/; then retry",
     retryable: false,
@@ -31,66 +68,77 @@ const TABLE: &[Entry] = &[
     DENIED,
     Entry {
         codes: &[1020],
+        class: Class::Input,
         meaning: "the file holds no video track",
         remedy: "upload a file with a picture; for sound alone use a template without video",
         retryable: false,
     },
     Entry {
         codes: &[1021],
+        class: Class::Template,
         meaning: "the template asks for sound and the file has none",
         remedy: "leave the rule drop-missing-audio on, or upload a file with an audio track",
         retryable: false,
     },
     Entry {
         codes: &[1030, 1022],
+        class: Class::Input,
         meaning: "the file's codec is not supported",
         remedy: "export the video as H.264 or HEVC with AAC sound and upload it again",
         retryable: false,
     },
     Entry {
         codes: &[1076],
+        class: Class::Input,
         meaning: "the file ends too early or is damaged",
         remedy: "upload the file again; if it happens again, repair or export it anew",
         retryable: false,
     },
     Entry {
         codes: &[1092, 1093],
+        class: Class::Input,
         meaning: "the sound could not be decoded",
         remedy: "export the video again with AAC sound and upload it",
         retryable: false,
     },
     Entry {
         codes: &[1040, 1043, 1060, 1080, 3457],
+        class: Class::Template,
         meaning: "the job's settings do not fit this video",
         remedy: "correct the template at the setting that the message names, then upload again",
         retryable: false,
     },
     Entry {
         codes: &[1041, 1042],
+        class: Class::Template,
         meaning: "the job's settings do not allow accelerated transcoding",
         remedy: "set AccelerationSettings.Mode to DISABLED or PREFERRED in the template",
         retryable: false,
     },
     Entry {
         codes: &[1404, 3404, 1056],
+        class: Class::Gone,
         meaning: "the upload was not there when MediaConvert looked for it",
         remedy: "check that the object still exists; if it does, the next attempt will find it",
         retryable: true,
     },
     Entry {
         codes: &[3400],
+        class: Class::Input,
         meaning: "the HLS input could not be read",
         remedy: "upload the video as one file",
         retryable: false,
     },
     Entry {
         codes: &[1050, 1507],
+        class: Class::Service,
         meaning: "the encoder's disk was full",
         remedy: "make room (locally: on the disk of the state folder); it is tried again",
         retryable: true,
     },
     Entry {
         codes: &[1517, 1522, 1550, 1999, 3408, 3450, 3451, 3999],
+        class: Class::Service,
         meaning: "the encoder failed for a reason of its own",
         remedy: "nothing to do at first: it is tried again; if it keeps failing, look at the message",
         retryable: true,
@@ -99,6 +147,7 @@ const TABLE: &[Entry] = &[
 
 const UNKNOWN: Entry = Entry {
     codes: &[],
+    class: Class::Other,
     meaning: "MediaConvert gave up for a reason we have no words for",
     remedy: "look up the code in the MediaConvert user guide",
     retryable: false,
@@ -106,6 +155,7 @@ const UNKNOWN: Entry = Entry {
 
 const REFUSED: Entry = Entry {
     codes: &[400, 404, 409, 422],
+    class: Class::Template,
     meaning: "MediaConvert refused the job",
     remedy: "correct the template at the setting that the message names (vod check FILE tells more), then upload again",
     retryable: false,
@@ -127,6 +177,22 @@ pub fn explain(code: u32, message: &str) -> JobError {
             .unwrap_or(&UNKNOWN)
     };
     error(code, message, entry)
+}
+
+/// Whose business an error of this catalogue is.
+pub fn class(error: &JobError) -> Class {
+    let known = TABLE
+        .iter()
+        .chain([&UNKNOWN, &REFUSED])
+        .find(|entry| entry.meaning == error.meaning);
+    match (known, error.code) {
+        (Some(entry), _) => entry.class,
+        (None, UNDELIVERABLE) => Class::Delivery,
+        (None, 400) => Class::Template,
+        (None, 404) if error.retryable => Class::Service,
+        (None, 404) => Class::Gone,
+        (None, _) => Class::Other,
+    }
 }
 
 /// A refusal by CreateJob itself; the code is the HTTP status.
@@ -227,6 +293,28 @@ mod tests {
             explain(1010, "no moov box found").meaning,
             INPUT_UNREADABLE.meaning
         );
+    }
+
+    #[test]
+    fn each_error_is_somebodys_business() {
+        for (error, expected) in [
+            (explain(1010, "no moov box found"), Class::Input),
+            (explain(1010, "Access denied to s3://b/x.mp4"), Class::Permission),
+            (explain(1404, "?"), Class::Gone),
+            (explain(1999, "?"), Class::Service),
+            (explain(7777, "?"), Class::Other),
+            (refused(404, "no such queue"), Class::Template),
+            (
+                unusable_template("jobs/a.json: no output groups"),
+                Class::Template,
+            ),
+            (source_gone("the upload was removed"), Class::Gone),
+            (outputs_gone("output/a"), Class::Gone),
+            (job_unknown("j"), Class::Service),
+            (undeliverable(5, "no connection"), Class::Delivery),
+        ] {
+            assert_eq!(class(&error), expected, "{error:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod events;
 pub mod grant;
 pub mod job;
 pub mod keys;
+pub mod metrics;
 pub mod mp4;
 pub mod playlist;
 pub mod record;

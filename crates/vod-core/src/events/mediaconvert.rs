@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::EventError;
 use crate::asset::AssetId;
 use crate::catalogue;
+use crate::metrics::{Encoded, Resolution};
 use crate::record::{Hls, Media, OutputSet, Rendition, Thumbnails, Warning};
 use crate::state::Change;
 
@@ -26,6 +27,8 @@ pub struct JobEvent {
     pub at: Timestamp,
     /// Absent where the status moves nothing (`QUEUE_HOP`, an unknown one).
     pub change: Option<Change>,
+    /// How long the outputs are that a COMPLETE tells of; for metrics, never on record.
+    pub encoded: Encoded,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +158,7 @@ pub fn parse_job_event(event: &Value, application: &str) -> Result<Option<JobEve
         .and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(Some(JobEvent {
         change: change(&detail, &template),
+        encoded: encoded(&detail.output_group_details),
         asset,
         template,
         attempt,
@@ -188,6 +192,25 @@ fn change(detail: &Detail, template: &str) -> Option<Change> {
         "CANCELED" => Change::Canceled,
         _ => return None,
     })
+}
+
+/// All outputs but images: what those are billed as AWS does not say.
+fn encoded(groups: &[GroupDetail]) -> Encoded {
+    let mut encoded = Encoded::default();
+    for detail in groups.iter().flat_map(|group| &group.output_details) {
+        let path = detail.output_file_paths.first();
+        let image = path.is_some_and(|path| path.ends_with(".jpg"));
+        let Some(duration_ms) = detail.duration_in_ms.filter(|_| !image) else {
+            continue;
+        };
+        let size = detail
+            .video_details
+            .as_ref()
+            .and_then(|video| video.width_in_px.zip(video.height_in_px));
+        let resolution = size.map_or(Resolution::Audio, |(width, height)| Resolution::of(width, height));
+        encoded.add(resolution, duration_ms);
+    }
+    encoded
 }
 
 #[expect(
@@ -376,6 +399,13 @@ mod tests {
             panic!("not complete")
         };
         insta::assert_json_snapshot!(outputs);
+        let mut expected = Encoded::default();
+        expected.add(Resolution::Sd, 7000);
+        expected.add(Resolution::Hd, 7000);
+        let event = parse_job_event(&event("COMPLETE", &groups), "vod")
+            .unwrap()
+            .unwrap();
+        assert_eq!(event.encoded, expected, "without the images");
     }
 
     #[test]
