@@ -11,7 +11,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::http::Response;
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, asset_of_record, record_key};
+use vod_core::metrics::{Encoded, outcomes};
 use vod_core::record::Record;
+
+use crate::meter::Meter;
 
 /// Tries of a change before giving up: as many writers as one record has, many times over.
 const TRIES: u32 = 12;
@@ -25,6 +28,7 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 pub struct Catalog {
     s3: Client,
     bucket: String,
+    meter: Meter,
 }
 
 /// A value with the `ETag` under which it was read.
@@ -65,7 +69,16 @@ enum Put {
 
 impl Catalog {
     pub fn new(s3: Client, bucket: String) -> Self {
-        Self { s3, bucket }
+        let meter = Meter::default();
+        Self { s3, bucket, meter }
+    }
+
+    /// Has `meter` told what each put that wins has brought about. One that is won without our hearing of it, or whose
+    /// writer dies at that moment, is not told: an outcome counts once at most.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
     }
 
     /// The record of an asset.
@@ -114,7 +127,10 @@ impl Catalog {
     pub async fn claim(&self, record: &Record) -> Result<bool, CatalogError> {
         for attempt in 1..=TRIES {
             match self.put(record, None).await? {
-                Put::Done => return Ok(true),
+                Put::Done => {
+                    self.tell(None, record, Encoded::default());
+                    return Ok(true);
+                }
                 // 409 says only that another writer was at work at this instant: look who has won.
                 Put::Lost if self.get(&record.id).await?.is_some() => return Ok(false),
                 Put::Lost => pause(attempt).await,
@@ -132,6 +148,16 @@ impl Catalog {
     pub async fn change(
         &self,
         id: &AssetId,
+        change: impl FnMut(&mut Record) -> bool,
+    ) -> Result<Option<Record>, CatalogError> {
+        self.change_with(id, Encoded::default(), change).await
+    }
+
+    /// [`Self::change`], where an attempt that succeeds with it has made outputs of the length `encoded`.
+    pub async fn change_with(
+        &self,
+        id: &AssetId,
+        encoded: Encoded,
         mut change: impl FnMut(&mut Record) -> bool,
     ) -> Result<Option<Record>, CatalogError> {
         for attempt in 1..=TRIES {
@@ -142,16 +168,28 @@ impl Catalog {
             else {
                 return Ok(None);
             };
+            let before = self.meter.is_on().then(|| record.clone());
             if !change(&mut record) {
                 return Ok(Some(record));
             }
             record.updated_at = crate::now();
             match self.put(&record, Some(&etag)).await? {
-                Put::Done => return Ok(Some(record)),
+                Put::Done => {
+                    self.tell(before.as_ref(), &record, encoded);
+                    return Ok(Some(record));
+                }
                 Put::Lost => pause(attempt).await,
             }
         }
         Err(CatalogError::Contended { key: record_key(id) })
+    }
+
+    fn tell(&self, before: Option<&Record>, after: &Record, encoded: Encoded) {
+        if self.meter.is_on() {
+            for outcome in outcomes(before, after, encoded, crate::now()) {
+                self.meter.tell(&outcome);
+            }
+        }
     }
 
     async fn put(&self, record: &Record, etag: Option<&str>) -> Result<Put, CatalogError> {

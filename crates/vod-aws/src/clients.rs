@@ -22,7 +22,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Until the first byte of an answer.
 const READ: Duration = Duration::from_secs(30);
 
-fn http() -> SharedHttpClient {
+/// The HTTP stack of all clients: rustls on aws-lc, with the system's certificates.
+pub fn http() -> SharedHttpClient {
     Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_https()

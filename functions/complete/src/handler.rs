@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tracing::{info, warn};
-use vod_aws::{AwsConfig, Catalog, CatalogError, DocumentError, Removals};
+use vod_aws::{AwsConfig, Catalog, CatalogError, DocumentError, Meter, Removals};
 use vod_core::events::{EventError, JobEvent, parse_job_event};
 use vod_core::record::Record;
 use vod_core::state::{self, Change};
@@ -62,6 +62,13 @@ impl Complete {
         }
     }
 
+    /// Has `meter` told what comes of events.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.catalog = self.catalog.metered(meter);
+        self
+    }
+
     /// Takes `MediaConvert Job State Change` from EventBridge. Safe to repeat and to reorder: see
     /// [`vod_core::state`].
     #[tracing::instrument(skip_all, fields(request_id = %event.context.request_id, asset = tracing::field::Empty))]
@@ -77,7 +84,7 @@ impl Complete {
             return Ok(Value::Null);
         };
         let mut before = None;
-        let record = self.catalog.change(&event.asset, |record| {
+        let record = self.catalog.change_with(&event.asset, event.encoded, |record| {
             before = Some(record.state);
             record_event(record, &event, change)
         });

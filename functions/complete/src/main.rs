@@ -2,7 +2,7 @@
 
 use complete::{Complete, Config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use vod_aws::{AwsConfig, EnvReader};
+use vod_aws::{AwsConfig, EnvReader, Meter};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,7 +11,8 @@ async fn main() -> Result<(), Error> {
     let (aws, config) = (AwsConfig::read(&mut env), Config::read(&mut env));
     let (aws, config) = env.finish((aws, config))?;
     // Built once per cold start, shared by every invocation.
-    let complete = Complete::new(&aws, config);
+    let meter = Meter::emf(&config.application);
+    let complete = Complete::new(&aws, config).metered(meter);
     run(service_fn(|event: LambdaEvent<serde_json::Value>| {
         complete.handle(event)
     }))

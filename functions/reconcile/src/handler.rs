@@ -10,7 +10,7 @@ use serde_json::Value;
 use submit::{Invocation, Submit, SubmitError};
 use tracing::info;
 use vod_aws::{
-    AwsConfig, Catalog, CatalogError, DocumentError, Listing, ListingError, MediaConvert, MediaConvertError,
+    AwsConfig, Catalog, CatalogError, DocumentError, Listing, ListingError, MediaConvert, MediaConvertError, Meter,
 };
 
 use crate::config::Config;
@@ -35,6 +35,7 @@ pub struct Reconcile {
     pub(crate) mediaconvert: MediaConvert,
     pub(crate) submit: Submit,
     pub(crate) complete: Complete,
+    pub(crate) meter: Meter,
 }
 
 /// What a run can be told; anything else in the event (a schedule's, say) is not looked at.
@@ -150,7 +151,18 @@ impl Reconcile {
             submit: Submit::with_clients(s3.clone(), mediaconvert, submit.clone()),
             s3,
             config,
+            meter: Meter::default(),
         }
+    }
+
+    /// Has `meter` told what is found, and what comes of it.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.catalog = self.catalog.metered(meter.clone());
+        self.complete = self.complete.metered(meter.clone());
+        self.submit = self.submit.metered(meter.clone());
+        self.meter = meter;
+        self
     }
 
     /// Looks through the bucket, mends what it can and returns a [`Summary`]. Stops before the deadline; the next

@@ -95,15 +95,21 @@ pub(crate) async fn run(reconcile: &Reconcile, run: &Run) -> Result<Summary, Rec
     cursor.started_at.get_or_insert(run.patience.now);
     let mut document = (!run.look_only).then_some(document);
     let versioned = reconcile.inputs.is_versioned().await?;
+    let mut told = cursor.summary.findings();
     while !cursor.summary.finished && vod_aws::now() < run.stop {
         match cursor.phase {
             Phase::Uploads => uploads(reconcile, run, &mut cursor, versioned).await?,
             Phase::Records => records(reconcile, run, &mut cursor).await?,
             Phase::Outputs => outputs(reconcile, run, &mut cursor).await?,
         }
-        if let Some(open) = &mut document
-            && !open.write(&cursor).await?
-        {
+        let Some(open) = &mut document else { continue };
+        if open.write(&cursor).await? {
+            // Who does not keep the place does not count either, so that two runs at once count nothing twice.
+            if let Some(outcome) = cursor.summary.since(told) {
+                reconcile.meter.tell(&outcome);
+            }
+            told = cursor.summary.findings();
+        } else {
             warn!("another run keeps the place; this one goes on without");
             document = None;
         }

@@ -1,6 +1,7 @@
 //! What a run has found and done, as it is logged and returned.
 
 use serde::{Deserialize, Serialize};
+use vod_core::metrics::{self, Passed, What};
 
 /// Findings that are told one by one; the others are counted only.
 const NOTES_MAX: usize = 100;
@@ -51,6 +52,26 @@ pub(crate) enum Outcome {
 }
 
 impl Summary {
+    /// What has been found and what of it mended, so far.
+    pub(crate) fn findings(&self) -> (u64, u64) {
+        (self.lost, self.mended)
+    }
+
+    /// What is to be counted since there were so many findings; nothing where there is nothing new.
+    pub(crate) fn since(&self, (lost, mended): (u64, u64)) -> Option<metrics::Outcome> {
+        let (lost, mended) = (self.lost - lost, self.mended - mended);
+        let passed = self.finished.then_some(Passed {
+            given_up: self.given_up,
+            failed: self.failed,
+        });
+        let what = What::Reconciled {
+            lost,
+            mended,
+            passed,
+        };
+        (lost > 0 || mended > 0 || passed.is_some()).then_some(metrics::Outcome { what, subject: None })
+    }
+
     /// Counts one finding, and notes it while there is room.
     pub(crate) fn add(&mut self, asset: &str, key: Option<&str>, found: &str, outcome: &Outcome) {
         let text = match outcome {
@@ -87,6 +108,37 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pass_in_parts_counts_each_finding_once() {
+        let mut summary = Summary::default();
+        assert_eq!(summary.since((0, 0)), None);
+        summary.add("a", None, "no record", &Outcome::Mended);
+        let what = |outcome: Option<metrics::Outcome>| outcome.unwrap().what;
+        let (lost, mended, passed) = (1, 1, None);
+        let first = What::Reconciled {
+            lost,
+            mended,
+            passed,
+        };
+        assert_eq!(what(summary.since((0, 0))), first);
+        let told = summary.findings();
+        assert_eq!(summary.since(told), None);
+        summary.add("b", None, "no record", &Outcome::GivenUp);
+        summary.add("c", None, "no record", &Outcome::Failed("503".into()));
+        summary.finished = true;
+        let passed = Some(Passed {
+            given_up: 1,
+            failed: 1,
+        });
+        let (lost, mended) = (1, 0);
+        let last = What::Reconciled {
+            lost,
+            mended,
+            passed,
+        };
+        assert_eq!(what(summary.since(told)), last);
+    }
 
     #[test]
     fn every_finding_is_counted_and_the_first_are_told() {

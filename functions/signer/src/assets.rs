@@ -136,6 +136,7 @@ pub(crate) async fn to_watch(
         (None, Some(key)) => newest(app, admitted, key).await?,
         _ => return Err(Problem::bad_request("give either asset or source")),
     };
+    crate::log_asset(&record.id);
     match record.state {
         record::State::Complete => Ok(record),
         state => Err(Problem::not_complete(state)),
@@ -149,6 +150,7 @@ async fn find(app: &App, admitted: &Viewer, id: &str) -> Result<Record, Problem>
         return Err(hidden());
     }
     let id: AssetId = id.parse().map_err(|_| unknown())?;
+    crate::log_asset(&id);
     let found = app.catalog.get(&id).await.map_err(unavailable)?;
     Ok(found.ok_or_else(unknown)?.value)
 }

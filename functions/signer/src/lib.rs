@@ -23,13 +23,19 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, Span, info, info_span};
+use vod_core::asset::AssetId;
 
 pub use app::{App, Clock, Parts, Scheme};
 pub use jwks::NotASet;
 pub use secret::{Secret, SecretError};
 
 use problem::Problem;
+
+/// Has every line of this request name the asset that it is about.
+pub(crate) fn log_asset(id: &AssetId) {
+    Span::current().record("asset", id.as_str());
+}
 
 /// The whole API, for `lambda_http` and for the local stack alike.
 pub fn router(app: App) -> Router {
@@ -52,7 +58,8 @@ async fn log(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or("-", MatchedPath::as_str)
         .to_owned();
-    let span = info_span!("request", method = %request.method(), route);
+    let asset = tracing::field::Empty;
+    let span = info_span!("request", method = %request.method(), route, asset);
     async {
         let response = next.run(request).await;
         info!(status = response.status().as_u16(), "answered");

@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use vod_aws::{
-    AwsConfig, Catalog, CatalogError, DocumentError, MediaConvert, MediaConvertError, Removals, SourceError,
-    Sources, TemplatesError,
+    AwsConfig, Catalog, CatalogError, DocumentError, MediaConvert, MediaConvertError, Meter, Removals,
+    SourceError, Sources, TemplatesError,
 };
+use vod_core::asset::AssetId;
 use vod_core::events::{Delivery, EventError, ObjectCreated, Upload, parse_upload_event};
 
 use crate::config::Config;
@@ -97,6 +98,13 @@ impl Submit {
         }
     }
 
+    /// Has `meter` told what comes of uploads.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.catalog = self.catalog.metered(meter);
+        self
+    }
+
     /// The tombstones of what was taken down.
     pub fn removals(&self) -> &Removals {
         &self.removals
@@ -162,16 +170,29 @@ impl Submit {
         let mut failure = None;
         for upload in uploads {
             let Upload::Created(object) = upload else { continue };
-            if let Err(error) = self.upload(object, invocation).await {
-                // The others of this delivery must not suffer from one.
-                tracing::error!(key = %object.key, error = vod_aws::chain(&error), "upload failed");
-                if let Some(deliveries) = last {
-                    Box::pin(self.give_up(object, deliveries, invocation, &error)).await;
-                }
+            // The others of this delivery must not suffer from one.
+            if let Err(error) = self.deliver(object, last, invocation).await {
                 failure = Some(error);
             }
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    #[tracing::instrument(skip_all, fields(asset = asset(object).map(|id| id.to_string())))]
+    async fn deliver(
+        &self,
+        object: &ObjectCreated,
+        last: Option<u32>,
+        invocation: &Invocation,
+    ) -> Result<(), SubmitError> {
+        let done = self.upload(object, invocation).await;
+        if let Err(error) = &done {
+            tracing::error!(key = %object.key, error = vod_aws::chain(error), "upload failed");
+            if let Some(deliveries) = last {
+                Box::pin(self.give_up(object, deliveries, invocation, error)).await;
+            }
+        }
+        done
     }
 
     /// Brings one upload as far as its jobs, or finishes what a delivery that died has begun. Repeating it changes
@@ -184,6 +205,12 @@ impl Submit {
         // Boxed: the SDK's futures are large and this one holds many.
         Box::pin(self.submit(object, invocation)).await
     }
+}
+
+/// The asset, where the event alone tells it.
+fn asset(object: &ObjectCreated) -> Option<AssetId> {
+    let etag = object.etag.as_deref()?;
+    Some(AssetId::new(&object.bucket, &object.key, object.version.as_deref(), etag))
 }
 
 /// Lambda's deadline; a test without one has a minute.

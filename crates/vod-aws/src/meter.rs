@@ -1,0 +1,54 @@
+//! Where outcomes are told: lines for `CloudWatch` on Lambda, counters on one machine.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use vod_core::metrics::{self, Outcome};
+
+/// Whoever is told what has happened; by default nobody. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Meter(Option<Arc<dyn Fn(&Outcome) + Send + Sync>>);
+
+impl Meter {
+    /// Tells `sink`.
+    pub fn new(sink: impl Fn(&Outcome) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(sink)))
+    }
+
+    /// Writes one line of the Embedded Metric Format to standard output, where Lambda takes it from.
+    ///
+    /// The line goes past `tracing`: `CloudWatch` wants `_aws` at the top of the object, not inside a log's fields.
+    pub fn emf(application: &str) -> Self {
+        let application = application.to_owned();
+        Self::new(move |outcome| {
+            let mut line = metrics::emf_line(outcome, &application, crate::now());
+            line.push('\n');
+            // One write under the lock that log lines take too, so that lines never mix.
+            let mut stdout = io::stdout().lock();
+            let written = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+            drop(stdout);
+            if let Err(error) = written {
+                tracing::warn!(%error, "a metric was not written");
+            }
+        })
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells what has happened. Call it once, and only when it stands on record.
+    pub fn tell(&self, outcome: &Outcome) {
+        if let Some(sink) = &self.0 {
+            sink(outcome);
+        }
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meter")
+    }
+}
