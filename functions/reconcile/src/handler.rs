@@ -10,7 +10,8 @@ use serde_json::Value;
 use submit::{Invocation, Submit, SubmitError};
 use tracing::info;
 use vod_aws::{
-    AwsConfig, Catalog, CatalogError, DocumentError, Listing, ListingError, MediaConvert, MediaConvertError, Meter,
+    AwsConfig, Catalog, CatalogError, DocumentError, Listing, ListingError, MediaConvert, MediaConvertError,
+    Meter,
 };
 
 use crate::config::Config;

@@ -64,11 +64,7 @@ impl Summary {
             given_up: self.given_up,
             failed: self.failed,
         });
-        let what = What::Reconciled {
-            lost,
-            mended,
-            passed,
-        };
+        let what = What::Reconciled { lost, mended, passed };
         (lost > 0 || mended > 0 || passed.is_some()).then_some(metrics::Outcome { what, subject: None })
     }
 
@@ -116,11 +112,7 @@ mod tests {
         summary.add("a", None, "no record", &Outcome::Mended);
         let what = |outcome: Option<metrics::Outcome>| outcome.unwrap().what;
         let (lost, mended, passed) = (1, 1, None);
-        let first = What::Reconciled {
-            lost,
-            mended,
-            passed,
-        };
+        let first = What::Reconciled { lost, mended, passed };
         assert_eq!(what(summary.since((0, 0))), first);
         let told = summary.findings();
         assert_eq!(summary.since(told), None);
@@ -132,11 +124,7 @@ mod tests {
             failed: 1,
         });
         let (lost, mended) = (1, 0);
-        let last = What::Reconciled {
-            lost,
-            mended,
-            passed,
-        };
+        let last = What::Reconciled { lost, mended, passed };
         assert_eq!(what(summary.since(told)), last);
     }
 

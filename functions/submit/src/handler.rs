@@ -210,7 +210,12 @@ impl Submit {
 /// The asset, where the event alone tells it.
 fn asset(object: &ObjectCreated) -> Option<AssetId> {
     let etag = object.etag.as_deref()?;
-    Some(AssetId::new(&object.bucket, &object.key, object.version.as_deref(), etag))
+    Some(AssetId::new(
+        &object.bucket,
+        &object.key,
+        object.version.as_deref(),
+        etag,
+    ))
 }
 
 /// Lambda's deadline; a test without one has a minute.
