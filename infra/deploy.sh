@@ -5,6 +5,7 @@
 #
 # --bucket NAME         use this bucket instead of <stack>-<account>-<region>; if it exists, our settings are merged
 #                       with its own
+# --output-bucket NAME  another bucket for the outputs alone, likewise; chosen once, before the first film
 # --set NAME=VALUE      a parameter of infra/template.yaml, such as AlarmEmail, DomainName, PriceClass, TrafficShift;
 #                       what is not named stays as it is in the stack
 # --packages FOLDER     functions that are built already: <name>.zip, or <name>/bootstrap.zip as cargo lambda leaves them
@@ -13,12 +14,15 @@
 # --plan                show each call that would change something, and change nothing
 # --help
 #
+# CLOUDFORMATION_ROLE_ARN in the environment: CloudFormation then works under that role, not with your rights
+# (infra/github.yaml makes one).
 # Needs the AWS CLI, jq, openssl, curl, Rust with cargo-lambda, and ffmpeg for the smoke test.
 
 # shellcheck source=infra/keys.sh
 source "$(dirname "${BASH_SOURCE[0]}")/keys.sh"
 
 BUCKET=""
+OUTPUT_BUCKET=""
 PACKAGES=""
 ONLY=""
 SMOKE=yes
@@ -30,6 +34,7 @@ options() {
     while [ $# -gt 0 ]; do
         case $1 in
             --bucket) BUCKET=${2:?--bucket needs a name} && shift ;;
+            --output-bucket) OUTPUT_BUCKET=${2:?--output-bucket needs a name} && shift ;;
             --set)
                 [[ ${2:-} == *=* ]] || die "--set needs NAME=VALUE"
                 SET[${2%%=*}]=${2#*=}
@@ -48,6 +53,7 @@ options() {
             PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh" ;;
             OriginAccess*) die "$name belongs to infra/origin-access.sh" ;;
             BucketName | BucketMode) die "say --bucket instead of --set $name" ;;
+            OutputBucketName | OutputBucketMode) die "say --output-bucket instead of --set $name" ;;
             *) grep -q "^  $name:" "$HERE/template.yaml" || die "infra/template.yaml has no parameter '$name'" ;;
         esac
     done
@@ -75,20 +81,53 @@ choose_bucket() {
         return
     fi
     BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
-    local answer
-    if answer=$(try_aws s3api get-bucket-location --bucket "$BUCKET" 2>&1); then
-        local where
+    look_at_bucket "$BUCKET" --bucket
+    MODE=$FOUND
+}
+
+# look_at_bucket NAME OPTION: `create` or `existing` into FOUND.
+look_at_bucket() {
+    local answer where
+    if answer=$(try_aws s3api get-bucket-location --bucket "$1" 2>&1); then
         where=$(jq -r '.LocationConstraint // "us-east-1"' <<<"$answer")
-        [ "$where" = "$REGION" ] || die "bucket '$BUCKET' is in $where, the stack in $REGION: they must be in one region"
-        say "bucket '$BUCKET' exists: its own settings stay, ours are merged"
-        MODE=existing
+        [ "$where" = "$REGION" ] || die "bucket '$1' is in $where, the stack in $REGION: they must be in one region"
+        say "bucket '$1' exists: its own settings stay, ours are merged"
+        FOUND=existing
     elif [[ $answer == *NoSuchBucket* ]]; then
-        MODE=create
+        FOUND=create
     elif [[ $answer == *AccessDenied* || $answer == *Forbidden* ]]; then
-        die "bucket '$BUCKET' belongs to another account or is closed to you: choose one with --bucket"
+        die "bucket '$1' belongs to another account or is closed to you: choose one with $2"
     else
         die "$(explain "$answer")"
     fi
+}
+
+# The same for the outputs, if they are to lie elsewhere.
+choose_output_bucket() {
+    local known
+    known=$(parameter OutputBucketName)
+    OUTPUT_MODE=create
+    if stack_exists; then
+        [[ -z $OUTPUT_BUCKET || $OUTPUT_BUCKET == "$known" ]] ||
+            die "the outputs of stack '$STACK' lie in bucket '${known:-$BUCKET}': films do not move; take another --stack for '$OUTPUT_BUCKET'"
+        OUTPUT_BUCKET=$known
+        [ -z "$known" ] || OUTPUT_MODE=$(parameter OutputBucketMode)
+    elif [ -n "$OUTPUT_BUCKET" ]; then
+        [ "$OUTPUT_BUCKET" != "$BUCKET" ] || die "--output-bucket is the bucket of the uploads: leave it out to have the outputs there"
+        look_at_bucket "$OUTPUT_BUCKET" --output-bucket
+        OUTPUT_MODE=$FOUND
+    fi
+}
+
+# What S3 would refuse after minutes, or accept without a copy ever arriving.
+check_replica() {
+    local replica=${SET[ReplicaBucketName]-$(parameter ReplicaBucketName)} where
+    [ -n "$replica" ] || return 0
+    where=$(try_aws s3api get-bucket-location --bucket "$replica" 2>/dev/null | jq -r '.LocationConstraint // "us-east-1"' || true)
+    [ -n "$where" ] || die "there is no bucket '$replica' to copy uploads to: make it in another region with infra/replica.yaml (docs/operations.md, a second region)"
+    [ "$where" != "$REGION" ] || die "bucket '$replica' is in $REGION like the stack: a copy for the day when a region is gone must be in another"
+    [ "$(try_aws s3api get-bucket-versioning --bucket "$replica" 2>/dev/null | jq -r '.Status // ""')" = Enabled ] ||
+        die "bucket '$replica' is not versioned, and S3 copies into versioned buckets only: infra/replica.yaml makes one"
 }
 
 make_code_bucket() {
@@ -105,7 +144,10 @@ make_code_bucket() {
 secure_code_bucket() {
     change s3api put-public-access-block --bucket "$CODE_BUCKET" --public-access-block-configuration \
         "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
-    change s3api put-bucket-tagging --bucket "$CODE_BUCKET" --tagging "TagSet=[{Key=vod:stack,Value=$STACK}]"
+    # So that destroy.sh, stopped after it has deleted the stack, still knows where the films are.
+    local tags="{Key=vod:stack,Value=$STACK},{Key=vod:bucket,Value=$BUCKET},{Key=vod:bucket-mode,Value=$MODE}"
+    [ -z "$OUTPUT_BUCKET" ] || tags+=",{Key=vod:output-bucket,Value=$OUTPUT_BUCKET},{Key=vod:output-mode,Value=$OUTPUT_MODE}"
+    change s3api put-bucket-tagging --bucket "$CODE_BUCKET" --tagging "TagSet=[$tags]"
 }
 
 build() {
@@ -156,6 +198,8 @@ ship() {
 own_parameters() {
     SET[BucketName]=$BUCKET
     SET[BucketMode]=$MODE
+    SET[OutputBucketName]=$OUTPUT_BUCKET
+    SET[OutputBucketMode]=$OUTPUT_MODE
     SET[CodeBucket]=$CODE_BUCKET
     SET[SigningSecretArn]=$(secret_arn "$SIGNING_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$SIGNING_SECRET")
     SET[JwtSecretArn]=$(secret_arn "$JWT_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$JWT_SECRET")
@@ -172,7 +216,7 @@ release() {
     local name
     {
         cat "$HERE/template.yaml"
-        for name in BucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} SubnetIds SecurityGroupIds; do
+        for name in BucketName OutputBucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} SubnetIds SecurityGroupIds; do
             printf '%s=%s\n' "$name" "${SET[$name]-$(parameter "$name")}"
         done
     } | openssl dgst -sha256 -r | cut -c 1-12
@@ -187,6 +231,7 @@ deploy_stack() {
     local call=(cloudformation deploy --stack-name "$STACK" --template-file "$HERE/template.yaml"
         --s3-bucket "$CODE_BUCKET" --s3-prefix templates --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset
         --tags "vod:stack=$STACK" --parameter-overrides "${pairs[@]}")
+    [ -z "${CLOUDFORMATION_ROLE_ARN:-}" ] || call+=(--role-arn "$CLOUDFORMATION_ROLE_ARN")
     if [ "$PLAN" = yes ]; then
         plan_line "${call[@]}"
         return
@@ -200,12 +245,14 @@ deploy_stack() {
 }
 
 # What a stack cannot do to a bucket that it does not own.
-merge_bucket() {
-    [ "$MODE" = existing ] || return 0
-    step "merging our settings into $BUCKET"
-    merge_notification "$BUCKET" "$(output UploadQueueArn)"
-    merge_policy "$BUCKET" "$(ways_in)"
-    merge_lifecycle "$BUCKET" "$(parameter SourceIaDays)" "$(parameter SourceGlacierDays)" "$(parameter OutputIaDays)" "$(parameter OutputGlacierIrDays)"
+merge_buckets() {
+    if [ "$MODE" = existing ]; then
+        step "merging our settings into $BUCKET"
+        merge_notification "$BUCKET" "$(output UploadQueueArn)"
+        merge_replication "$BUCKET" "$(parameter ReplicaBucketName)" "$(output ReplicationRoleArn)"
+    fi
+    merge_policies "$(ways_in)"
+    merge_lifecycles
 }
 
 # The page. A file that is stored compressed goes under its plain name.
@@ -276,6 +323,8 @@ deploy() {
     fi
     check_quotas
     choose_bucket
+    choose_output_bucket
+    check_replica
     ensure
     build
     make_code_bucket
@@ -285,7 +334,7 @@ deploy() {
     deploy_stack
     if stack_exists; then
         [ "$PLAN" = yes ] || settle
-        merge_bucket
+        merge_buckets
     fi
     upload_page
     finish

@@ -19,6 +19,21 @@ KEYS=keep
 
 bucket_exists() { try_aws s3api head-bucket --bucket "$1" >/dev/null 2>&1; }
 
+# Of the stack; or, when an earlier run was stopped after the stack had gone, as deploy.sh has written them down.
+read_names() {
+    local tags='[]'
+    BUCKET=$(parameter BucketName)
+    MODE=$(parameter BucketMode)
+    OUTPUT_BUCKET=$(parameter OutputBucketName)
+    OUTPUT_MODE=$(parameter OutputBucketMode)
+    REPLICA=$(parameter ReplicaBucketName)
+    [ -z "$BUCKET" ] || return 0
+    tags=$(try_aws s3api get-bucket-tagging --bucket "$CODE_BUCKET" 2>/dev/null | jq -c .TagSet || true)
+    read -r BUCKET MODE OUTPUT_BUCKET OUTPUT_MODE < <(jq -r --arg default "$STACK-$ACCOUNT-$REGION" '
+        map({key: .Key, value: .Value}) | from_entries
+        | [.["vod:bucket"] // $default, .["vod:bucket-mode"] // "create", .["vod:output-bucket"] // "", .["vod:output-mode"] // ""] | join(" ")' <<<"${tags:-[]}") || true
+}
+
 show() {
     say "stack $STACK in $REGION (account $ACCOUNT) is $STATUS"
     say "goes:  all resources of the stack: functions, queues, distribution, roles, alarms, logs"
@@ -33,6 +48,14 @@ show() {
     else
         say "stays: bucket $BUCKET with every film, output and record (--delete-films takes them)"
     fi
+    if [ -n "$OUTPUT_BUCKET" ]; then
+        if [ "$FILMS" = delete ]; then
+            say "goes:  EVERY OUTPUT in $OUTPUT_BUCKET"
+        else
+            say "stays: bucket $OUTPUT_BUCKET with every output (--delete-films takes them; a new deploy needs --output-bucket $OUTPUT_BUCKET)"
+        fi
+    fi
+    [ -n "$REPLICA" ] && say "stays: bucket $REPLICA with the copies of the uploads, whatever you say here"
     [ "$MODE" = existing ] && say "stays: bucket $BUCKET itself, and its own settings; ours are taken out of it"
     say "stays: MediaConvert's list of past jobs (AWS keeps it for 3 months)"
 }
@@ -44,6 +67,15 @@ release_bucket() {
     merge_notification "$BUCKET" ""
     merge_policy "$BUCKET" ""
     merge_lifecycle "$BUCKET"
+    merge_replication "$BUCKET"
+}
+
+release_output_bucket() {
+    [[ -n $OUTPUT_BUCKET && $OUTPUT_MODE == existing ]] || return 0
+    bucket_exists "$OUTPUT_BUCKET" || return 0
+    step "taking our settings out of $OUTPUT_BUCKET"
+    merge_policy "$OUTPUT_BUCKET" ""
+    merge_lifecycle "$OUTPUT_BUCKET"
 }
 
 delete_stack() {
@@ -57,8 +89,25 @@ delete_films() {
     [ "$FILMS" = delete ] || return 0
     bucket_exists "$BUCKET" || return 0
     step "deleting every film in $BUCKET"
-    empty_bucket "$BUCKET"
-    [ "$MODE" = existing ] || change s3api delete-bucket --bucket "$BUCKET"
+    if [ "$MODE" = existing ]; then
+        # Whatever else lies in somebody's own bucket is not ours to delete.
+        local folder
+        for folder in input output catalog ops web; do
+            empty_bucket "$BUCKET" "$folder/"
+        done
+    else
+        empty_bucket "$BUCKET"
+        change s3api delete-bucket --bucket "$BUCKET"
+    fi
+}
+
+delete_outputs() {
+    [[ $FILMS == delete && -n $OUTPUT_BUCKET ]] || return 0
+    bucket_exists "$OUTPUT_BUCKET" || return 0
+    step "deleting every output in $OUTPUT_BUCKET"
+    empty_bucket "$OUTPUT_BUCKET" output/
+    [ "$OUTPUT_MODE" = existing ] || empty_bucket "$OUTPUT_BUCKET"
+    [ "$OUTPUT_MODE" = existing ] || change s3api delete-bucket --bucket "$OUTPUT_BUCKET"
 }
 
 delete_code() {
@@ -94,18 +143,16 @@ main() {
     check_account
     read_stack
     [ "$STATUS" = DELETE_FAILED ] || check_status
-    BUCKET=$(parameter BucketName)
-    MODE=$(parameter BucketMode)
-    # Without a stack to ask, a run that was stopped: what it had not reached yet has these names.
-    BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
-    MODE=${MODE:-create}
+    read_names
     show
     if [ "$PLAN" = no ] && [ "$YES" = no ]; then
         die "nothing was changed: say --yes to do this, or --plan to see each call"
     fi
     release_bucket
+    release_output_bucket
     delete_stack
     delete_films
+    delete_outputs
     delete_code
     delete_keys
     [ "$PLAN" = yes ] || say "done"

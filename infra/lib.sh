@@ -229,14 +229,31 @@ merge_notification() {
     change s3api put-bucket-notification-configuration --bucket "$bucket" --notification-configuration "$now"
 }
 
-# merge_policy BUCKET WAYS: lets CloudFront read by OAC, OAI or both; with no way, takes it away.
+# merge_policies WAYS: of the stack's buckets, those that it does not own.
+merge_policies() {
+    local outputs
+    outputs=$(parameter OutputBucketName)
+    if [ "$(parameter BucketMode)" = existing ]; then
+        if [ -n "$outputs" ]; then
+            merge_policy "$(output Bucket)" "$1" web
+        else
+            merge_policy "$(output Bucket)" "$1" output web
+        fi
+    fi
+    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
+        merge_policy "$outputs" "$1" output
+    fi
+}
+
+# merge_policy BUCKET WAYS FOLDER...: lets CloudFront read the folders by OAC, OAI or both; with no way, takes it away.
 merge_policy() {
     local bucket=$1 ways=$2 now
     now=$(try_aws s3api get-bucket-policy --bucket "$bucket" 2>/dev/null | jq -r .Policy || true)
     now=$(jq -c --arg sid "$(sid)" --arg ways "$ways" --arg bucket "$bucket" --arg account "$ACCOUNT" \
-        --arg distribution "$(output DistributionId)" --arg user "$(output OriginAccessIdentityUser)" '
+        --arg distribution "$(output DistributionId)" --arg user "$(output OriginAccessIdentityUser)" \
+        --argjson folders "$(jq -nc '$ARGS.positional' --args "${@:3}")" '
         def reads($principal): {Sid: $sid, Effect: "Allow", Principal: $principal, Action: "s3:GetObject",
-            Resource: ["arn:aws:s3:::\($bucket)/output/*", "arn:aws:s3:::\($bucket)/web/*"]};
+            Resource: ($folders | map("arn:aws:s3:::\($bucket)/\(.)/*"))};
         .Version = "2012-10-17"
         | .Statement = ((.Statement // []) | map(select((.Sid // "") | startswith($sid) | not)))
         | if $ways | contains("OAC") then .Statement += [reads({Service: "cloudfront.amazonaws.com"}) + {Sid: ($sid + "Oac"),
@@ -246,6 +263,21 @@ merge_policy() {
         change s3api delete-bucket-policy --bucket "$bucket"
     else
         change s3api put-bucket-policy --bucket "$bucket" --policy "$now"
+    fi
+}
+
+# merge_lifecycles: with the stack's days, in those of its buckets that it does not own.
+merge_lifecycles() {
+    local days=() name outputs
+    outputs=$(parameter OutputBucketName)
+    for name in SourceIaDays SourceGlacierDays OutputIaDays OutputGlacierIrDays; do
+        days+=("$(parameter "$name")")
+    done
+    if [ "$(parameter BucketMode)" = existing ]; then
+        merge_lifecycle "$(output Bucket)" "${days[@]}"
+    fi
+    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
+        merge_lifecycle "$outputs" "${days[@]}"
     fi
 }
 
@@ -259,7 +291,8 @@ merge_lifecycle() {
             {ID: ($id + "-sources"), Status: "Enabled", Filter: {Prefix: "input/"}, Transitions:
                 [{Days: $days[0], StorageClass: "STANDARD_IA"}, {Days: $days[1], StorageClass: "GLACIER"}]},
             {ID: ($id + "-outputs"), Status: "Enabled", Filter: {Prefix: "output/"}, Transitions:
-                [{Days: $days[2], StorageClass: "STANDARD_IA"}, {Days: $days[3], StorageClass: "GLACIER_IR"}]},
+                [{Days: $days[2], StorageClass: "STANDARD_IA"}, {Days: $days[3], StorageClass: "GLACIER_IR"}],
+                AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
             {ID: ($id + "-leftovers"), Status: "Enabled", Filter: {Prefix: "input/"}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}
           ] end' <<<"$now")
     if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
@@ -269,14 +302,40 @@ merge_lifecycle() {
     fi
 }
 
+# merge_replication BUCKET [REPLICA ROLE]: has uploads and templates copied, deletions not; without a replica, takes
+# ours away. S3 knows one role for all rules of a bucket.
+merge_replication() {
+    local bucket=$1 replica=${2:-} role=${3:-} now theirs
+    now=$(try_aws s3api get-bucket-replication --bucket "$bucket" 2>/dev/null | jq -c .ReplicationConfiguration || true)
+    now=${now:-{\}}
+    theirs=$(jq -c --arg id "vod-$STACK-" '[(.Rules // [])[] | select((.ID // "") | startswith($id) | not)]' <<<"$now")
+    if [ -z "$replica" ]; then
+        [ "$(jq '.Rules // [] | length' <<<"$now")" != "$(jq length <<<"$theirs")" ] || return 0
+        role=$(jq -r '.Role // ""' <<<"$now")
+    elif [ "$theirs" != '[]' ] && [ "$role" != "$(jq -r .Role <<<"$now")" ]; then
+        die "bucket '$bucket' has replication rules of its own under another role: add one for input/ to them, and deploy with --set ReplicaBucketName="
+    fi
+    now=$(jq -c --arg id "vod-$STACK" --arg role "$role" --arg replica "$replica" --argjson theirs "$theirs" -n '
+        def rule($name; $prefix; $class; $priority): {ID: "\($id)-\($name)", Status: "Enabled", Priority: $priority, Filter: {Prefix: $prefix},
+            DeleteMarkerReplication: {Status: "Disabled"}, Destination: ({Bucket: "arn:aws:s3:::\($replica)"} + $class)};
+        ([$theirs[].Priority // 0] | max // 0) as $top
+        | {Role: $role, Rules: ($theirs + if $replica == "" then [] else
+            [rule("sources"; "input/"; {StorageClass: "GLACIER_IR"}; $top + 1), rule("templates"; "jobs/"; {}; $top + 2)] end)}')
+    if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
+        change s3api delete-bucket-replication --bucket "$bucket"
+    else
+        change s3api put-bucket-replication --bucket "$bucket" --replication-configuration "$now"
+    fi
+}
+
 # The ways that the stack lets CloudFront in by.
 ways_in() { echo "$(parameter OriginAccess) $(parameter OriginAccessAlsoAllow)"; }
 
-# empty_bucket BUCKET: every version and every delete marker, a thousand at a time.
+# empty_bucket BUCKET [PREFIX]: every version and every delete marker, a thousand at a time.
 empty_bucket() {
-    local bucket=$1 page
+    local bucket=$1 prefix=${2:-} page
     while :; do
-        page=$(aws_call s3api list-object-versions --bucket "$bucket" --max-items 1000 |
+        page=$(aws_call s3api list-object-versions --bucket "$bucket" --prefix "$prefix" --max-items 1000 |
             jq -c '{Quiet: true, Objects: [(.Versions // [])[], (.DeleteMarkers // [])[] | {Key, VersionId}]}')
         [ "$(jq '.Objects | length' <<<"$page")" -gt 0 ] || return 0
         change s3api delete-objects --bucket "$bucket" --delete "file://"<(printf '%s' "$page")

@@ -60,10 +60,7 @@ main() {
     fi
     step "setting ${changes[*]}"
     set_parameters "${changes[@]}"
-    if [ "$(parameter BucketMode)" = existing ]; then
-        step "merging the rules into $(output Bucket)"
-        merge_lifecycle "$(output Bucket)" "${DAYS[SourceIaDays]}" "${DAYS[SourceGlacierDays]}" "${DAYS[OutputIaDays]}" "${DAYS[OutputGlacierIrDays]}"
-    fi
+    merge_lifecycles
 }
 
 main "$@"

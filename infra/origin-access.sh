@@ -16,9 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # access_step USE ALSO_ALLOW
 access_step() {
     set_parameters "OriginAccess=$1" "OriginAccessAlsoAllow=$2"
-    if [ "$(parameter BucketMode)" = existing ]; then
-        merge_policy "$(output Bucket)" "$1 $2"
-    fi
+    merge_policies "$1 $2"
 }
 
 main() {

@@ -34,6 +34,7 @@ class Stub:
     def __init__(self, region="us-east-1"):
         self.region = region
         self.requests = []
+        self.paths = []
         self.stacks = {}
         self.changes = {}
         self.faults = []
@@ -98,6 +99,8 @@ class Stub:
         if parameters["BucketMode"] == "create":
             s3.create_bucket(Bucket=parameters["BucketName"])
             s3.put_bucket_versioning(Bucket=parameters["BucketName"], VersioningConfiguration={"Status": "Enabled"})
+        if parameters["OutputBucketName"] and parameters["OutputBucketMode"] == "create":
+            s3.create_bucket(Bucket=parameters["OutputBucketName"])
         sqs.create_queue(QueueName=f"{name}-uploads")
         for short in ("Submit", "Complete", "Signer", "Reconcile"):
             # Code that is not there fails a real stack too.
@@ -152,6 +155,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         service = _service(self.headers)
         operation, problem = _operation(service, self.command, self.path, self.headers, body)
         self.aws.requests.append((service, operation, body))
+        self.aws.paths.append((service, operation, urllib.parse.unquote(self.path.split("?")[0]), body))
         if problem:
             return self._error(service, "NotInTheModel", problem, 501)
         for fault in self.aws.faults:
@@ -373,6 +377,7 @@ def _concrete(value, parameters, name):
     known = {
         "<KeyOne>": key_id(parameters.get("PublicKeyOne", "")), "<KeyTwo>": key_id(parameters.get("PublicKeyTwo", "")),
         "<UploadQueue.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-uploads", "<Distribution>": "EDFDVBD6EXAMPLE",
+        "<ReplicationRole.Arn>": f"arn:aws:iam::{ACCOUNT}:role/{name}-ReplicationRole",
         "<OriginAccessIdentity.S3CanonicalUserId>": "canonical-user-of-the-identity",
         "<Distribution.DomainName>": "d111111abcdef8.cloudfront.net",
     }
@@ -436,7 +441,9 @@ _S3 = {
     ("GET", "location"): "GetBucketLocation", ("GET", "versions"): "ListObjectVersions", ("POST", "delete"): "DeleteObjects",
     ("GET", "policy"): "GetBucketPolicy", ("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy",
     ("GET", "lifecycle"): "GetBucketLifecycleConfiguration", ("PUT", "lifecycle"): "PutBucketLifecycleConfiguration",
-    ("DELETE", "lifecycle"): "DeleteBucketLifecycle", ("GET", "notification"): "GetBucketNotificationConfiguration",
+    ("DELETE", "lifecycle"): "DeleteBucketLifecycle", ("GET", "tagging"): "GetBucketTagging",
+    ("GET", "versioning"): "GetBucketVersioning", ("GET", "replication"): "GetBucketReplication",
+    ("PUT", "replication"): "PutBucketReplication", ("DELETE", "replication"): "DeleteBucketReplication", ("GET", "notification"): "GetBucketNotificationConfiguration",
     ("PUT", "notification"): "PutBucketNotificationConfiguration",
 }
 

@@ -153,6 +153,89 @@ def test_an_existing_bucket_keeps_what_it_has(aws, scripts):
     assert [r["ID"] for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]] == ["theirs"]
 
 
+def test_outputs_go_to_a_bucket_of_their_own(aws, scripts):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="theirs-out")
+    s3.put_object(Bucket="theirs-out", Key="logs/1", Body=b"not ours")
+    for _ in range(2):
+        scripts.deploy("--output-bucket", "theirs-out")
+        parameters = aws.parameters("vod")
+        assert (parameters["OutputBucketName"], parameters["OutputBucketMode"], parameters["BucketMode"]) == ("theirs-out", "existing", "create")
+        (statement,) = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
+        assert statement["Sid"] == "VodvodOac" and statement["Resource"] == ["arn:aws:s3:::theirs-out/output/*"]
+        rules = {r["ID"] for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs-out")["Rules"]}
+        assert "vod-vod-outputs" in rules
+        assert not s3.get_bucket_notification_configuration(Bucket="theirs-out").get("QueueConfigurations")
+    for other in ("elsewhere", BUCKET):
+        assert "films do not move" in scripts.deploy("--output-bucket", other, ok=False).said
+    scripts.deploy()
+    assert aws.parameters("vod")["OutputBucketName"] == "theirs-out", "what is not named stays"
+    scripts.run("origin-access", "OAI")
+    (statement,) = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
+    assert statement["Sid"] == "VodvodOai"
+    s3.put_object(Bucket="theirs-out", Key="output/a/x.mp4", Body=b"ours")
+
+    # Stopped when the stack is gone already: the rest is remembered.
+    aws.fail_once("s3", "ListObjectVersions", "InternalError", "try again", 500)
+    scripts.run("destroy", "--yes", "--delete-films", ok=False)
+    assert "vod" not in aws.stacks and BUCKET in {b["Name"] for b in s3.list_buckets()["Buckets"]}
+    scripts.run("destroy", "--yes", "--delete-films")
+    assert {b["Name"] for b in s3.list_buckets()["Buckets"]} == {"theirs-out"}
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket="theirs-out")["Contents"]] == ["logs/1"]
+
+
+def test_delete_films_takes_no_more_than_films_from_somebodys_bucket(aws, scripts):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="theirs")
+    scripts.deploy("--bucket", "theirs")
+    for key in ("input/a.mp4", "output/a/x.mp4", "catalog/a.json", "jobs/mine.json", "payroll.csv"):
+        s3.put_object(Bucket="theirs", Key=key, Body=b"x")
+    scripts.run("destroy", "--yes", "--delete-films")
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket="theirs")["Contents"]] == ["jobs/mine.json", "payroll.csv"]
+
+
+def test_uploads_are_copied_to_a_second_region(aws, scripts):
+    s3 = aws.client("s3")
+    wanted = ["--set", "ReplicaBucketName=far"]
+    assert "infra/replica.yaml" in scripts.deploy(*wanted, ok=False).said
+    s3.create_bucket(Bucket="near")
+    assert "must be in another" in scripts.deploy("--set", "ReplicaBucketName=near", ok=False).said
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert "not versioned" in scripts.deploy(*wanted, ok=False).said
+    assert "vod" not in aws.stacks
+    s3.put_bucket_versioning(Bucket="far", VersioningConfiguration={"Status": "Enabled"})
+    # The stack's own bucket: CloudFormation's to do.
+    scripts.deploy(*wanted)
+    config = aws.stacks["vod"]["built"].properties("Bucket")["ReplicationConfiguration"]
+    assert config["Rules"][0]["Destination"]["Bucket"] == "arn:aws:s3:::far"
+    assert "s3:PutBucketReplication" not in aws.operations()
+    said = scripts.run("destroy", "--yes", "--delete-films").said
+    assert "stays: bucket far" in said
+
+    # Somebody's own: merged, and taken out again.
+    s3.create_bucket(Bucket="theirs")
+    s3.put_bucket_versioning(Bucket="theirs", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        scripts.deploy("--bucket", "theirs", *wanted)
+        config = s3.get_bucket_replication(Bucket="theirs")["ReplicationConfiguration"]
+        rules = {rule["ID"]: rule for rule in config["Rules"]}
+        assert set(rules) == {"vod-vod-sources", "vod-vod-templates"} and config["Role"].endswith("-ReplicationRole")
+        # moto forgets the prefix: the request has it.
+        sent = [body.decode() for _, operation, body in aws.requests if operation == "PutBucketReplication"][-1]
+        assert "<Prefix>input/</Prefix>" in sent and "<Prefix>jobs/</Prefix>" in sent
+        assert rules["vod-vod-sources"]["DeleteMarkerReplication"] == {"Status": "Disabled"}
+        assert rules["vod-vod-sources"]["Destination"] == {"Bucket": "arn:aws:s3:::far", "StorageClass": "GLACIER_IR"}
+    scripts.deploy("--set", "ReplicaBucketName=")
+    with pytest.raises(s3.exceptions.ClientError, match="ReplicationConfigurationNotFound"):
+        s3.get_bucket_replication(Bucket="theirs")
+    own = {"ID": "own", "Status": "Enabled", "Priority": 7, "Filter": {"Prefix": "logs/"}, "DeleteMarkerReplication": {"Status": "Disabled"},
+           "Destination": {"Bucket": "arn:aws:s3:::far"}}
+    s3.put_bucket_replication(Bucket="theirs", ReplicationConfiguration={"Role": "arn:aws:iam::1:role/own", "Rules": [own]})
+    assert "replication rules of its own" in scripts.deploy(*wanted, ok=False).said
+    scripts.run("destroy", "--yes")
+    assert [r["ID"] for r in s3.get_bucket_replication(Bucket="theirs")["ReplicationConfiguration"]["Rules"]] == ["own"]
+
+
 # -------------------------------------------------------------------------------------------------- errors
 
 
