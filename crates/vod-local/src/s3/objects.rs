@@ -8,7 +8,7 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, s3_error};
 
-use super::checksum::{set_checksum, take_checksums};
+use super::checksum::{Stored, set_checksum, take_checksums};
 use super::conditions::{ReadCondition, Verdict, WriteCondition, failed, not_modified};
 use super::events::Cause;
 use super::fault::{Fault, not_implemented, refusal};
@@ -81,24 +81,45 @@ pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -
         ..PutObjectOutput::default()
     };
     set_checksum!(output, object.checksum.as_ref());
-    output.checksum_type = object
-        .checksum
-        .as_ref()
-        .map(super::checksum::Stored::checksum_type);
+    output.checksum_type = object.checksum.as_ref().map(Stored::checksum_type);
     Ok(S3Response::new(output))
+}
+
+/// Refuses what a GET or HEAD asks for and this store does not do; gives the conditions of the others.
+macro_rules! read_condition {
+    ($input:ident) => {{
+        check_owner($input.expected_bucket_owner.as_deref())?;
+        check_version($input.version_id.as_deref())?;
+        refuse_customer_key($input.sse_customer_algorithm.as_ref())?;
+        ReadCondition {
+            if_match: $input.if_match,
+            if_none_match: $input.if_none_match,
+            if_modified_since: $input.if_modified_since,
+            if_unmodified_since: $input.if_unmodified_since,
+        }
+    }};
+}
+
+/// Says in the output of a GET or HEAD, two structures with the same fields, what the object is.
+macro_rules! describe {
+    ($output:ident, $object:ident, $window:ident, $mode:expr) => {
+        $output.accept_ranges = Some("bytes".to_owned());
+        $output.content_length = Some(size($window.length()));
+        $output.content_range = $window.content_range(&$object);
+        $output.e_tag = Some(strong(&$object.etag));
+        $output.last_modified = Some(timestamp($object.modified_ms));
+        $output.parts_count = $window.parts_count(&$object);
+        if !$window.partial && wants_checksum($mode.as_ref()) {
+            set_checksum!($output, $object.checksum.as_ref());
+            $output.checksum_type = $object.checksum.as_ref().map(Stored::checksum_type);
+        }
+        set_headers!($output, $object.headers);
+    };
 }
 
 pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
-    check_version(input.version_id.as_deref())?;
-    refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
-    let condition = ReadCondition {
-        if_match: input.if_match,
-        if_none_match: input.if_none_match,
-        if_modified_since: input.if_modified_since,
-        if_unmodified_since: input.if_unmodified_since,
-    };
+    let condition = read_condition!(input);
     let part = Part {
         range: input.range,
         number: input.part_number,
@@ -116,37 +137,16 @@ pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> An
         .await?;
 
     let mut output = GetObjectOutput {
-        accept_ranges: Some("bytes".to_owned()),
         body: Some(content.open().await?.into_blob()),
-        content_length: Some(size(window.length())),
-        content_range: window.content_range(&object),
-        e_tag: Some(strong(&object.etag)),
-        last_modified: Some(timestamp(object.modified_ms)),
-        parts_count: window.parts_count(&object),
         ..GetObjectOutput::default()
     };
-    if !window.partial && wants_checksum(input.checksum_mode.as_ref()) {
-        set_checksum!(output, object.checksum.as_ref());
-        output.checksum_type = object
-            .checksum
-            .as_ref()
-            .map(super::checksum::Stored::checksum_type);
-    }
-    set_headers!(output, object.headers);
+    describe!(output, object, window, input.checksum_mode);
     Ok(S3Response::new(output))
 }
 
 pub(super) async fn head(store: &Store, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
-    check_version(input.version_id.as_deref())?;
-    refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
-    let condition = ReadCondition {
-        if_match: input.if_match,
-        if_none_match: input.if_none_match,
-        if_modified_since: input.if_modified_since,
-        if_unmodified_since: input.if_unmodified_since,
-    };
+    let condition = read_condition!(input);
     let (bucket, key) = (input.bucket, input.key);
     let object = store
         .read(move |connection| index::get_object(connection, &bucket, &key))
@@ -158,23 +158,8 @@ pub(super) async fn head(store: &Store, request: S3Request<HeadObjectInput>) -> 
     }
     .window(&object)?;
 
-    let mut output = HeadObjectOutput {
-        accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(size(window.length())),
-        content_range: window.content_range(&object),
-        e_tag: Some(strong(&object.etag)),
-        last_modified: Some(timestamp(object.modified_ms)),
-        parts_count: window.parts_count(&object),
-        ..HeadObjectOutput::default()
-    };
-    if !window.partial && wants_checksum(input.checksum_mode.as_ref()) {
-        set_checksum!(output, object.checksum.as_ref());
-        output.checksum_type = object
-            .checksum
-            .as_ref()
-            .map(super::checksum::Stored::checksum_type);
-    }
-    set_headers!(output, object.headers);
+    let mut output = HeadObjectOutput::default();
+    describe!(output, object, window, input.checksum_mode);
     let mut response = S3Response::new(output);
     response.status = window.partial.then_some(http::StatusCode::PARTIAL_CONTENT);
     Ok(response)
