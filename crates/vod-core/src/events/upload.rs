@@ -175,7 +175,10 @@ fn parse_notification(event: &Value) -> Result<Vec<Upload>, EventError> {
         return Ok(vec![parse_bridge(event)?]);
     }
     match event.get("Records").and_then(Value::as_array) {
-        Some(records) => records.iter().map(parse_record).collect(),
+        Some(records) => {
+            let uploads: Vec<Vec<Upload>> = records.iter().map(parse_record).collect::<Result<_, _>>()?;
+            Ok(uploads.into_iter().flatten().collect())
+        }
         None => Err(EventError::Unknown(excerpt(event))),
     }
 }
@@ -195,11 +198,10 @@ fn parse_bridge(event: &Value) -> Result<Upload, EventError> {
     }))
 }
 
-fn parse_record(record: &Value) -> Result<Upload, EventError> {
-    // SNS may call a function itself; its record then holds the notification as text.
+fn parse_record(record: &Value) -> Result<Vec<Upload>, EventError> {
+    // SNS may call a function itself; its record then holds the notification as text, of many records perhaps.
     if let Some(text) = record.pointer("/Sns/Message").and_then(Value::as_str) {
-        let uploads = parse_upload_message(text)?;
-        return Ok(uploads.into_iter().next().unwrap_or(Upload::Nothing));
+        return parse_upload_message(text);
     }
     let record = S3Record::deserialize(record).map_err(unknown)?;
     if !record
@@ -207,17 +209,17 @@ fn parse_record(record: &Value) -> Result<Upload, EventError> {
         .trim_start_matches("s3:")
         .starts_with("ObjectCreated:")
     {
-        return Ok(Upload::Nothing);
+        return Ok(vec![Upload::Nothing]);
     }
     let object = record.s3.object;
-    Ok(Upload::Created(ObjectCreated {
+    Ok(vec![Upload::Created(ObjectCreated {
         bucket: record.s3.bucket.name,
         key: decode_key(&object.key)?,
         size: object.size,
         etag: object.etag.map(unquoted),
         version: object.version.filter(|version| version != "null"),
         sequencer: object.sequencer,
-    }))
+    })])
 }
 
 /// Decodes a key of an S3 notification: form encoding, `+` is a space and `%XX` a byte.
@@ -233,7 +235,14 @@ pub fn decode_key(encoded: &str) -> Result<String, EventError> {
 /// the right, then they compare as text (S3 user guide, "Event message structure").
 pub fn is_newer(a: &str, b: &str) -> bool {
     let width = a.len().max(b.len());
-    format!("{a:0<width$}").to_ascii_uppercase() > format!("{b:0<width$}").to_ascii_uppercase()
+    let padded = |text: &str| {
+        let digits = text.bytes().map(|byte| byte.to_ascii_uppercase());
+        digits
+            .chain(std::iter::repeat(b'0'))
+            .take(width)
+            .collect::<Vec<u8>>()
+    };
+    padded(a) > padded(b)
 }
 
 fn unquoted(etag: String) -> String {
@@ -344,10 +353,18 @@ mod tests {
         let mut event = s3("input/1", "ObjectCreated:Put");
         let second = s3("input/2", "ObjectCreated:Put")["Records"][0].clone();
         event["Records"].as_array_mut().unwrap().push(second);
-        let Ok(Delivery::Direct(uploads)) = parse_upload_event(&event) else {
-            panic!("not read")
-        };
-        assert_eq!(uploads.len(), 2);
+        // Fuzzing found that of a notification from SNS only the first record was seen.
+        let from_sns = json!({"Records": [{"Sns": {"Message": event.to_string()}}]});
+        for event in [event, from_sns] {
+            let Ok(Delivery::Direct(uploads)) = parse_upload_event(&event) else {
+                panic!("not read")
+            };
+            let keys: Vec<&str> = uploads
+                .iter()
+                .map(|upload| created(upload).key.as_str())
+                .collect();
+            assert_eq!(keys, ["input/1", "input/2"]);
+        }
     }
 
     #[test]
@@ -361,6 +378,9 @@ mod tests {
         for (a, b, newer) in cases {
             assert_eq!(is_newer(a, b), newer, "{a} {b}");
         }
+        // As a width for `format!` this would be too much.
+        let long = "0".repeat(70_000);
+        assert!(is_newer("0A", &long) && !is_newer(&long, "0"));
     }
 
     proptest! {
@@ -371,9 +391,49 @@ mod tests {
         }
 
         #[test]
+        fn a_decoded_key_encodes_again(encoded in "([a-z/+%]|%[0-9A-F]{2}|%ED%95%9C|\\PC){0,12}") {
+            if let Ok(key) = decode_key(&encoded) {
+                let again: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+                prop_assert_eq!(decode_key(&again), Ok(key));
+            }
+        }
+
+        #[test]
         fn no_event_panics(text in "\\PC{0,80}", key in "[%+a-f0-9]{0,12}") {
             let _ = parse_upload_message(&text);
             let _ = parse_upload_event(&s3(&key, "ObjectCreated:Put"));
+        }
+
+        /// However a notification is wrapped, the same uploads come out of it.
+        #[test]
+        fn envelopes_change_nothing(
+            records in prop::collection::vec(
+                ("[%+a-f0-9]{0,6}", prop_oneof!["ObjectCreated:Put", "ObjectRemoved:Delete", "s3:ObjectCreated:Copy"]),
+                0..4,
+            ),
+        ) {
+            let records: Vec<Value> =
+                records.iter().map(|(key, name)| s3(key, name)["Records"][0].clone()).collect();
+            let event = json!({"Records": records});
+            let text = event.to_string();
+            let bare = parse_upload_message(&text);
+            if let Ok(uploads) = &bare {
+                prop_assert_eq!(uploads.len(), records.len());
+            }
+            let direct = |event: &Value| match parse_upload_event(event) {
+                Ok(Delivery::Direct(uploads)) => Ok(uploads),
+                Ok(Delivery::Messages(_)) => panic!("no SQS here"),
+                Err(error) => Err(error),
+            };
+            prop_assert_eq!(&direct(&event), &bare);
+            prop_assert_eq!(&direct(&json!({"Records": [{"Sns": {"Message": text}}]})), &bare);
+            let sns = json!({"Type": "Notification", "Message": text}).to_string();
+            prop_assert_eq!(&parse_upload_message(&sns), &bare);
+            let Ok(Delivery::Messages(messages)) = parse_upload_event(&sqs(&[sns, "{}".to_owned()])) else {
+                panic!("not read")
+            };
+            prop_assert_eq!(&messages[0].uploads, &bare);
+            prop_assert!(messages[1].uploads.is_err());
         }
     }
 }

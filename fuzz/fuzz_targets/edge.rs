@@ -1,0 +1,48 @@
+//! Requests to the edge: no answer is a fault of ours, nothing below `output/` leaves without a signature for it,
+//! and nothing else of the bucket leaves at all.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vod_fuzz::http::{Answer, FILM, OTHER, SECRET, Text, Worlds};
+
+static WORLDS: Worlds = Worlds::each(20_000);
+
+fuzz_target!(|text: &str| {
+    WORLDS.with(|world| {
+        let Some(text) = Text::parse(text, world) else {
+            return;
+        };
+        let (has_token, has_signature) = (text.has_token, text.has_signature);
+        let path = text.request.uri().path().to_owned();
+        let answer = world.send(&world.edge, text.into_request());
+        check(&path, &answer, has_token, has_signature);
+    });
+});
+
+fn check(path: &str, answer: &Answer, has_token: bool, has_signature: bool) {
+    assert!(answer.status.as_u16() < 500, "{path}: {}", answer.status);
+    assert!(!answer.says(SECRET), "{path} lets out what no viewer may see");
+    assert!(
+        !answer.says(OTHER),
+        "{path} lets out a film without a signature for it"
+    );
+    assert!(
+        has_signature || !answer.says(FILM),
+        "{path} lets out a film without a signature"
+    );
+    let signs = path.starts_with("/api/") && has_token;
+    assert!(
+        signs || answer.header("set-cookie").is_empty(),
+        "{path} hands out cookies"
+    );
+    if answer.status.is_success() {
+        let open =
+            path == "/" || path == "/healthz" || path.starts_with("/web/") || path == "/api/openapi.json";
+        let admitted = if path.starts_with("/api/") {
+            has_token
+        } else {
+            has_signature
+        };
+        assert!(open || admitted, "{path} is open");
+    }
+}

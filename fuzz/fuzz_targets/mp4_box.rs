@@ -1,0 +1,30 @@
+//! Bytes of media: walking the boxes of a file always gets on, and looking into a segment ends.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use transcode::playlist::{avc_codec, durations};
+use vod_core::mp4::box_header;
+
+fuzz_target!(|bytes: &[u8]| {
+    let (mut at, mut boxes) = (0_u64, 0_usize);
+    while let Some(rest) = usize::try_from(at).ok().and_then(|at| bytes.get(at..))
+        && let Some(found) = box_header(rest)
+    {
+        boxes += 1;
+        assert!(boxes <= bytes.len() / 8 + 1, "a box takes eight bytes at least");
+        assert!(found.header == 8 || found.header == 16);
+        assert_eq!(found.kind, rest[4..8]);
+        let Some(size) = found.size else { break };
+        assert!(size >= found.header);
+        let Some(next) = at.checked_add(size) else { break };
+        at = next;
+    }
+
+    for rfc_6381 in [true, false] {
+        if let Some(codec) = avc_codec(bytes, rfc_6381) {
+            assert!(codec.starts_with("avc1.") && codec.len() <= 12, "{codec}");
+        }
+    }
+    let playlist = String::from_utf8_lossy(bytes);
+    assert!(durations(&playlist).len() <= playlist.matches("#EXTINF:").count());
+});

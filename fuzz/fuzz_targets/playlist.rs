@@ -1,0 +1,113 @@
+//! Playlists: line by line as they were, with the signature on own files only, where a browser's idea of a URL
+//! decides what is own.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use url::Url;
+use vod_core::grant::Grant;
+use vod_core::playlist::{m3u8, webvtt};
+use vod_fuzz::keys;
+
+static GRANT: LazyLock<Grant> = LazyLock::new(|| Grant::from(keys::signature(&keys::keyring())));
+static QUERY: LazyLock<String> = LazyLock::new(|| GRANT.to_query());
+static TOKEN: LazyLock<String> = LazyLock::new(|| GRANT.encode());
+/// Where a player finds the playlist.
+static AT: LazyLock<Url> = LazyLock::new(|| {
+    let url = format!(
+        "http://{}/play/{}/{}/default/hls/video.m3u8",
+        keys::HOST,
+        *TOKEN,
+        keys::film()
+    );
+    Url::parse(&url).expect("is a URL")
+});
+
+fuzz_target!(|text: &str| {
+    let (folder, name) = match text.starts_with("WEBVTT") {
+        true => ("thumbnails", "video.vtt"),
+        false => ("hls", "video.m3u8"),
+    };
+    let key = format!("output/{}/default/{folder}/{name}", keys::film());
+    let rewritten = match name {
+        "video.vtt" => webvtt(text, &key, &GRANT),
+        _ => m3u8(text, &key, &GRANT),
+    };
+    // A segment's worth of text per URI is what rewriting may cost.
+    let Ok(rewritten) = rewritten else { return };
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (text.split('\n').collect(), rewritten.split('\n').collect());
+    assert_eq!(before.len(), after.len(), "the number of lines");
+    for (before, after) in before.into_iter().zip(after) {
+        line(before, after);
+    }
+    // Elsewhere than below an asset there is nothing to rewrite.
+    assert!(m3u8(text, "input/my film.mp4", &GRANT).is_err());
+});
+
+fn line(before: &str, after: &str) {
+    if before == after {
+        // Nothing was signed; a player that follows it with the grant stays within the asset, or leaves the host.
+        unsigned(before);
+        return;
+    }
+    let mut signed = 0;
+    for uri in uris(after).filter(|uri| uri.contains(QUERY.as_str())) {
+        signed += 1;
+        let url = AT.join(uri).expect("what is signed is a URL");
+        assert_eq!(url.host_str(), Some("127.0.0.1"), "{uri}");
+        assert_eq!((url.scheme(), url.port()), ("http", Some(8080)), "{uri}");
+        let own = format!("/output/{}/", keys::film());
+        assert!(url.path().starts_with(&own), "{uri} is {url}");
+        assert!(
+            url.query().is_some_and(|query| query.ends_with(QUERY.as_str())),
+            "{uri} is {url}"
+        );
+    }
+    assert_eq!(
+        after.matches(QUERY.as_str()).count(),
+        signed + before.matches(QUERY.as_str()).count()
+    );
+    // The grant itself stands in paths of our own playlists only.
+    for uri in uris(after).filter(|uri| uri.contains("/play/") && !before.contains("/play/")) {
+        let own = format!("/play/{}/{}/", *TOKEN, keys::film());
+        assert!(
+            AT.join(uri).is_ok_and(|url| url.path().starts_with(&own)),
+            "{uri}"
+        );
+    }
+    if signed == 0 {
+        assert!(
+            after.contains("/play/") || percent_encoded(before, after),
+            "{before} -> {after}"
+        );
+    }
+}
+
+/// What may be a URI: the line, or what a tag has in quotes.
+fn uris(line: &str) -> impl Iterator<Item = &str> {
+    let separator: &[char] = if line.starts_with('#') { &['"'] } else { &[] };
+    line.split(separator).map(str::trim)
+}
+
+/// A URI that was left as it is.
+fn unsigned(line: &str) {
+    let uri = line.trim();
+    if uri.is_empty() || uri.starts_with('#') {
+        return;
+    }
+    let Ok(url) = AT.join(uri) else { return };
+    if url.origin() == AT.origin()
+        && url.path().starts_with("/play/")
+        && uri.ends_with(".m3u8")
+        && !uri.contains("://")
+    {
+        let own = format!("/play/{}/{}/", *TOKEN, keys::film());
+        assert!(url.path().starts_with(&own), "{uri} is {url}");
+    }
+}
+
+fn percent_encoded(before: &str, after: &str) -> bool {
+    before.len() < after.len()
+}
