@@ -41,6 +41,8 @@ pub struct Limits {
     pub time: Duration,
     /// Address space in bytes. An encode of 1080p takes about 1 GiB, one of 4K about 3.
     pub memory: u64,
+    /// SIGKILL for the encoder so long after its start: for those who want to see what comes of it.
+    pub kill_after: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -48,6 +50,7 @@ impl Default for Limits {
         Self {
             time: Duration::from_hours(6),
             memory: 8 << 30,
+            kill_after: None,
         }
     }
 }
@@ -88,7 +91,10 @@ pub async fn run(
         () = cancel.cancelled() => Err(TranscodeError::Canceled),
         () = tokio::time::sleep(limits.time) => Err(TranscodeError::TimedOut(limits.time)),
         status = async {
-            tokio::join!(report(stdout, plan.duration_ms, progress), tail(stderr, &mut messages));
+            tokio::select! {
+                _ = async { tokio::join!(report(stdout, plan.duration_ms, progress), tail(stderr, &mut messages)) } => {}
+                () = elapsed(limits.kill_after) => child.start_kill()?,
+            }
             child.wait().await
         } => status.map_err(TranscodeError::Start),
     };
@@ -111,6 +117,14 @@ pub async fn run(
         return Err(TranscodeError::Truncated { length });
     }
     Ok(produced)
+}
+
+/// Waits so long, or for ever.
+async fn elapsed(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs ffprobe and returns its JSON.

@@ -1,8 +1,11 @@
-//! What operators do with a whole queue: move its messages, or throw them away.
+//! What operators do with a whole queue: move its messages, or throw them away. And what SQS does at times:
+//! deliver a message twice.
+
+use std::time::Duration;
 
 use rusqlite::{Transaction, params};
 
-use super::Queues;
+use super::{Message, Queue, Queues, after};
 use crate::db::DbError;
 use crate::ids;
 
@@ -27,6 +30,33 @@ impl Queues {
                 Ok(connection.execute("DELETE FROM queue_message WHERE queue = ?1", [queue])?)
             })
             .await
+    }
+}
+
+impl Queue {
+    /// Delivers a message that was received once more, `pause` from now: at-least-once, at its word. The copy counts
+    /// as received as often as the message itself.
+    pub async fn repeat(&self, message: &Message, pause: Duration) -> Result<(), DbError> {
+        let (queue, message, now) = (self.name.clone(), message.clone(), (self.queues.clock)());
+        let repeated = self.queues.db.transaction(move |t| {
+            t.execute(
+                "INSERT INTO queue_message (id, queue, body, sent_ms, visible_ms, receive_count, first_received_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    ids::uuid(),
+                    queue,
+                    message.body,
+                    message.sent_at.as_millisecond(),
+                    after(now, pause),
+                    message.receive_count,
+                    message.first_received_at.as_millisecond(),
+                ],
+            )?;
+            Ok::<_, DbError>(())
+        });
+        repeated.await?;
+        self.queues.wake();
+        Ok(())
     }
 }
 

@@ -1,0 +1,208 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use axum::http::StatusCode;
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// Services that answer all calls and count them, behind faults.
+struct World {
+    api: String,
+    calls: Arc<AtomicUsize>,
+    faults: Faults,
+}
+
+impl World {
+    async fn new(texts: &[&str]) -> Self {
+        let arguments: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        let faults = Faults::open(&arguments, Path::new(".")).unwrap().unwrap();
+        faults.arm();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&calls);
+        let service = move |request: Request| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let creates = request.uri().path() == "/2017-08-29/jobs";
+            async move {
+                drain(request).await;
+                let body = if creates { r#"{"job":{"id":"1-a"}}"# } else { "" };
+                (StatusCode::OK, body)
+            }
+        };
+        let router = faults.around(Router::new().fallback(service));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { api, calls, faults }
+    }
+
+    fn aws(&self) -> vod_aws::AwsConfig {
+        vod_aws::AwsConfig {
+            region: "us-east-1".to_owned(),
+            access_key_id: "vod".to_owned(),
+            secret_access_key: "secret".to_owned(),
+            session_token: None,
+            s3_endpoint: Some(self.api.clone()),
+            mediaconvert_endpoint: Some(self.api.clone()),
+        }
+    }
+
+    /// S3's SDK without retries, so that answers can be seen.
+    fn s3(&self) -> aws_sdk_s3::Client {
+        let config = vod_aws::s3(&self.aws()).config().to_builder();
+        let once = aws_sdk_s3::config::retry::RetryConfig::disabled();
+        aws_sdk_s3::Client::from_conf(config.retry_config(once).build())
+    }
+
+    fn mediaconvert(&self) -> aws_sdk_mediaconvert::Client {
+        let config = vod_aws::mediaconvert(&self.aws()).config().to_builder();
+        let once = aws_sdk_mediaconvert::config::retry::RetryConfig::disabled();
+        aws_sdk_mediaconvert::Client::from_conf(config.retry_config(once).build())
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+/// Code and message as the SDK of S3 reads them.
+async fn put(world: &World, condition: bool) -> Result<(), (u16, String, String)> {
+    let put = world.s3().put_object().bucket("b").key("a & b");
+    let put = put.body(vec![b'x'; 100_000].into());
+    let put = if condition { put.if_none_match("*") } else { put };
+    let answer = put.send().await;
+    answer.map(drop).map_err(|error| {
+        let status = error
+            .raw_response()
+            .map_or(0, |response| response.status().as_u16());
+        let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        (status, part(error.code()), part(error.message()))
+    })
+}
+
+#[tokio::test]
+async fn s3_refuses_in_its_own_words() {
+    for (text, status, code, message) in [
+        ("s3.503=1", 503, "SlowDown", "Please reduce your request rate."),
+        (
+            "PutObject.500=1",
+            500,
+            "InternalError",
+            "We encountered an internal error. Please try again.",
+        ),
+    ] {
+        let world = World::new(&[text]).await;
+        let refused = put(&world, false).await.unwrap_err();
+        assert_eq!(refused, (status, code.to_owned(), message.to_owned()));
+        assert_eq!(world.calls(), 0, "{text}");
+    }
+    let world = World::new(&["s3.409=1"]).await;
+    assert_eq!(put(&world, false).await, Ok(()));
+    let (status, code, _) = put(&world, true).await.unwrap_err();
+    assert_eq!((status, code.as_str()), (409, "ConditionalRequestConflict"));
+}
+
+#[tokio::test]
+async fn mediaconvert_refuses_in_its_own_words() {
+    for (text, status, code) in [
+        ("mediaconvert.429=1", 429, "TooManyRequestsException"),
+        ("CreateJob.500=1", 500, "InternalServerErrorException"),
+        ("createjob.503=1", 503, "ServiceUnavailableException"),
+    ] {
+        let world = World::new(&[text]).await;
+        let error = world
+            .mediaconvert()
+            .create_job()
+            .role("r")
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(error.raw_response().unwrap().status().as_u16(), status);
+        assert_eq!(error.code(), Some(code), "{text}");
+        assert_eq!(world.calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn only_the_operation_that_was_named_is_refused() {
+    let world = World::new(&["UploadPart.503=1", "CreateJob.429=1", "s3.500=@2"]).await;
+    assert_eq!(put(&world, false).await, Ok(()));
+    assert_eq!(put(&world, false).await.unwrap_err().0, 500);
+    assert_eq!(put(&world, false).await, Ok(()));
+}
+
+#[tokio::test]
+async fn sdks_get_over_what_they_are_made_for() {
+    let world = World::new(&["s3.503=@1", "s3.lost=@2", "s3.500=@3"]).await;
+    let s3 = vod_aws::s3(&world.aws());
+    s3.delete_object().bucket("b").key("k").send().await.unwrap();
+    // The second was done, and nobody heard of it.
+    assert_eq!(world.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_is_lost_after_the_call_is_done() {
+    let world = World::new(&["s3.lost=@1"]).await;
+    let error = world.s3().delete_object().bucket("b").key("k").send().await;
+    assert!(error.unwrap_err().raw_response().is_none());
+    assert_eq!(world.calls(), 1);
+    world
+        .s3()
+        .delete_object()
+        .bucket("b")
+        .key("k")
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn answers_are_slow() {
+    let world = World::new(&["s3.slow=1:50", "DeleteObject.slow=1:20-30"]).await;
+    let begun = std::time::Instant::now();
+    world
+        .s3()
+        .delete_object()
+        .bucket("b")
+        .key("k")
+        .send()
+        .await
+        .unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(70));
+}
+
+#[tokio::test]
+async fn an_invocation_dies_before_or_after_its_call() {
+    for (text, calls) in [("s3.crash-before=@1", 0), ("DeleteObject.crash-after=@1", 1)] {
+        let world = World::new(&[text]).await;
+        let http = world.faults.deadly(vod_aws::http());
+        let s3 = vod_aws::s3_over(http, &world.aws());
+        let delete = move || s3.delete_object().bucket("b").key("k").send();
+        let died = tokio::spawn(delete()).await.unwrap_err().into_panic();
+        let words = died.downcast::<String>().unwrap();
+        assert!(words.contains("the invocation ends here"), "{words}");
+        assert_eq!(world.calls(), calls, "{text}");
+        tokio::spawn(delete()).await.unwrap().unwrap();
+        assert_eq!(world.calls(), calls + 1, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn other_services_are_left_alone() {
+    let world = World::new(&["s3.503=1", "mediaconvert.503=1"]).await;
+    let router = world
+        .faults
+        .around(Router::new().fallback(async || StatusCode::NO_CONTENT));
+    for (uri, status) in [
+        ("/2015-03-31/functions/submit/invocations", 204),
+        ("/lambda-url/signer/play/x", 204),
+        ("/2017-08-29/jobs", 503),
+        ("/vod/input/a", 503),
+    ] {
+        let request = Request::post(uri).body(axum::body::Body::empty()).unwrap();
+        let answer = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{uri}");
+    }
+}

@@ -1,0 +1,380 @@
+//! How faults are written: `PLACE.FAULT=WHEN`, one to an argument or to a line of a file.
+
+use std::str::FromStr;
+
+/// All that can be written, for `vod up --help` and for whoever wrote something else.
+pub const SYNTAX: &str = "\
+A fault is written PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the Nth time only.
+
+  events.drop=0.05              an event is lost; `uploads.` or `job-events.` names one of the two queues
+  events.duplicate=0.1          an event is delivered twice
+  events.delay=0.1:500-5000     an event comes so many milliseconds later
+  events.reorder=0.1            others overtake it
+  s3.500=…  s3.503=…  s3.409=…  S3 refuses a call; 409 meets conditional writes only
+  mediaconvert.429=…  .500  .503
+                                MediaConvert refuses a call
+  s3.slow=0.1:100-2000          the answer takes so many milliseconds longer
+  s3.lost=0.02                  the call is done, and the connection closed without an answer
+  s3.crash-before=…  s3.crash-after=…
+                                the function that makes the call dies before it is made, or after it is done
+  s3.exit-before=…  s3.exit-after=…
+                                the same for the whole process
+  CreateJob.429=0.2             `s3` and `mediaconvert` stand for all their operations; name one instead, such as
+                                CreateJob, SearchJobs, GetObject, PutObject, UploadPart
+  ffmpeg.kill=0.3:0-1000        SIGKILL for an encoder, so many milliseconds after its start
+  disk.full=50M                 the state folder may hold so many bytes (K, M and G are understood)
+  seed=42                       the same seed, the same faults
+
+An argument without `=` is a file with one fault to a line, and comments after #. It is read again when it changes.";
+
+/// The two services that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    S3,
+    MediaConvert,
+}
+
+impl Service {
+    /// As [`crate::access::classify`] names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::MediaConvert => "mediaconvert",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::S3, Self::MediaConvert]
+            .into_iter()
+            .find(|service| service.name() == name)
+    }
+}
+
+/// Operations that a fault can be bound to: those that this pipeline and its users call.
+pub(super) const OPERATIONS: &[(Service, &str)] = &[
+    (Service::S3, "AbortMultipartUpload"),
+    (Service::S3, "CompleteMultipartUpload"),
+    (Service::S3, "CopyObject"),
+    (Service::S3, "CreateMultipartUpload"),
+    (Service::S3, "DeleteObject"),
+    (Service::S3, "DeleteObjects"),
+    (Service::S3, "GetObject"),
+    (Service::S3, "HeadObject"),
+    (Service::S3, "ListObjectsV2"),
+    (Service::S3, "PutObject"),
+    (Service::S3, "UploadPart"),
+    (Service::MediaConvert, "CancelJob"),
+    (Service::MediaConvert, "CreateJob"),
+    (Service::MediaConvert, "GetJob"),
+    (Service::MediaConvert, "ListJobs"),
+    (Service::MediaConvert, "Probe"),
+    (Service::MediaConvert, "SearchJobs"),
+];
+
+/// Queues whose events can be meddled with.
+const QUEUES: &[&str] = &["uploads", "job-events"];
+
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Events of this queue, or of both.
+    Events(Option<&'static str>),
+    /// Calls of this service, or of one operation of it.
+    Calls(Service, Option<&'static str>),
+    Ffmpeg,
+}
+
+/// What happens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Drop,
+    Duplicate,
+    Delay,
+    Reorder,
+    /// The service answers with this status.
+    Answer(u16),
+    Slow,
+    Lost,
+    Crash(Moment),
+    Exit(Moment),
+    Kill,
+}
+
+/// Before a call is made, or after it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+const OF_EVENTS: &[(&str, Fault)] = &[
+    ("drop", Fault::Drop),
+    ("duplicate", Fault::Duplicate),
+    ("delay", Fault::Delay),
+    ("reorder", Fault::Reorder),
+];
+const OF_S3: &[(&str, Fault)] = &[
+    ("409", Fault::Answer(409)),
+    ("500", Fault::Answer(500)),
+    ("503", Fault::Answer(503)),
+];
+const OF_MEDIACONVERT: &[(&str, Fault)] = &[
+    ("429", Fault::Answer(429)),
+    ("500", Fault::Answer(500)),
+    ("503", Fault::Answer(503)),
+];
+const OF_CALLS: &[(&str, Fault)] = &[
+    ("slow", Fault::Slow),
+    ("lost", Fault::Lost),
+    ("crash-before", Fault::Crash(Moment::Before)),
+    ("crash-after", Fault::Crash(Moment::After)),
+    ("exit-before", Fault::Exit(Moment::Before)),
+    ("exit-after", Fault::Exit(Moment::After)),
+];
+const OF_FFMPEG: &[(&str, Fault)] = &[("kill", Fault::Kill)];
+
+impl Place {
+    /// Names are read in any case: `createjob.429` is what people type.
+    fn read(text: &str) -> Option<Self> {
+        let is = |name: &str| name.eq_ignore_ascii_case(text);
+        if is("events") {
+            return Some(Self::Events(None));
+        }
+        if is("ffmpeg") {
+            return Some(Self::Ffmpeg);
+        }
+        if let Some(queue) = QUEUES.iter().find(|queue| is(queue)) {
+            return Some(Self::Events(Some(queue)));
+        }
+        if let Some(service) = Service::named(&text.to_ascii_lowercase()) {
+            return Some(Self::Calls(service, None));
+        }
+        let operation = OPERATIONS.iter().find(|(_, operation)| is(operation));
+        operation.map(|(service, operation)| Self::Calls(*service, Some(operation)))
+    }
+
+    fn faults(self) -> Vec<(&'static str, Fault)> {
+        let tables: &[&[_]] = match self {
+            Self::Events(_) => &[OF_EVENTS],
+            Self::Calls(Service::S3, _) => &[OF_S3, OF_CALLS],
+            Self::Calls(Service::MediaConvert, _) => &[OF_MEDIACONVERT, OF_CALLS],
+            Self::Ffmpeg => &[OF_FFMPEG],
+        };
+        tables.concat()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events(queue) => queue.unwrap_or("events"),
+            Self::Calls(service, operation) => operation.unwrap_or(service.name()),
+            Self::Ffmpeg => "ffmpeg",
+        }
+    }
+}
+
+impl Fault {
+    /// Where a time belongs to the fault, the usual one in milliseconds.
+    fn usual_span(self) -> Option<Span> {
+        let (from, to) = match self {
+            Self::Duplicate | Self::Slow => (100, 2000),
+            Self::Delay => (500, 5000),
+            Self::Reorder => (0, 3000),
+            Self::Kill => (0, 1000),
+            _ => return None,
+        };
+        Some(Span { from, to })
+    }
+}
+
+/// How often.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum When {
+    /// From 0 to 1.
+    Rate(f64),
+    /// Only the time of this number, from 1.
+    Nth(u64),
+}
+
+/// From how many milliseconds to how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Span {
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rule {
+    /// `PLACE.FAULT` in one spelling: what is drawn depends on it.
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) fault: Fault,
+    pub(super) when: When,
+    pub(super) span: Span,
+    /// As it was written.
+    text: String,
+}
+
+/// All that was written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Rules {
+    pub(super) list: Vec<Rule>,
+    /// What the state folder may hold, in bytes.
+    pub(super) disk: Option<u64>,
+    pub(super) seed: Option<u64>,
+}
+
+/// Why a fault was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    #[error("it is not of the form PLACE.FAULT=WHEN")]
+    Form,
+    #[error("there is no place `{0}`; there are events, {queues}, s3, mediaconvert, ffmpeg, disk and the operations {operations}",
+        queues = QUEUES.join(", "), operations = operations())]
+    Place(String),
+    #[error("`{place}` has no fault `{fault}`, but {known}")]
+    Fault {
+        place: &'static str,
+        fault: String,
+        known: String,
+    },
+    #[error("`{0}` does not write under a condition, so it never answers 409")]
+    Unconditional(&'static str),
+    #[error("`{0}` is neither a rate from 0 to 1 nor @N, the Nth time")]
+    When(String),
+    #[error("`{0}` is not a time in milliseconds, such as 500 or 100-2000")]
+    Span(String),
+    #[error("no time belongs to this fault")]
+    NoSpan,
+    #[error("`{0}` is not a number of bytes, such as 500000, 200K, 50M or 1G")]
+    Size(String),
+    #[error("`{0}` is not a number from 0 to 18446744073709551615")]
+    Seed(String),
+}
+
+fn operations() -> String {
+    let names: Vec<&str> = OPERATIONS.iter().map(|(_, name)| *name).collect();
+    names.join(", ")
+}
+
+impl Rules {
+    /// Adds what `text` says. Of two of the same name the later one counts.
+    pub(super) fn add(&mut self, text: &str) -> Result<(), SpecError> {
+        let (name, value) = text.split_once('=').ok_or(SpecError::Form)?;
+        let (name, value) = (name.trim(), value.trim());
+        if name.eq_ignore_ascii_case("seed") {
+            self.seed = Some(value.parse().map_err(|_| SpecError::Seed(value.to_owned()))?);
+        } else if name.eq_ignore_ascii_case("disk.full") {
+            self.disk = Some(bytes(value).ok_or_else(|| SpecError::Size(value.to_owned()))?);
+        } else {
+            let rule: Rule = Rule::read(name, value)?;
+            self.list.retain(|known| known.name != rule.name);
+            self.list.push(rule);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.disk.is_none()
+    }
+
+    /// As it could be written again, without the seed.
+    pub(super) fn text(&self) -> String {
+        let disk = self.disk.map(|bytes| format!("disk.full={bytes}"));
+        let rules = self.list.iter().map(|rule| rule.text.clone());
+        rules.chain(disk).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Rule {
+    fn read(name: &str, value: &str) -> Result<Self, SpecError> {
+        let (place, fault) = name.split_once('.').ok_or(SpecError::Form)?;
+        let place = Place::read(place).ok_or_else(|| SpecError::Place(place.to_owned()))?;
+        let faults = place.faults();
+        let found = faults.iter().find(|(name, _)| name.eq_ignore_ascii_case(fault));
+        let Some((fault_name, fault)) = found.copied() else {
+            let known: Vec<&str> = faults.iter().map(|(name, _)| *name).collect();
+            return Err(SpecError::Fault {
+                place: place.name(),
+                fault: fault.to_owned(),
+                known: known.join(", "),
+            });
+        };
+        if let (Place::Calls(_, Some(operation)), Fault::Answer(409)) = (place, fault)
+            && !CONDITIONAL.contains(&operation)
+        {
+            return Err(SpecError::Unconditional(operation));
+        }
+        let (when, span) = match value.split_once(':') {
+            Some((when, span)) => (when, Some(span)),
+            None => (value, None),
+        };
+        let span = match (span, fault.usual_span()) {
+            (None, usual) => usual.unwrap_or_default(),
+            (Some(text), Some(_)) => text.parse()?,
+            (Some(_), None) => return Err(SpecError::NoSpan),
+        };
+        let name = format!("{}.{fault_name}", place.name());
+        Ok(Self {
+            text: format!("{name}={value}"),
+            when: when.parse()?,
+            name,
+            place,
+            fault,
+            span,
+        })
+    }
+}
+
+/// Operations that write under `If-Match` or `If-None-Match`: the only ones whose race S3 answers with 409
+/// ("How to prevent object overwrites with conditional writes", S3 user guide).
+pub(super) const CONDITIONAL: &[&str] = &["PutObject", "CompleteMultipartUpload", "CopyObject"];
+
+impl FromStr for When {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let wrong = || SpecError::When(text.to_owned());
+        if let Some(number) = text.strip_prefix('@') {
+            let number: u64 = number.parse().map_err(|_| wrong())?;
+            return if number == 0 {
+                Err(wrong())
+            } else {
+                Ok(Self::Nth(number))
+            };
+        }
+        let rate: f64 = text.parse().map_err(|_| wrong())?;
+        if (0.0..=1.0).contains(&rate) {
+            Ok(Self::Rate(rate))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        match (from.parse(), to.parse()) {
+            (Ok(from), Ok(to)) if from <= to => Ok(Self { from, to }),
+            _ => Err(SpecError::Span(text.to_owned())),
+        }
+    }
+}
+
+/// `50M` and the like, in powers of 1024.
+fn bytes(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], 10),
+        (at, 'm' | 'M') => (&text[..at], 20),
+        (at, 'g' | 'G') => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;
