@@ -192,10 +192,16 @@ impl Queue {
     /// Messages that were delivered too often move to the dead-letter queue instead.
     pub async fn receive(&self, max: usize) -> Result<Vec<Message>, DbError> {
         let (name, settings, now) = (self.name.clone(), self.settings, (self.queues.clock)());
-        self.queues
+        let received = self
+            .queues
             .db
-            .transaction(move |t| receive(t, &name, settings, max, now))
-            .await
+            .transaction(move |t| receive(t, &name, settings, max, now));
+        let Received { messages, buried } = received.await?;
+        if buried {
+            // Somebody may wait for dead letters.
+            self.queues.wake();
+        }
+        Ok(messages)
     }
 
     /// Ends a message. False when the receipt handle is not that of the latest delivery.
@@ -278,14 +284,22 @@ impl Queue {
 fn receive(
     transaction: &Transaction<'_>,
     queue: &str,
+/// What a receive came to.
+#[derive(Default)]
+struct Received {
+    messages: Vec<Message>,
+    /// Whether a message has moved to the dead letters.
+    buried: bool,
+}
+
     settings: QueueSettings,
     max: usize,
     now: Timestamp,
-) -> Result<Vec<Message>, DbError> {
+) -> Result<Received, DbError> {
     // Never at once, so that one answer holds each message once.
     let hidden = settings.visibility_timeout.max(Duration::from_millis(1));
-    let mut messages = Vec::new();
-    while messages.len() < max {
+    let mut received = Received::default();
+    while received.messages.len() < max {
         let Some(mut message) = next_visible(transaction, queue, now)? else {
             break;
         };
@@ -294,6 +308,7 @@ fn receive(
             continue;
         }
         message.receive_count += 1;
+            received.buried = true;
         message.receipt_handle = ids::letters(48);
         transaction.execute(
             "UPDATE queue_message SET visible_ms = ?2, receive_count = ?3, first_received_ms = ?4,
@@ -306,9 +321,9 @@ fn receive(
                 message.receipt_handle,
             ],
         )?;
-        messages.push(message);
+        received.messages.push(message);
     }
-    Ok(messages)
+    Ok(received)
 }
 
 fn next_visible(

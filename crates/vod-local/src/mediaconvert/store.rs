@@ -17,6 +17,10 @@ use crate::ids;
 use crate::lambda::ACCOUNT;
 use crate::queue::{self, Queues};
 
+mod turns;
+
+pub(super) use self::turns::Turn;
+
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS mediaconvert_job (
     number       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -91,6 +95,7 @@ impl Store {
         events_queue: &str,
     ) -> Result<Self, DbError> {
         db.create_tables(TABLES).await?;
+        db.create_tables(turns::TABLES).await?;
         Ok(Self {
             db,
             queues,
@@ -158,30 +163,6 @@ impl Store {
             .await?;
         self.queues.wake();
         Ok(changed)
-    }
-
-    /// Puts jobs that were being worked on when the process ended back in line. Returns their ids.
-    pub(super) async fn recover(&self) -> Result<Vec<String>, StoreError> {
-        let recovered = self.db.transaction(recover).await?;
-        self.submitted.notify_one();
-        Ok(recovered)
-    }
-
-    /// The job whose turn it is: the highest priority, then the oldest. It becomes PROGRESSING, with its event.
-    pub(super) async fn take(&self) -> Result<Option<Job>, StoreError> {
-        let next = self
-            .db
-            .transaction(|t| Ok::<_, StoreError>(next_submitted(t)?))
-            .await?;
-        let Some(id) = next else { return Ok(None) };
-        self.change(&id, |job, now| {
-            job.status = Status::Progressing;
-            job.current_phase = Some(super::job::Phase::Probing);
-            job.job_percent_complete = Some(0);
-            job.timing.start_time = Some(now.as_second());
-            vec![Event::Progressing]
-        })
-        .await
     }
 
     /// Returns when a job may have been submitted. One waiter at a time.
@@ -288,31 +269,6 @@ fn write(t: &Transaction<'_>, job: &Job) -> Result<(), StoreError> {
         params![job.id, job.status.as_str(), serde_json::to_string(job)?],
     )?;
     Ok(())
-}
-
-fn next_submitted(t: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
-    let sql =
-        "SELECT id FROM mediaconvert_job WHERE status = 'SUBMITTED' ORDER BY priority DESC, number LIMIT 1";
-    t.query_row(sql, [], |row| row.get(0)).optional()
-}
-
-fn recover(t: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
-    let mut statement =
-        t.prepare("SELECT job FROM mediaconvert_job WHERE status = 'PROGRESSING' ORDER BY number")?;
-    let texts = statement
-        .query_map([], |row| row.get::<_, String>(0))?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut ids = Vec::with_capacity(texts.len());
-    for text in texts {
-        let mut job: Job = serde_json::from_str(&text)?;
-        job.status = Status::Submitted;
-        job.retry_count += 1;
-        job.current_phase = None;
-        job.job_percent_complete = None;
-        write(t, &job)?;
-        ids.push(job.id);
-    }
-    Ok(ids)
 }
 
 fn list(t: &Transaction<'_>, filter: &Filter) -> Result<Page, StoreError> {

@@ -39,6 +39,12 @@ impl World {
         self.store.create(request, "queue-arn".to_owned()).await.unwrap()
     }
 
+    /// Whose turn it is, taken.
+    async fn take(&self) -> Option<Job> {
+        let turn = self.store.next().await.unwrap()?;
+        self.store.take(&turn.id).await.unwrap()
+    }
+
     async fn statuses(&self) -> Vec<String> {
         let settings = QueueSettings {
             visibility_timeout: std::time::Duration::from_mins(1),
@@ -95,10 +101,10 @@ async fn turns_go_by_priority_then_age() {
     let second = world.create("s3://b/2", None, 0).await.id;
     let urgent = world.create("s3://b/3", None, 5).await.id;
     for expected in [urgent, oldest, second] {
-        let job = world.store.take().await.unwrap().unwrap();
+        let job = world.take().await.unwrap();
         assert_eq!((job.id, job.status), (expected, Status::Progressing));
     }
-    assert!(world.store.take().await.unwrap().is_none());
+    assert!(world.take().await.is_none());
     assert_eq!(world.statuses().await, ["PROGRESSING"; 3]);
 }
 
@@ -112,7 +118,8 @@ async fn what_has_ended_stays_and_sends_nothing() {
     };
     assert!(world.store.change(&id, cancel).await.unwrap().is_some());
     assert!(world.store.change(&id, cancel).await.unwrap().is_none());
-    assert!(world.store.take().await.unwrap().is_none());
+    assert!(world.store.take(&id).await.unwrap().is_none());
+    assert!(world.take().await.is_none());
     assert_eq!(world.statuses().await, ["CANCELED"]);
 }
 
@@ -126,7 +133,7 @@ async fn a_change_and_its_event_are_one() {
         .call(|c| Ok(c.execute_batch("ALTER TABLE queue_message RENAME TO away")?))
         .await
         .unwrap();
-    assert!(world.store.take().await.is_err());
+    assert!(world.store.take(&id).await.is_err());
     assert_eq!(
         world.store.get(&id).await.unwrap().unwrap().status,
         Status::Submitted
@@ -134,17 +141,26 @@ async fn a_change_and_its_event_are_one() {
 }
 
 #[tokio::test]
-async fn interrupted_jobs_get_back_in_line() {
+async fn jobs_during_which_the_process_died_wait_for_those_without_a_stain() {
     let world = World::new().await;
-    let interrupted = world.create("s3://b/1", None, 0).await.id;
-    world.store.take().await.unwrap();
-    world.create("s3://b/2", None, 0).await;
-    assert_eq!(
-        world.store.recover().await.unwrap(),
-        std::slice::from_ref(&interrupted)
-    );
-    let job = world.store.take().await.unwrap().unwrap();
-    assert_eq!((job.id, job.retry_count), (interrupted, 1));
+    let stained = world.create("s3://b/1", None, 50).await.id;
+    for deaths in 1..=2 {
+        assert_eq!(world.take().await.unwrap().id, stained);
+        assert_eq!(
+            world.store.recover().await.unwrap(),
+            std::slice::from_ref(&stained)
+        );
+        let turn = world.store.next().await.unwrap().unwrap();
+        assert_eq!((&turn.id, turn.deaths), (&stained, deaths));
+    }
+    let clean = world.create("s3://b/2", None, 0).await.id;
+    assert_eq!(world.take().await.unwrap().id, clean);
+    // An orderly stop is no stain, and both begin anew.
+    world.store.give_back(&clean).await.unwrap();
+    let again = world.take().await.unwrap();
+    assert_eq!((again.id, again.retry_count), (clean, 1));
+    let last = world.take().await.unwrap();
+    assert_eq!((last.id, last.retry_count), (stained, 2));
 }
 
 #[tokio::test]

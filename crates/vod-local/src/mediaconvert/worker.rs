@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
@@ -15,7 +15,7 @@ use super::MediaConvert;
 use super::events::Event;
 use super::job::{Job, Status};
 use super::scratch;
-use super::store::StoreError;
+use super::store::{StoreError, Turn};
 
 mod attempt;
 mod failure;
@@ -23,6 +23,8 @@ mod progress;
 
 /// How long the worker rests when the database does not answer.
 const REST: Duration = Duration::from_secs(1);
+/// After so many deaths of the process a job is worked on by itself.
+const ALONE_AFTER: u32 = 2;
 
 pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
     if let Err(error) = scratch::wipe(&service.settings().work).await {
@@ -33,8 +35,19 @@ pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
     let mut workers = JoinSet::new();
     while let Some(Ok(slot)) = shutdown.run_until_cancelled(slots.clone().acquire_owned()).await {
         while workers.try_join_next().is_some() {}
-        let Some(job) = shutdown.run_until_cancelled(next(service)).await else {
+        let turn = async {
+            let turn = next(service).await;
+            let alone = alone(&slots, service, &turn).await;
+            (turn, alone)
+        };
+        let Some((turn, others)) = shutdown.run_until_cancelled(turn).await else {
             break;
+        };
+        let Some(job) = persist(&shutdown, || service.store().take(&turn.id))
+            .await
+            .flatten()
+        else {
+            continue;
         };
         let (service, stop) = (service.clone(), shutdown.child_token());
         workers.spawn(async move {
@@ -45,31 +58,41 @@ pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(job.id.clone(), stop.clone());
             let id = job.id.clone();
-            Box::pin(work(&service, job, &stop)).await;
+            Box::pin(work(&service, job, turn.deaths, &stop)).await;
             service
                 .inner
                 .running
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&id);
-            drop(slot);
+            drop((slot, others));
         });
     }
     workers.join_all().await;
 }
 
-/// The next job, already PROGRESSING.
-async fn next(service: &MediaConvert) -> Job {
+/// The job whose turn it is, as soon as there is one.
+async fn next(service: &MediaConvert) -> Turn {
     loop {
-        match service.store().take().await {
-            Ok(Some(job)) => return job,
+        match service.store().next().await {
+            Ok(Some(turn)) => return turn,
             Ok(None) => service.store().submitted().await,
             Err(error) => {
-                tracing::error!(%error, "failed to take a job");
+                tracing::error!(%error, "failed to look for a job");
                 tokio::time::sleep(REST).await;
             }
         }
     }
+}
+
+/// All other slots, for a job during which the process has died: should it die again, no other job is to blame, and
+/// none is broken off with it.
+async fn alone(slots: &Arc<Semaphore>, service: &MediaConvert, turn: &Turn) -> Option<OwnedSemaphorePermit> {
+    if turn.deaths < ALONE_AFTER {
+        return None;
+    }
+    let others = u32::try_from(service.concurrency() - 1).unwrap_or(u32::MAX);
+    slots.clone().acquire_many_owned(others).await.ok()
 }
 
 /// Repeats what must be written until it is, or the stack shuts down: a full disk has room again some time.
@@ -101,9 +124,14 @@ impl From<Failure> for Stop {
     }
 }
 
-async fn work(service: &MediaConvert, job: Job, stop: &CancellationToken) {
+async fn work(service: &MediaConvert, job: Job, deaths: u32, stop: &CancellationToken) {
     let id = job.id.clone();
-    let worker = Worker { service, job, stop };
+    let worker = Worker {
+        service,
+        job,
+        deaths,
+        stop,
+    };
     tracing::info!(
         job_id = id,
         input = worker.job.input(),
@@ -116,6 +144,10 @@ async fn work(service: &MediaConvert, job: Job, stop: &CancellationToken) {
         Err(Stop::Failed(failure)) if !stop.is_cancelled() => Outcome::Error(failure),
         Err(_) => {
             tracing::info!(job_id = id, "job broken off");
+            // Where this fails it counts as a death, of which a job survives many.
+            if let Err(error) = service.store().give_back(&id).await {
+                tracing::warn!(job_id = id, %error, "failed to put the job back in line");
+            }
             return;
         }
     };

@@ -388,7 +388,7 @@ async fn a_job_that_was_broken_off_starts_again() {
     world.until("STATUS_UPDATE").await;
     world.shutdown.cancel();
     (&mut world.worker).await.unwrap();
-    assert_eq!(world.job(&id).await.status(), Some(&JobStatus::Progressing));
+    assert_eq!(world.job(&id).await.status(), Some(&JobStatus::Submitted));
     assert!(world.work_folder_is_empty());
     // What a killed process would have left behind.
     std::fs::create_dir_all(world.state.path().join("work/left-over")).unwrap();
@@ -412,6 +412,46 @@ async fn a_job_that_was_broken_off_starts_again() {
     world.until_clean().await;
     shutdown.cancel();
     worker.await.unwrap();
+}
+
+/// A process that dies leaves its jobs PROGRESSING.
+async fn die(db: &Db, job: &str) {
+    let job = job.to_owned();
+    db.call(move |c| {
+        let sql = "UPDATE mediaconvert_job SET status = 'PROGRESSING', job = json_set(job, '$.status', 'PROGRESSING') WHERE id = ?1";
+        Ok(c.execute(sql, [job])?)
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nine_deaths_are_survived_and_the_tenth_is_not() {
+    let mut world = World::new().await;
+    world.put("input/a.mp4", clip("320x180", 1)).await;
+    world.shutdown.cancel();
+    (&mut world.worker).await.unwrap();
+    let settings = testing::settings("s3://vod/input/a.mp4", "s3://vod/output/x/video");
+    for (deaths, expected) in [(9, JobStatus::Complete), (10, JobStatus::Error)] {
+        let id = world.create(&settings).await;
+        let service = open(&world.db, &world.queues, &world.s3, world.state.path()).await;
+        for _ in 1..deaths {
+            die(&world.db, &id).await;
+            service.store().recover().await.unwrap();
+        }
+        die(&world.db, &id).await;
+        let shutdown = CancellationToken::new();
+        let worker = start(service, &shutdown);
+        world.until(expected.as_str()).await;
+        let job = world.job(&id).await;
+        assert_eq!(job.status(), Some(&expected), "{deaths}");
+        if expected == JobStatus::Error {
+            assert_eq!(job.error_code(), Some(1999));
+            assert!(job.error_message().unwrap().contains("died 10 times"));
+        }
+        shutdown.cancel();
+        worker.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

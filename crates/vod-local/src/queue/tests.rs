@@ -221,3 +221,22 @@ async fn concurrent_receivers_share_the_messages_without_overlap() {
     bodies.sort_unstable();
     assert_eq!(bodies, (0..40).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn who_waits_for_dead_letters_hears_of_one() {
+    let world = World::new().await;
+    world.queues.send("uploads", "poison".to_owned()).await.unwrap();
+    for _ in 0..SETTINGS.max_receive_count {
+        world.queue.receive(1).await.unwrap();
+        world.pass(30);
+    }
+    let dead = world.queues.queue(&dead_letter_name("uploads"), SETTINGS);
+    let mut waiting = Box::pin(dead.wait());
+    let pending = futures::future::poll_immediate(&mut waiting).await;
+    assert!(pending.is_none());
+    // Behind the look that the waiting one has begun: it has seen an empty queue.
+    world.queues.counts("uploads").await.unwrap();
+    assert!(world.queue.receive(1).await.unwrap().is_empty());
+    let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    heard.expect("nobody was told").unwrap();
+}

@@ -21,8 +21,9 @@ use super::failure::{code, folder_failure, input_failure, output_failure};
 use super::progress::{Progress, overall, percent};
 use super::{Stop, persist};
 
-/// A job that was interrupted more often than this is given up: it may be what ends the process.
-const MAX_RETRIES: u32 = 3;
+/// A job during which the process died so often is given up: it may be what ends the process. Generous, because a
+/// machine may go down, and a person may kill a stack, at any time.
+const DEATHS: u32 = 10;
 /// Files that go to the bucket at the same time.
 const PARALLEL_FILES: usize = 4;
 
@@ -31,6 +32,8 @@ pub(super) struct Worker<'a> {
     pub(super) service: &'a MediaConvert,
     pub(super) job: Job,
     pub(super) stop: &'a CancellationToken,
+    /// How often the process died while it worked on this job.
+    pub(super) deaths: u32,
 }
 
 impl Worker<'_> {
@@ -67,8 +70,11 @@ impl Worker<'_> {
     /// What AWS accepts at CreateJob and this service cannot do, and jobs that end the process each time.
     fn check_attempt(&self) -> Result<(), Failure> {
         let job = &self.job;
-        if job.retry_count > MAX_RETRIES {
-            let message = format!("the job was interrupted {} times", job.retry_count);
+        if self.deaths >= DEATHS {
+            let message = format!(
+                "`vod up` died {} times while it worked on this job: it may need more memory than there is",
+                self.deaths
+            );
             return Err(Failure {
                 code: code::INTERNAL,
                 message,
