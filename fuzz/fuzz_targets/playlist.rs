@@ -36,6 +36,7 @@ fuzz_target!(|text: &str| {
     };
     // A segment's worth of text per URI is what rewriting may cost.
     let Ok(rewritten) = rewritten else { return };
+    let rewritten = String::from_utf8(rewritten).expect("is text");
     let (before, after): (Vec<&str>, Vec<&str>) =
         (text.split('\n').collect(), rewritten.split('\n').collect());
     assert_eq!(before.len(), after.len(), "the number of lines");

@@ -92,6 +92,9 @@ pub(crate) async fn play(
     if !is_plain(&key) || !uri.path().ends_with(&key) {
         return Err(Denied::AccessDenied(Reason::Resource).into());
     }
+    if let Some(Ok(id)) = key.split('/').next().map(str::parse) {
+        crate::log_asset(&id);
+    }
     let keys = app
         .signing
         .get()
@@ -188,7 +191,7 @@ async fn made_thumbnails(app: &App, key: &str) -> Result<String, Problem> {
     thumbnails::webvtt(&record, key).ok_or_else(missing)
 }
 
-fn answer(kind: Kind, text: String, headers: &HeaderMap) -> Response {
+fn answer(kind: Kind, text: Vec<u8>, headers: &HeaderMap) -> Response {
     let fixed = [
         (CONTENT_TYPE, kind.content_type()),
         (CACHE_CONTROL, "private, no-store"),
@@ -197,7 +200,7 @@ fn answer(kind: Kind, text: String, headers: &HeaderMap) -> Response {
     if text.len() >= GZIP_MIN && accepts_gzip(headers) {
         let mut gzip = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
         // Writing to memory does not fail; if it did, the plain text is as good.
-        if gzip.write_all(text.as_bytes()).is_ok()
+        if gzip.write_all(&text).is_ok()
             && let Ok(bytes) = gzip.finish()
         {
             let mut response = (fixed, bytes).into_response();

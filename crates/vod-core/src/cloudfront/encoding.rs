@@ -25,16 +25,16 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Decodes what [`encode`] made. The standard alphabet's own `+`, `=` and `/` are refused.
 pub fn decode(text: &str) -> Result<Vec<u8>, NotEncoded> {
-    let standard = text
-        .bytes()
-        .map(|byte| match byte {
-            b'-' => Ok(b'+'),
-            b'_' => Ok(b'='),
-            b'~' => Ok(b'/'),
-            b'+' | b'=' | b'/' => Err(NotEncoded),
-            other => Ok(other),
-        })
-        .collect::<Result<Vec<u8>, NotEncoded>>()?;
+    let mut standard = text.as_bytes().to_vec();
+    for byte in &mut standard {
+        *byte = match *byte {
+            b'-' => b'+',
+            b'_' => b'=',
+            b'~' => b'/',
+            b'+' | b'=' | b'/' => return Err(NotEncoded),
+            other => other,
+        };
+    }
     STANDARD.decode(standard).map_err(|_| NotEncoded)
 }
 

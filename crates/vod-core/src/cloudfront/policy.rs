@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The last second that CloudFront takes in a policy (19 January 2038). A value above it, such as a time in
 /// milliseconds, makes the policy malformed.
@@ -81,9 +83,7 @@ impl Policy {
     pub fn parse(json: &[u8]) -> Result<Self, PolicyError> {
         let document: Document =
             serde_json::from_slice(json).map_err(|error| PolicyError::Shape(error.to_string()))?;
-        let statement = match document.statement {
-            Statements::One(statement) | Statements::Many([statement]) => statement,
-        };
+        let Statements(statement) = document.statement;
         let condition = statement.condition;
         Ok(Self {
             resource: statement.resource,
@@ -153,12 +153,32 @@ struct Document {
     statement: Statements,
 }
 
-/// The documentation shows both the object and the array of one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Statements {
-    Many([Statement; 1]),
-    One(Statement),
+/// The documentation shows both the object and the array of one. By hand, because serde's untagged enums read all
+/// twice, and this stands before each verification.
+struct Statements(Statement);
+
+impl<'de> Deserialize<'de> for Statements {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneStatement).map(Self)
+    }
+}
+
+struct OneStatement;
+
+impl<'de> Visitor<'de> for OneStatement {
+    type Value = Statement;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("one statement")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Statement, A::Error> {
+        Statement::deserialize(MapAccessDeserializer::new(map))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Statement, A::Error> {
+        <[Statement; 1]>::deserialize(SeqAccessDeserializer::new(list)).map(|[statement]| statement)
+    }
 }
 
 #[derive(Deserialize)]

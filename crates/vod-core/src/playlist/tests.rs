@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{Grant, PlaylistError};
 use crate::cloudfront::{Hash, Signature};
 
 const KEY: &str = "output/film-1/default/hls/video.m3u8";
@@ -19,6 +19,14 @@ fn grant() -> Grant {
 }
 
 const Q: &str = "Policy=UA__&Signature=Uw__&Key-Pair-Id=K&Hash-Algorithm=SHA256";
+
+fn m3u8(text: &str, key: &str, grant: &Grant) -> Result<String, PlaylistError> {
+    super::m3u8(text, key, grant).map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+fn webvtt(text: &str, key: &str, grant: &Grant) -> Result<String, PlaylistError> {
+    super::webvtt(text, key, grant).map(|bytes| String::from_utf8(bytes).unwrap())
+}
 
 /// The lines after the first of a rewritten playlist.
 fn lines(body: &str) -> Result<String, PlaylistError> {
@@ -189,7 +197,60 @@ fn a_long_playlist_is_rewritten_in_linear_time() {
     assert_eq!(rewritten.matches(Q).count(), 220_000);
 }
 
+/// Lines by themselves, in which nothing can be repeated.
+fn line_by_line(text: &str) -> Result<String, PlaylistError> {
+    let rest = text.strip_prefix("#EXTM3U\n").unwrap();
+    let mut rewritten = "#EXTM3U\n".to_owned();
+    for (index, line) in rest.split_inclusive('\n').enumerate() {
+        let outside = PlaylistError::Outside { line: index + 2 };
+        rewritten += &lines(line).map_err(|_| outside)?;
+    }
+    Ok(rewritten)
+}
+
+#[test]
+fn numbers_in_suffixes_are_no_mere_digits() {
+    let text = "#EXTM3U\nx.ts\na.m3u1\na.m3u8\na.m3u9\n#EXTINF:1,\nb.mp3\n#EXTINF:2,\nb.mp4\n";
+    let rewritten = m3u8(text, KEY, &grant()).unwrap();
+    assert!(rewritten.contains("\na.m3u8\n"), "{rewritten}");
+    assert_eq!(rewritten, line_by_line(text).unwrap());
+}
+
+#[test]
+fn the_line_of_a_fault_is_told_behind_repeated_ones() {
+    let text = format!(
+        "#EXTM3U\n{}\n#EXT-X-X\n../../../a\n",
+        "#EXTINF:6,\na1.ts\n".repeat(50)
+    );
+    assert_eq!(
+        m3u8(&text, KEY, &grant()),
+        Err(PlaylistError::Outside { line: 104 })
+    );
+}
+
 proptest! {
+    #[test]
+    fn repeated_lines_are_as_lines_by_themselves(
+        blocks in prop::collection::vec((prop_oneof![
+            Just("#EXTINF:D,\na_D.ts\n"), Just("#EXTINF:D.D,\na_D.ts\n"), Just("\nDa.m4s\n"), Just("a.m3uD\n"), Just("D\n"),
+            Just("#EXT-X-KEY:URI=\"kD\"\nv_D.ts\n"), Just("#D\n#D\n\na/D.ts\n"), Just("../D.ts\r\n"), Just("v.ts?D\n"),
+            Just("https://D.example/a.ts\n"), Just("#\u{e9}D\nv_D.ts\n"), Just("v_D.ts"),
+        ], 1..5usize), 0..8),
+        digits: [u8; 16],
+    ) {
+        let mut digits = digits.iter().cycle();
+        let mut text = "#EXTM3U\n".to_owned();
+        for (block, times) in blocks {
+            for character in block.repeat(times).chars() {
+                match character {
+                    'D' => text.push(char::from(b'0' + digits.next().unwrap() % 10)),
+                    other => text.push(other),
+                }
+            }
+        }
+        prop_assert_eq!(m3u8(&text, KEY, &grant()), line_by_line(&text));
+    }
+
     #[test]
     fn nothing_but_uris_changes(
         parts in prop::collection::vec(prop_oneof![

@@ -125,12 +125,19 @@ pub(super) fn has_suffix(path: &str, suffix: &str) -> bool {
 
 /// A file name with nothing to resolve or to encode: nearly every URI that MediaConvert writes.
 pub(super) fn is_plain(path: &str) -> bool {
-    !path.is_empty()
-        && !path.starts_with('.')
-        && path
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    !path.is_empty() && !path.starts_with('.') && path.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
+
+/// A table, because this is asked of each byte of each name.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        byte += 1;
+    }
+    plain
+};
 
 fn has_scheme(uri: &str) -> bool {
     let Some((scheme, _)) = uri.split_once(':') else {
