@@ -30,18 +30,26 @@ fuzz_target!(|text: &str| {
         false => ("hls", "video.m3u8"),
     };
     let key = format!("output/{}/default/{folder}/{name}", keys::film());
-    let rewritten = match name {
+    let rewrite = |text: &str| match name {
         "video.vtt" => webvtt(text, &key, &GRANT),
         _ => m3u8(text, &key, &GRANT),
     };
-    // A segment's worth of text per URI is what rewriting may cost.
-    let Ok(rewritten) = rewritten else { return };
-    let rewritten = String::from_utf8(rewritten).expect("is text");
+    let Ok(rewritten) = rewrite(text) else { return };
+    let rewritten = String::from_utf8(rewritten).expect("is UTF-8");
     let (before, after): (Vec<&str>, Vec<&str>) =
         (text.split('\n').collect(), rewritten.split('\n').collect());
     assert_eq!(before.len(), after.len(), "the number of lines");
-    for (before, after) in before.into_iter().zip(after) {
+    for (index, (before, after)) in before.into_iter().zip(after).enumerate() {
         line(before, after);
+        // No line of an HLS playlist depends on another: what is remembered from one to the next must not show.
+        if index > 0 && name == "video.m3u8" {
+            let alone = rewrite(&format!("#EXTM3U\n{before}")).expect("it was good among others");
+            assert_eq!(
+                alone.strip_prefix(b"#EXTM3U\n"),
+                Some(after.as_bytes()),
+                "{before}"
+            );
+        }
     }
     // Elsewhere than below an asset there is nothing to rewrite.
     assert!(m3u8(text, "input/my film.mp4", &GRANT).is_err());
