@@ -1,39 +1,38 @@
 //! The signer's HTTP, as the page and other programs use it.
-//!
-//! Plain HTTP for now: a local stack has no other. A stack on AWS answers on HTTPS; the connector is the only
-//! thing that this changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
 use hyper::{Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::stack::tokens::Tokens;
+use crate::wire::Wire;
+
 /// Nothing that the signer answers takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Nor is it larger: a page of records has at most a few megabytes.
-const MAX_BODY: usize = 32 << 20;
 
 /// Asks the signer, with the token that lets us.
 #[derive(Debug)]
 pub(crate) struct Api {
     base: String,
-    token: String,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    tokens: Arc<Tokens>,
+    wire: Wire,
+    /// What to think of when nobody answers.
+    hint: String,
 }
 
 impl Api {
-    pub(crate) fn new(base: &str, token: &str) -> Self {
+    pub(crate) fn new(base: &str, tokens: Arc<Tokens>, wire: Wire, hint: String) -> Self {
         Self {
             base: base.trim_end_matches('/').to_owned(),
-            token: token.to_owned(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            tokens,
+            wire,
+            hint,
         }
     }
 
@@ -74,44 +73,17 @@ impl Api {
                 .finish();
             uri = format!("{uri}?{query}");
         }
+        let token = self.tokens.bearer().await?;
         let request = Request::get(&uri)
-            .header("authorization", format!("Bearer {}", self.token))
+            .header("authorization", format!("Bearer {token}"))
             .header("accept", "application/json")
-            .body(Empty::new())
+            .body(SdkBody::empty())
             .with_context(|| format!("`{}` is no address", self.base))?;
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| {
-                anyhow!(
-                    "could not reach {}: {}; does `vod up` still run?",
-                    self.base,
-                    root(&error)
-                )
-            })?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_BODY);
-            let body = body
-                .collect()
-                .await
-                .map_err(|error| anyhow!("the answer of {} broke off: {error}", self.base))?;
-            Ok((status, body.to_bytes()))
-        };
-        tokio::time::timeout(PATIENCE, exchange).await.with_context(|| {
-            format!(
-                "{} did not answer within {} seconds",
-                self.base,
-                PATIENCE.as_secs()
-            )
-        })?
+        let answer = self.wire.send(request, PATIENCE).await;
+        let answer =
+            answer.map_err(|error| anyhow!("could not reach {}: {error}; {}", self.base, self.hint))?;
+        Ok((answer.status, answer.body))
     }
-}
-
-/// The innermost cause: "connection refused" and not "client error (Connect)".
-fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 /// What a problem+json (RFC 9457) or anything else says, for people.
@@ -148,7 +120,9 @@ mod tests {
     #[tokio::test]
     async fn nobody_there() {
         // Port 9 (discard) is not in use on any machine of ours; a refusal is what a stopped stack gives.
-        let api = Api::new("http://127.0.0.1:9", "secret-token");
+        let tokens = Arc::new(Tokens::Given("secret-token".to_owned()));
+        let hint = "does `vod up` still run?".to_owned();
+        let api = Api::new("http://127.0.0.1:9", tokens, Wire::new(), hint);
         let error = api
             .get::<Value>("/api/assets", &[])
             .await

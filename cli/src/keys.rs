@@ -1,11 +1,10 @@
 //! `vod keys`: the keys that sign links, and changing them while people watch.
 
-use std::path::Path;
-
 use serde_json::json;
 use vod_local::secrets::Secrets;
 
 use crate::output;
+use crate::stack::Choice;
 
 /// Change the key that signs links; links that were made before stay good until they expire
 #[derive(Debug, clap::Args)]
@@ -29,7 +28,13 @@ enum Action {
 }
 
 /// Runs `vod keys`.
-pub(crate) fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
+    choice.local_only(
+        "keys",
+        "`infra/keys.sh rotate --stack NAME` and `infra/keys.sh retire --stack NAME` change the keys of a stack on \
+         AWS, where CloudFront has to learn them first",
+    )?;
+    let state = &choice.state;
     match &args.action {
         Action::Rotate => {
             let id = Secrets::rotate(state)?;

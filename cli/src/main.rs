@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 not done (the reason is on standard error), 2 wrong usage.
 
+mod aws;
 mod check;
 mod dead_letters;
 mod doctor;
@@ -13,22 +14,21 @@ mod reconcile;
 mod remove;
 mod show;
 mod sign;
-mod signed;
 mod stack;
 mod target;
 mod token;
 mod up;
 mod upload;
+mod wire;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::stack::Stack;
+use crate::stack::{Choice, Stack};
 
 /// Where a local stack keeps everything, unless --state says otherwise.
 const STATE: &str = ".vod";
@@ -40,9 +40,8 @@ const STACK: usize = 8 << 20;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 struct Cli {
-    /// The folder of the local stack
-    #[arg(long, global = true, value_name = "FOLDER", env = "VOD_STATE", default_value = STATE)]
-    state: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,20 +82,24 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let find = || Stack::find(&cli.state);
+    let choice = &cli.choice;
+    let find = || Stack::find(choice);
     match &cli.command {
-        Command::Up(args) => up::run(&cli.state, args).await?,
-        Command::Upload(args) => return upload::run(&find()?, args).await,
-        Command::Ls(args) => list::run(&find()?, args).await?,
-        Command::Show(args) => show::run(&find()?, args).await?,
-        Command::Sign(args) => sign::run(&find()?, args).await?,
-        Command::Token(args) => token::run(&cli.state, args)?,
-        Command::Reconcile(args) => return reconcile::run(&find()?, args).await,
-        Command::Rm(args) => remove::run(&find()?, args).await?,
-        Command::DeadLetters(args) => dead_letters::run(&find()?, args).await?,
-        Command::Keys(args) => keys::run(&cli.state, args)?,
-        Command::Doctor(args) => return doctor::run(&cli.state, args).await,
-        Command::Check(args) => return check::run(args),
+        Command::Up(args) => {
+            choice.local_only("up", "`infra/deploy.sh --stack NAME` brings one to AWS")?;
+            up::run(&choice.state, args).await?;
+        }
+        Command::Upload(args) => return upload::run(&find().await?, args).await,
+        Command::Ls(args) => list::run(&find().await?, args).await?,
+        Command::Show(args) => show::run(&find().await?, args).await?,
+        Command::Sign(args) => sign::run(&find().await?, args).await?,
+        Command::Token(args) => token::run(choice, args).await?,
+        Command::Reconcile(args) => return reconcile::run(&find().await?, args).await,
+        Command::Rm(args) => remove::run(&find().await?, args).await?,
+        Command::DeadLetters(args) => dead_letters::run(&find().await?, args).await?,
+        Command::Keys(args) => keys::run(choice, args)?,
+        Command::Doctor(args) => return doctor::run(choice, args).await,
+        Command::Check(args) => return check::run(choice, args).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn the_contract_of_up() {
         let cli = Cli::parse_from(["vod", "up"]);
-        assert_eq!(cli.state, PathBuf::from(".vod"));
+        assert_eq!(cli.choice.state, std::path::PathBuf::from(".vod"));
         for wrong in [
             &["vod", "up", "--jobs", "0"][..],
             &["vod", "up", "--api", "here"],

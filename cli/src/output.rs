@@ -4,7 +4,10 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, anyhow};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::http::Response;
 use serde::Serialize;
+
+use crate::aws::{AwsError, Refusal};
 
 /// Writes one line of a result.
 ///
@@ -66,17 +69,24 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
-/// An SDK error for people: S3's code and words, or why the call never got there.
-pub(crate) fn sdk<E, R>(what: &str, error: SdkError<E, R>) -> anyhow::Error
+/// An SDK error for people, like those of our own calls; `permission` is what such a call needs on AWS.
+pub(crate) fn sdk<E>(what: &str, permission: &str, error: SdkError<E, Response>) -> anyhow::Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => anyhow!("{what}: {} ({code})", plain(message)),
-        (Some(code), None) => anyhow!("{what}: {code}"),
-        _ => anyhow::Error::new(error).context(what.to_owned()),
-    }
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    let Some(status) = status.filter(|_| error.as_service_error().is_some()) else {
+        return anyhow!("{what}: {}", plain(&crate::wire::root(&error)));
+    };
+    let text = |word: Option<&str>| word.unwrap_or_default().to_owned();
+    anyhow::Error::new(AwsError::Refused(Box::new(Refusal {
+        service: "S3".to_owned(),
+        what: what.to_owned(),
+        permission: permission.to_owned(),
+        status,
+        code: text(error.code()),
+        message: text(error.message()),
+    })))
 }
 
 /// A size for people, in binary units.

@@ -4,12 +4,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use vod_local::events::{InvokeError, Invoker};
-use vod_local::sigv4::Keys;
 
+use crate::aws::AwsError;
 use crate::output;
 use crate::stack::Stack;
 
@@ -52,23 +50,12 @@ struct Note {
 
 /// Runs `vod reconcile`.
 pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
-    let api = stack
-        .aws
-        .s3_endpoint
-        .as_deref()
-        .context("the stack names no API")?;
-    let keys = Keys {
-        access_key: stack.aws.access_key_id.clone(),
-        secret_key: stack.aws.secret_access_key.clone(),
-        region: stack.aws.region.clone(),
-    };
-    let invoker = Invoker::new(api, keys);
     // A person who calls this does not want to wait for what may still be on its way.
     let event = json!({ "dry_run": args.dry_run, "grace_seconds": 0 });
-    let mut summary = invoke(&invoker, &event).await?;
+    let mut summary = invoke(stack, &event).await?;
     // A dry run keeps no place: what did not fit into one invocation is left out, and said so.
     while !summary.finished && !args.dry_run {
-        summary = invoke(&invoker, &event).await?;
+        summary = invoke(stack, &event).await?;
     }
     if args.json {
         output::json(&summary)?;
@@ -85,19 +72,23 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     })
 }
 
-async fn invoke(invoker: &Invoker, event: &serde_json::Value) -> anyhow::Result<Summary> {
+async fn invoke(stack: &Stack, event: &serde_json::Value) -> anyhow::Result<Summary> {
     let begun = Instant::now();
     loop {
-        match invoker.invoke("reconcile", event).await {
+        match stack.invoke("reconcile", event).await {
             Ok(summary) => return serde_json::from_value(summary).context("could not read the summary"),
-            Err(InvokeError::Refused { status, .. })
-                if status == StatusCode::TOO_MANY_REQUESTS && begun.elapsed() < PATIENCE =>
-            {
+            Err(error) if is_throttled(&error) && begun.elapsed() < PATIENCE => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             Err(error) => return Err(error).context("could not reconcile"),
         }
     }
+}
+
+fn is_throttled(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<AwsError>()
+        .is_some_and(AwsError::is_throttled)
 }
 
 fn text(summary: &Summary) -> Vec<String> {

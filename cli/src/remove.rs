@@ -4,7 +4,6 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use aws_sdk_cloudfront::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use hyper::{Method, StatusCode};
@@ -16,17 +15,17 @@ use vod_core::keys::{asset_prefix, record_key};
 use vod_core::record::Record;
 use vod_core::removal::Removal;
 
+use crate::aws::{self, AwsError};
 use crate::output;
-use crate::signed::Signed;
 use crate::stack::Stack;
 use crate::target::Target;
 
+/// What removing objects needs on AWS.
+const DELETE: &str = "s3:DeleteObject";
 /// How long a job may take to end once it is canceled.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(200);
-/// The local edge is one distribution, whatever id it is called by.
-const DISTRIBUTION: &str = "ELOCAL";
 
 /// Take a video down: its outputs and its record go, and nothing brings it back but a new upload
 #[derive(Debug, clap::Args)]
@@ -84,7 +83,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         .key(record_key(&asset))
         .send()
         .await;
-    remove.map_err(|error| output::sdk("could not remove the record", error))?;
+    remove.map_err(|error| output::sdk("could not remove the record", DELETE, error))?;
     let outputs = remove_outputs(stack, &asset).await?;
     invalidate(stack, &asset).await?;
     let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
@@ -125,7 +124,7 @@ fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, source: boo
 
 /// Every key that the asset owns.
 async fn outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<Vec<String>> {
-    let listing = Listing::new(stack.s3(), stack.bucket.clone());
+    let listing = Listing::new(stack.s3(), stack.output_bucket.clone());
     let (mut keys, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = listing.keys(&asset_prefix(asset), after.as_deref()).await?;
@@ -139,7 +138,6 @@ async fn outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<Vec<String>> 
 
 /// Cancels the jobs that have not ended, and waits for their end. Returns their ids.
 async fn cancel(stack: &Stack, record: Option<&Record>) -> anyhow::Result<Vec<String>> {
-    let signed = Signed::new(stack)?;
     let active = record
         .iter()
         .flat_map(|record| &record.jobs)
@@ -147,17 +145,18 @@ async fn cancel(stack: &Stack, record: Option<&Record>) -> anyhow::Result<Vec<St
     let mut canceled = Vec::new();
     for id in active.filter_map(|job| job.job_id.as_deref()) {
         let path = format!("jobs/{id}");
-        let answer = signed.mediaconvert(Method::DELETE, &path).await?;
-        match answer.status {
-            status if status.is_success() => canceled.push(id.to_owned()),
-            // It has ended meanwhile, or nobody knows it any more.
-            StatusCode::CONFLICT | StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {}
-            status => bail!("could not cancel job {id}: HTTP {}", status.as_u16()),
+        match stack.aws.mediaconvert("CancelJob", Method::DELETE, &path).await {
+            Ok(_) => canceled.push(id.to_owned()),
+            Err(error) if is_over(&error) => {}
+            Err(error) => return Err(error).with_context(|| format!("could not cancel job {id}")),
         }
         let begun = Instant::now();
         loop {
-            let job = signed.mediaconvert(Method::GET, &path).await?;
-            let status = job.body["job"]["status"].as_str().unwrap_or("GONE");
+            let job = match stack.aws.mediaconvert("GetJob", Method::GET, &path).await {
+                Err(error) if error.is_missing() => break,
+                job => job?,
+            };
+            let status = job["job"]["status"].as_str().unwrap_or("GONE");
             if !matches!(status, "SUBMITTED" | "PROGRESSING") {
                 break;
             }
@@ -168,6 +167,16 @@ async fn cancel(stack: &Stack, record: Option<&Record>) -> anyhow::Result<Vec<St
         }
     }
     Ok(canceled)
+}
+
+/// Whether a job cannot be canceled because it has ended meanwhile, or because nobody knows it any more.
+fn is_over(error: &AwsError) -> bool {
+    let over = [
+        StatusCode::CONFLICT,
+        StatusCode::NOT_FOUND,
+        StatusCode::BAD_REQUEST,
+    ];
+    aws::status(error).is_some_and(|status| over.contains(&status)) && error.missing_permission().is_none()
 }
 
 /// Removes outputs until there are none: a job's last ones may have come while the first were removed.
@@ -186,11 +195,12 @@ async fn remove_outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<usize>
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
             let answer = s3
                 .delete_objects()
-                .bucket(&stack.bucket)
+                .bucket(&stack.output_bucket)
                 .delete(delete)
                 .send()
                 .await;
-            let answer = answer.map_err(|error| output::sdk("could not remove the outputs", error))?;
+            let answer =
+                answer.map_err(|error| output::sdk("could not remove the outputs", DELETE, error))?;
             if let Some(error) = answer.errors().first() {
                 let (key, message) = (
                     error.key().unwrap_or("?"),
@@ -218,33 +228,15 @@ async fn invalidate(stack: &Stack, asset: &AssetId) -> anyhow::Result<()> {
         .paths(paths)
         .caller_reference(reference)
         .build()?;
-    let call = cloudfront(stack).create_invalidation();
+    let call = stack.aws.cloudfront().create_invalidation();
     let answer = call
-        .distribution_id(DISTRIBUTION)
+        .distribution_id(stack.distribution())
         .invalidation_batch(batch)
         .send()
         .await;
-    answer.map_err(|error| output::sdk("the outputs are gone, but the edge could not be cleared", error))?;
+    let what = "the outputs are gone, but the edge could not be cleared";
+    answer.map_err(|error| output::sdk(what, "cloudfront:CreateInvalidation", error))?;
     Ok(())
-}
-
-fn cloudfront(stack: &Stack) -> aws_sdk_cloudfront::Client {
-    let (aws, s3) = (&stack.aws, stack.s3());
-    let (id, secret) = (aws.access_key_id.clone(), aws.secret_access_key.clone());
-    let mut config = aws_sdk_cloudfront::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(Credentials::new(
-            id,
-            secret,
-            aws.session_token.clone(),
-            None,
-            "vod",
-        ))
-        .region(Region::new(aws.region.clone()));
-    // The HTTP stack that S3's client has already.
-    config.set_http_client(s3.config().http_client());
-    config.set_endpoint_url(aws.s3_endpoint.clone());
-    aws_sdk_cloudfront::Client::from_conf(config.build())
 }
 
 /// Removes the upload, unless there is another one at its key by now. Returns whether it did.
@@ -266,6 +258,6 @@ async fn remove_source(stack: &Stack, asset: &AssetId, key: Option<&str>) -> any
         .key(key)
         .send()
         .await;
-    delete.map_err(|error| output::sdk("could not remove the upload", error))?;
+    delete.map_err(|error| output::sdk("could not remove the upload", DELETE, error))?;
     Ok(true)
 }

@@ -61,7 +61,11 @@ impl Target {
             {
                 bail!("nothing is uploaded at `{key}` in bucket `{}`", stack.bucket)
             }
-            Err(error) => Err(crate::output::sdk(&format!("could not look at `{key}`"), error)),
+            Err(error) => Err(crate::output::sdk(
+                &format!("could not look at `{key}`"),
+                "s3:GetObject",
+                error,
+            )),
         }
     }
 }

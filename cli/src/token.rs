@@ -1,13 +1,14 @@
 //! `vod token`: tokens for the signer's HTTP, made with the key that the stack keeps.
 
-use std::path::Path;
-
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 use vod_local::secrets::Secrets;
 
 use crate::output;
 use crate::sign::ttl;
+use crate::stack::outputs::Outputs;
+use crate::stack::tokens::Minter;
+use crate::stack::{Choice, cloud};
 
 /// Make a token for the signer's HTTP (Authorization: Bearer …)
 #[derive(Debug, clap::Args)]
@@ -40,21 +41,38 @@ enum Scope {
 }
 
 /// Runs `vod token`.
-pub(crate) fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
-    let secrets = Secrets::read(state)?.with_context(|| {
-        format!(
-            "no stack was ever started on `{}`: start it with `vod up`, or name its folder with --state",
-            state.display()
-        )
-    })?;
+pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     let (scope, seconds) = (scope(&args.scope), i64::try_from(args.ttl)?);
-    let token = secrets.token(&scope, &args.asset, seconds)?;
+    let token = match &choice.stack {
+        None => local(choice, &scope, args, seconds)?,
+        Some(name) => {
+            let aws = choice.aws().await?;
+            // The distribution need not be there to make a token for it.
+            let outputs = Outputs::read(&cloud::existing(&aws, name).await?)?;
+            if outputs.has_provider {
+                bail!("an identity provider makes the tokens of stack `{name}` (AuthJwksUrl), nobody else");
+            }
+            Minter::new(aws, &outputs)
+                .mint(&scope, &args.asset, seconds)
+                .await?
+        }
+    };
     if args.json {
         return output::json(&json!({
             "token": token, "scope": scope, "assets": args.asset, "ttl_seconds": seconds,
         }));
     }
     output::line(&token)
+}
+
+fn local(choice: &Choice, scope: &str, args: &Args, seconds: i64) -> anyhow::Result<String> {
+    let secrets = Secrets::read(&choice.state)?.with_context(|| {
+        format!(
+            "no stack was ever started on `{}`: start it with `vod up`, or name its folder with --state",
+            choice.state.display()
+        )
+    })?;
+    secrets.token(scope, &args.asset, seconds)
 }
 
 /// Scopes as RFC 8693 writes them, separated by spaces.
@@ -80,6 +98,8 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
+        choice: Choice,
+        #[command(flatten)]
         args: Args,
     }
 
@@ -100,10 +120,10 @@ mod tests {
         assert_eq!(args.asset, ["film-*"]);
     }
 
-    #[test]
-    fn without_a_stack_it_says_what_to_do() {
-        let args = Command::parse_from(["token"]).args;
-        let error = run(Path::new("/nonexistent"), &args).unwrap_err().to_string();
+    #[tokio::test]
+    async fn without_a_stack_it_says_what_to_do() {
+        let command = Command::parse_from(["token", "--state", "/nonexistent"]);
+        let error = run(&command.choice, &command.args).await.unwrap_err().to_string();
         assert!(error.contains("vod up"), "{error}");
     }
 }

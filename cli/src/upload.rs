@@ -27,6 +27,8 @@ const PART: u64 = 8 << 20;
 const MAX_PARTS: u64 = 10_000;
 /// Parts under way at once.
 const PARALLEL: usize = 4;
+/// What an upload needs on AWS, whole or in parts.
+const PERMISSION: &str = "s3:PutObject";
 /// Between two looks at the record.
 const POLL: Duration = Duration::from_millis(500);
 /// How long a failure from before may stand before it counts as the answer.
@@ -148,7 +150,7 @@ impl Upload<'_> {
             .content_type(content_type(self.file))
             .send()
             .await
-            .map_err(|error| output::sdk("could not begin the upload", error))?;
+            .map_err(|error| output::sdk("could not begin the upload", PERMISSION, error))?;
         let id = created.upload_id().context("S3 gave no upload id")?;
         let result = tokio::select! {
             result = self.parts(id, bar) => result,
@@ -173,7 +175,7 @@ impl Upload<'_> {
             .body(self.read(0, self.size).await?)
             .send()
             .await
-            .map_err(|error| output::sdk("could not upload", error))?;
+            .map_err(|error| output::sdk("could not upload", PERMISSION, error))?;
         bar.inc(self.size);
         self.asset(put.version_id(), put.e_tag())
     }
@@ -196,7 +198,7 @@ impl Upload<'_> {
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .send()
             .await
-            .map_err(|error| output::sdk("could not complete the upload", error))?;
+            .map_err(|error| output::sdk("could not complete the upload", PERMISSION, error))?;
         self.asset(done.version_id(), done.e_tag())
     }
 
@@ -219,7 +221,7 @@ impl Upload<'_> {
             .body(self.read(offset, length).await?)
             .send()
             .await
-            .map_err(|error| output::sdk(&format!("could not upload part {number}"), error))?;
+            .map_err(|error| output::sdk(&format!("could not upload part {number}"), PERMISSION, error))?;
         bar.inc(length);
         Ok(CompletedPart::builder()
             .part_number(number)

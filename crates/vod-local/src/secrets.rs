@@ -38,8 +38,46 @@ struct Claims<'a> {
     scope: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     assets: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
     iat: i64,
     exp: i64,
+}
+
+/// What a bearer token for the signer lets its holder do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Grant<'a> {
+    /// Scopes, separated by spaces.
+    pub scope: &'a str,
+    /// Patterns with `*` of the assets that it is good for; empty for all.
+    pub assets: &'a [String],
+    /// How long it is good, from now.
+    pub seconds: i64,
+    /// Who says so (`iss`), where the signer wants to know.
+    pub issuer: Option<&'a str>,
+    /// For whom it is (`aud`), likewise.
+    pub audience: Option<&'a str>,
+}
+
+/// A bearer token (HS256) for the signer that has this key.
+pub fn token(key: &str, grant: &Grant<'_>) -> anyhow::Result<String> {
+    let now = Timestamp::now();
+    let until = now
+        .checked_add(SignedDuration::from_secs(grant.seconds))
+        .context("the token's time to live is too long")?;
+    let claims = Claims {
+        sub: "vod",
+        scope: grant.scope,
+        assets: grant.assets,
+        iss: grant.issuer,
+        aud: grant.audience,
+        iat: now.as_second(),
+        exp: until.as_second(),
+    };
+    let key = EncodingKey::from_secret(key.as_bytes());
+    jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
 }
 
 impl Secrets {
@@ -122,19 +160,13 @@ impl Secrets {
     /// A bearer token for the signer: scopes separated by spaces, good for `seconds`, and for `assets` alone (patterns
     /// with `*`) unless that is empty.
     pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
-        let now = Timestamp::now();
-        let until = now
-            .checked_add(SignedDuration::from_secs(seconds))
-            .context("the token's time to live is too long")?;
-        let claims = Claims {
-            sub: "vod",
+        let grant = Grant {
             scope,
             assets,
-            iat: now.as_second(),
-            exp: until.as_second(),
+            seconds,
+            ..Grant::default()
         };
-        let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
-        jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
+        token(&self.jwt_secret, &grant)
     }
 }
 

@@ -1,25 +1,27 @@
 //! `vod dead-letters`: messages that could not be handled, what they are about, and giving them back.
 
-use std::time::Duration;
+mod redrive;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use vod_core::asset::AssetId;
 use vod_core::events::{Upload, parse_upload_message};
 
+use crate::aws::Aws;
+use crate::aws::service::SQS;
 use crate::output;
-use crate::signed::Signed;
 use crate::stack::Stack;
+use crate::stack::outputs::Outputs;
 use crate::target::record;
 
 /// How long a message that is being looked at stays hidden from others, should this command die.
 const LOOK_SECONDS: u32 = 30;
 /// Most messages of one queue that are listed.
 const LISTED_MAX: usize = 1000;
-/// Between two looks at a move that is under way.
-const POLL: Duration = Duration::from_millis(500);
+/// SQS on AWS asks all its servers only when it may wait a moment (long polling).
+const WAIT_SECONDS: u32 = 1;
 
 /// List messages that failed at every delivery, or send them again
 ///
@@ -48,6 +50,16 @@ struct Queue {
     name: String,
     dead_url: String,
     dead_arn: String,
+    way_back: WayBack,
+}
+
+/// How dead letters are given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum WayBack {
+    /// Into the queue that they come from.
+    Queue,
+    /// There is no queue: EventBridge called this function, and gave up.
+    Function(&'static str),
 }
 
 /// A dead letter, with what is known of what it is about.
@@ -78,21 +90,20 @@ struct About {
 
 /// Runs `vod dead-letters`.
 pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
-    let signed = Signed::new(stack)?;
-    let queues = queues(&signed).await?;
+    let queues = queues(stack).await?;
     match &args.action {
-        None => list(stack, &signed, &queues, args.json).await,
-        Some(Action::Redrive { queue }) => redrive(&signed, &queues, queue.as_deref(), args.json).await,
+        None => list(stack, &queues, args.json).await,
+        Some(Action::Redrive { queue }) => redrive::run(stack, &queues, queue.as_deref(), args.json).await,
     }
 }
 
 /// How many dead letters each queue has.
-pub(crate) async fn counts(signed: &Signed) -> anyhow::Result<Vec<(String, u64)>> {
+pub(crate) async fn counts(stack: &Stack) -> anyhow::Result<Vec<(String, u64)>> {
     let mut counts = Vec::new();
-    for queue in queues(signed).await? {
+    for queue in queues(stack).await? {
         let name = "ApproximateNumberOfMessages";
         let request = json!({"QueueUrl": queue.dead_url, "AttributeNames": [name]});
-        let answer = signed.sqs("GetQueueAttributes", &request).await?;
+        let answer = stack.aws.json(&SQS, "GetQueueAttributes", &request).await?;
         let count = answer["Attributes"][name]
             .as_str()
             .and_then(|count| count.parse().ok());
@@ -101,13 +112,20 @@ pub(crate) async fn counts(signed: &Signed) -> anyhow::Result<Vec<(String, u64)>
     Ok(counts)
 }
 
+async fn queues(stack: &Stack) -> anyhow::Result<Vec<Queue>> {
+    match &stack.outputs {
+        None => local_queues(&stack.aws).await,
+        Some(outputs) => cloud_queues(outputs).context("the queues of the stack's outputs are none"),
+    }
+}
+
 /// All queues that have dead letters, found by their redrive policies.
-async fn queues(signed: &Signed) -> anyhow::Result<Vec<Queue>> {
-    let answer = signed.sqs("ListQueues", &json!({})).await?;
+async fn local_queues(aws: &Aws) -> anyhow::Result<Vec<Queue>> {
+    let answer = aws.json(&SQS, "ListQueues", &json!({})).await?;
     let mut queues = Vec::new();
     for url in answer["QueueUrls"].as_array().into_iter().flatten() {
         let request = json!({"QueueUrl": url, "AttributeNames": ["RedrivePolicy"]});
-        let answer = signed.sqs("GetQueueAttributes", &request).await?;
+        let answer = aws.json(&SQS, "GetQueueAttributes", &request).await?;
         let policy = answer["Attributes"]["RedrivePolicy"].as_str();
         let policy: Option<Value> = policy.and_then(|policy| serde_json::from_str(policy).ok());
         let dead_arn = policy
@@ -120,6 +138,28 @@ async fn queues(signed: &Signed) -> anyhow::Result<Vec<Queue>> {
     Ok(queues)
 }
 
+/// The two of a stack on AWS, called as locally.
+fn cloud_queues(outputs: &Outputs) -> Option<Vec<Queue>> {
+    let (account, _) = outputs.upload_queue_arn.rsplit_once(':')?;
+    let queue = |name: &str, dead_url: &str, way_back| {
+        let (_, dead) = dead_url.rsplit_once('/')?;
+        Some(Queue {
+            name: name.to_owned(),
+            dead_url: dead_url.to_owned(),
+            dead_arn: format!("{account}:{dead}"),
+            way_back,
+        })
+    };
+    Some(vec![
+        queue("uploads", &outputs.upload_dead_letters, WayBack::Queue)?,
+        queue(
+            "job-events",
+            &outputs.job_event_dead_letters,
+            WayBack::Function("complete"),
+        )?,
+    ])
+}
+
 fn queue(url: &str, dead_arn: &str) -> Option<Queue> {
     let (folder, name) = url.rsplit_once('/')?;
     let (_, dead) = dead_arn.rsplit_once(':')?;
@@ -127,13 +167,17 @@ fn queue(url: &str, dead_arn: &str) -> Option<Queue> {
         name: name.to_owned(),
         dead_url: format!("{folder}/{dead}"),
         dead_arn: dead_arn.to_owned(),
+        way_back: WayBack::Queue,
     })
 }
 
-async fn list(stack: &Stack, signed: &Signed, queues: &[Queue], as_json: bool) -> anyhow::Result<()> {
+async fn list(stack: &Stack, queues: &[Queue], as_json: bool) -> anyhow::Result<()> {
     let mut letters = Vec::new();
     for queue in queues {
-        let messages = look(signed, queue).await?;
+        let messages = receive(stack, queue, LOOK_SECONDS).await?;
+        for message in &messages {
+            give_back(&stack.aws, queue, message).await?;
+        }
         for message in &messages {
             letters.push(explain(stack, queue, message).await?);
         }
@@ -158,23 +202,36 @@ async fn list(stack: &Stack, signed: &Signed, queues: &[Queue], as_json: bool) -
     output::table(headings, &rows)
 }
 
-/// Receives all messages, then gives them back: SQS has no other way to look at them.
-async fn look(signed: &Signed, queue: &Queue) -> anyhow::Result<Vec<Value>> {
+/// Receives all messages and hides them for so long: SQS has no other way to look at them.
+async fn receive(stack: &Stack, queue: &Queue, hide_seconds: u32) -> anyhow::Result<Vec<Value>> {
+    let wait = if stack.outputs.is_some() { WAIT_SECONDS } else { 0 };
+    let request = json!({"QueueUrl": queue.dead_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": hide_seconds,
+        "WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["All"]});
     let mut messages: Vec<Value> = Vec::new();
-    let request = json!({"QueueUrl": queue.dead_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": LOOK_SECONDS,
-        "MessageSystemAttributeNames": ["All"]});
     while messages.len() < LISTED_MAX {
-        let answer = signed.sqs("ReceiveMessage", &request).await?;
+        let answer = stack.aws.json(&SQS, "ReceiveMessage", &request).await?;
         match answer["Messages"].as_array() {
             Some(more) if !more.is_empty() => messages.extend(more.iter().cloned()),
             _ => break,
         }
     }
-    for message in &messages {
-        let back = json!({"QueueUrl": queue.dead_url, "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0});
-        signed.sqs("ChangeMessageVisibility", &back).await?;
-    }
     Ok(messages)
+}
+
+/// Lets others see a message again.
+async fn give_back(aws: &Aws, queue: &Queue, message: &Value) -> anyhow::Result<()> {
+    let back = json!({"QueueUrl": queue.dead_url, "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0});
+    aws.json(&SQS, "ChangeMessageVisibility", &back).await?;
+    Ok(())
+}
+
+/// The event in a message: Lambda wraps what a function has refused (Lambda guide, on-failure destinations).
+fn event(body: &str) -> Value {
+    let mut event: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+    match event.get_mut("requestPayload") {
+        Some(payload) => payload.take(),
+        None => event,
+    }
 }
 
 async fn explain(stack: &Stack, queue: &Queue, message: &Value) -> anyhow::Result<DeadLetter> {
@@ -203,7 +260,7 @@ async fn explain(stack: &Stack, queue: &Queue, message: &Value) -> anyhow::Resul
 
 /// What a message's text tells, if it can be read at all.
 fn about(body: &str) -> About {
-    let event: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+    let event = event(body);
     if let Some(job) = event.pointer("/detail/jobId").and_then(Value::as_str) {
         let asset = event
             .pointer("/detail/userMetadata/asset")
@@ -246,51 +303,6 @@ fn row(letter: &DeadLetter) -> [String; 7] {
     ]
 }
 
-async fn redrive(signed: &Signed, queues: &[Queue], only: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let wanted: Vec<&Queue> = queues
-        .iter()
-        .filter(|queue| {
-            only.is_none_or(|name| queue.name == name || queue.dead_url.ends_with(&format!("/{name}")))
-        })
-        .collect();
-    if wanted.is_empty() {
-        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
-        bail!(
-            "no queue `{}`: there are {}",
-            only.unwrap_or_default(),
-            names.join(", ")
-        );
-    }
-    let mut results = Vec::new();
-    for queue in wanted {
-        let moved = redrive_one(signed, queue).await?;
-        results.push(json!({"queue": queue.name, "moved": moved}));
-        if !as_json {
-            output::line(&format!("{}: {moved} sent again", queue.name))?;
-        }
-    }
-    if as_json { output::json(&results) } else { Ok(()) }
-}
-
-async fn redrive_one(signed: &Signed, queue: &Queue) -> anyhow::Result<u64> {
-    let request = json!({"SourceArn": queue.dead_arn});
-    signed.sqs("StartMessageMoveTask", &request).await?;
-    loop {
-        let answer = signed.sqs("ListMessageMoveTasks", &request).await?;
-        let task = &answer["Results"][0];
-        match task["Status"].as_str() {
-            Some("RUNNING") => tokio::time::sleep(POLL).await,
-            Some("COMPLETED") => return Ok(task["ApproximateNumberOfMessagesMoved"].as_u64().unwrap_or(0)),
-            other => bail!(
-                "moving the dead letters of `{}` ended as {}: {}",
-                queue.name,
-                other.unwrap_or("unknown"),
-                output::plain(task["FailureReason"].as_str().unwrap_or("no reason given"))
-            ),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +313,9 @@ mod tests {
             "s3": {"bucket": {"name": "vod"}, "object": {"key": "input/a+b.mp4", "eTag": "e"}}}]});
         let asset = AssetId::new("vod", "input/a b.mp4", None, "e");
         let job = json!({"detail": {"jobId": "1-a", "userMetadata": {"asset": asset.as_str()}}});
+        let refused = json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": job});
         let table = [
+            (refused.to_string(), (None, Some("1-a"), Some(asset.clone()))),
             (
                 upload.to_string(),
                 (Some("input/a b.mp4"), None, Some(asset.clone())),

@@ -1,0 +1,81 @@
+//! Credentials: asked for once, and again shortly before they end.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
+use tokio::sync::Mutex;
+
+use super::AwsError;
+use crate::output::plain;
+use crate::wire::root;
+
+/// Credentials that end sooner are not used any more.
+const MARGIN: Duration = Duration::from_mins(5);
+
+/// One answer of a provider for all clients: a login process or SSO need not be bothered by each of them.
+#[derive(Debug)]
+pub(super) struct Cached {
+    provider: SharedCredentialsProvider,
+    kept: Mutex<Option<Credentials>>,
+}
+
+impl Cached {
+    pub(super) fn new(provider: SharedCredentialsProvider) -> Self {
+        Self {
+            provider,
+            kept: Mutex::new(None),
+        }
+    }
+
+    async fn get(&self) -> Result {
+        let mut kept = self.kept.lock().await;
+        if let Some(credentials) = kept.as_ref().filter(|kept| is_fresh(kept, SystemTime::now())) {
+            return Ok(credentials.clone());
+        }
+        let credentials = self.provider.provide_credentials().await?;
+        *kept = Some(credentials.clone());
+        Ok(credentials)
+    }
+}
+
+impl ProvideCredentials for Cached {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.get())
+    }
+}
+
+fn is_fresh(credentials: &Credentials, now: SystemTime) -> bool {
+    credentials.expiry().is_none_or(|end| now + MARGIN < end)
+}
+
+/// Why there are none, for people.
+pub(super) fn explain(error: &CredentialsError) -> AwsError {
+    let reason = plain(&root(error));
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => AwsError::NoCredentials(reason),
+        _ => AwsError::BadCredentials(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn asked_for_once_and_again_before_they_end() {
+        let now = SystemTime::now();
+        for (ends_in, is_kept) in [(None, true), (Some(3600), true), (Some(60), false)] {
+            let end = ends_in.map(|seconds| now + Duration::from_secs(seconds));
+            let credentials = Credentials::new("id", "secret", None, end, "test");
+            assert_eq!(is_fresh(&credentials, now), is_kept, "{ends_in:?}");
+            let cached = Cached::new(SharedCredentialsProvider::new(credentials));
+            assert_eq!(cached.get().await.unwrap().access_key_id(), "id");
+            assert!(cached.kept.lock().await.is_some());
+        }
+    }
+}

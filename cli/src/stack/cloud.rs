@@ -1,0 +1,242 @@
+//! A stack on AWS as CloudFormation describes it, and where to look for one that is not here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::bail;
+use futures::future::join_all;
+use serde_json::Value;
+
+use crate::aws::service::CLOUDFORMATION;
+use crate::aws::{Aws, AwsError};
+
+/// Regions that every account has (AWS Regions, "enabled by default"): where else a stack may be.
+const REGIONS: [&str; 17] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+];
+/// How long the search for a stack that is not here may take.
+const SEARCH: Duration = Duration::from_secs(8);
+/// Pages of stacks that are looked through for ones of ours.
+const PAGES: usize = 5;
+
+/// What `DescribeStacks` says of a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) outputs: BTreeMap<String, String>,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+impl Description {
+    fn read(stack: &Value) -> Self {
+        let pairs = |list: &Value, kind: &str| {
+            let pair = |pair: &Value| {
+                let text = |name: String| pair[name].as_str().map(str::to_owned);
+                Some((text(format!("{kind}Key"))?, text(format!("{kind}Value"))?))
+            };
+            list.as_array().into_iter().flatten().filter_map(pair).collect()
+        };
+        let text = |name: &str| stack[name].as_str().unwrap_or_default().to_owned();
+        Self {
+            name: text("StackName"),
+            status: text("StackStatus"),
+            outputs: pairs(&stack["Outputs"], "Output"),
+            parameters: pairs(&stack["Parameters"], "Parameter"),
+        }
+    }
+
+    /// Nothing if the stack is well; a word to the user if it works nevertheless; an error if it does not.
+    pub(crate) fn oddity(&self) -> anyhow::Result<Option<String>> {
+        let Self { name, status, .. } = self;
+        let sentence = |text: &str| format!("stack `{name}` is {status}: {text}").replace("NAME", name);
+        Ok(Some(match status.as_str() {
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => {
+                return Ok(None);
+            }
+            "UPDATE_ROLLBACK_COMPLETE" => {
+                sentence("its last update failed and was taken back; what was before it runs")
+            }
+            "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => sentence(
+                "it is stuck in the middle of an update: run `aws cloudformation continue-update-rollback \
+                 --stack-name NAME`, then infra/deploy.sh --stack NAME",
+            ),
+            "CREATE_IN_PROGRESS" => bail!(sentence("it is still being made: wait until that has ended")),
+            "REVIEW_IN_PROGRESS" => {
+                bail!(sentence("it was never made: run infra/deploy.sh --stack NAME"))
+            }
+            "ROLLBACK_IN_PROGRESS" => bail!(sentence(
+                "its creation failed and is being taken back: wait, then run infra/deploy.sh --stack NAME, which \
+                 says why"
+            )),
+            "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => bail!(sentence(
+                "its creation failed and nothing of it runs: run infra/deploy.sh --stack NAME, which clears it away \
+                 and starts again"
+            )),
+            status if status.starts_with("DELETE_") => bail!(sentence(
+                "it is being deleted, or half deleted: run infra/destroy.sh --stack NAME again, or infra/deploy.sh \
+                 --stack NAME to have it back"
+            )),
+            _ => sentence("it is being changed; what you see may be of before or after"),
+        }))
+    }
+}
+
+/// The stack of this name, or an error that says where to look instead.
+pub(crate) async fn existing(aws: &Aws, name: &str) -> anyhow::Result<Description> {
+    match describe(aws, name).await? {
+        Some(description) => Ok(description),
+        None => bail!(elsewhere(aws, name).await),
+    }
+}
+
+async fn describe(aws: &Aws, name: &str) -> Result<Option<Description>, AwsError> {
+    let query = [("StackName", name)];
+    match aws.query(&CLOUDFORMATION, "DescribeStacks", &query).await {
+        Ok(answer) => Ok(answer["Stacks"].get(0).map(Description::read)),
+        Err(AwsError::Refused(refusal)) if refusal.message.contains("does not exist") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why there is no such stack: which ones there are here, and where one of this name is.
+async fn elsewhere(aws: &Aws, name: &str) -> String {
+    let (here, there) = tokio::join!(ours(aws), regions_with(aws, name));
+    let region = aws.region();
+    let mut text = format!("there is no stack `{name}` in {region}");
+    if !there.is_empty() {
+        let options: Vec<_> = there.iter().map(|region| format!("--region {region}")).collect();
+        text = format!("{text}, but elsewhere: say {}", options.join(" or "));
+    }
+    if !here.is_empty() {
+        text = format!("{text}; those in {region} are {}", here.join(", "));
+    }
+    if there.is_empty() && here.is_empty() {
+        text = format!(
+            "{text}, nor one of this project under another name: check --region and --profile, or make it with \
+             `infra/deploy.sh --stack {name}`"
+        );
+    }
+    text
+}
+
+/// The names of this project's stacks in this region; none if we may not ask.
+async fn ours(aws: &Aws) -> Vec<String> {
+    let (mut names, mut next) = (Vec::new(), None::<String>);
+    for _ in 0..PAGES {
+        let page: Vec<_> = next
+            .as_deref()
+            .map(|token| ("NextToken", token))
+            .into_iter()
+            .collect();
+        let Ok(answer) = aws.query(&CLOUDFORMATION, "DescribeStacks", &page).await else {
+            break;
+        };
+        let stacks = answer["Stacks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Description::read);
+        let is_ours = |stack: &Description| {
+            ["SigningSecretArn", "UploadQueueUrl"]
+                .iter()
+                .all(|name| stack.outputs.contains_key(*name))
+        };
+        names.extend(stacks.filter(is_ours).map(|stack| stack.name));
+        next = answer["NextToken"]
+            .as_str()
+            .filter(|token| !token.is_empty())
+            .map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    names
+}
+
+/// The other regions that have a stack of this name.
+async fn regions_with(aws: &Aws, name: &str) -> Vec<&'static str> {
+    let others = REGIONS.into_iter().filter(|region| *region != aws.region());
+    let look = async |region: &'static str| {
+        let there = aws.in_region(region);
+        let found = tokio::time::timeout(SEARCH, describe(&there, name)).await;
+        matches!(found, Ok(Ok(Some(_)))).then_some(region)
+    };
+    let found = join_all(others.map(look)).await;
+    found.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_description_is_read() {
+        let stack = json!({"StackName": "film", "StackStatus": "CREATE_COMPLETE",
+            "Outputs": [{"OutputKey": "Bucket", "OutputValue": "b"}, {"OutputKey": "Url"}],
+            "Parameters": [{"ParameterKey": "AuthIssuer", "ParameterValue": ""}]});
+        let description = Description::read(&stack);
+        assert_eq!(
+            description.outputs,
+            BTreeMap::from([("Bucket".to_owned(), "b".to_owned())])
+        );
+        assert_eq!(description.parameters["AuthIssuer"], "");
+        // No outputs at all: an empty element.
+        assert!(Description::read(&json!({"Outputs": ""})).outputs.is_empty());
+    }
+
+    #[test]
+    fn states_of_a_stack() {
+        for (status, works, words) in [
+            ("CREATE_COMPLETE", true, ""),
+            ("UPDATE_COMPLETE", true, ""),
+            ("UPDATE_IN_PROGRESS", true, "being changed"),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", true, "being changed"),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", true, "being changed"),
+            ("UPDATE_ROLLBACK_COMPLETE", true, "taken back"),
+            (
+                "UPDATE_ROLLBACK_FAILED",
+                true,
+                "continue-update-rollback --stack-name film",
+            ),
+            ("CREATE_IN_PROGRESS", false, "still being made"),
+            ("ROLLBACK_IN_PROGRESS", false, "being taken back"),
+            ("ROLLBACK_COMPLETE", false, "infra/deploy.sh --stack film"),
+            ("ROLLBACK_FAILED", false, "nothing of it runs"),
+            ("DELETE_IN_PROGRESS", false, "being deleted"),
+            ("DELETE_FAILED", false, "infra/destroy.sh --stack film"),
+            ("REVIEW_IN_PROGRESS", false, "never made"),
+        ] {
+            let description = Description {
+                name: "film".to_owned(),
+                status: status.to_owned(),
+                ..Description::default()
+            };
+            let oddity = description.oddity();
+            assert_eq!(oddity.is_ok(), works, "{status}");
+            let text = oddity.map_or_else(|error| error.to_string(), Option::unwrap_or_default);
+            assert!(
+                text.contains(words) && text.is_empty() == words.is_empty(),
+                "{status}: {text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Finding the stack that a command is meant for.
+//!
+//! A local one by its state folder (`--state`, default `.vod`): `vod up` leaves `endpoints.json` there. One on AWS by
+//! its name (`--stack`): CloudFormation tells what it is made of. All commands but `up` and `keys` need nothing else
+//! than what [`Stack`] holds.
+
+pub(crate) mod cloud;
+pub(crate) mod outputs;
+pub(crate) mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use vod_local::endpoints::Endpoints;
+
+use self::outputs::Outputs;
+use self::tokens::{Minter, Tokens};
+use crate::aws::{Aws, Invoked};
+use crate::http::Api;
+use crate::output;
+
+/// The local edge is one distribution, whatever id it is called by.
+const LOCAL_DISTRIBUTION: &str = "ELOCAL";
+/// The functions' alias on AWS, which events go to.
+pub(crate) const ALIAS: &str = "live";
+
+/// Which stack is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Choice {
+    /// The folder of the local stack
+    #[arg(long, global = true, value_name = "FOLDER", env = "VOD_STATE", default_value = crate::STATE)]
+    pub(crate) state: PathBuf,
+    /// A stack on AWS, by its CloudFormation name, instead of the local one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// The region of that stack (default: `AWS_REGION`, or the profile's)
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// The profile whose AWS credentials to use (default: `AWS_PROFILE`, or what the environment has)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The token to ask the signer with (default: one is made with the stack's own key)
+    #[arg(
+        long,
+        global = true,
+        value_name = "JWT",
+        env = "VOD_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+}
+
+impl Choice {
+    /// For commands that work on this machine alone: says so if a stack on AWS is meant.
+    pub(crate) fn local_only(&self, command: &str, instead: &str) -> anyhow::Result<()> {
+        match &self.stack {
+            Some(name) => {
+                bail!(
+                    "`vod {command}` is for the local stack: {}",
+                    instead.replace("NAME", name)
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The account and region of a stack on AWS.
+    pub(crate) async fn aws(&self) -> anyhow::Result<Aws> {
+        Aws::load(self.region.as_deref(), self.profile.as_deref()).await
+    }
+
+    /// A token that was given, if it is one.
+    fn token(&self) -> Option<&str> {
+        self.token
+            .as_deref()
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+    }
+}
+
+/// A running stack, wherever it is.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) bucket: String,
+    /// Where `output/` lies: mostly the same.
+    pub(crate) output_bucket: String,
+    pub(crate) aws: Aws,
+    /// Where viewers come, and where the signer answers: the edge, CloudFront on AWS.
+    pub(crate) edge: String,
+    pub(crate) tokens: Arc<Tokens>,
+    /// What a stack on AWS is made of; nothing for a local one.
+    pub(crate) outputs: Option<Box<Outputs>>,
+}
+
+impl Stack {
+    /// The stack that is meant. One on AWS whose state is odd but which works gets a word on standard error.
+    pub(crate) async fn find(choice: &Choice) -> anyhow::Result<Self> {
+        let Some(name) = &choice.stack else {
+            let mut stack = Self::local(&choice.state)?;
+            if let Some(token) = choice.token() {
+                stack.tokens = Arc::new(Tokens::Given(token.to_owned()));
+            }
+            return Ok(stack);
+        };
+        let aws = choice.aws().await?;
+        let description = cloud::existing(&aws, name).await?;
+        if let Some(oddity) = description.oddity()? {
+            output::note(&format!("note: {oddity}"));
+        }
+        Ok(Self::cloud(aws, Outputs::read(&description)?, choice.token()))
+    }
+
+    /// The local stack whose state is in this folder.
+    pub(crate) fn local(state: &Path) -> anyhow::Result<Self> {
+        let found = Endpoints::read(state)?.with_context(|| {
+            format!(
+                "no stack runs on `{}`: start it with `vod up`, or name its folder with --state, or a stack on AWS \
+                 with --stack",
+                state.display()
+            )
+        })?;
+        Ok(Self {
+            aws: Aws::local(&found),
+            output_bucket: found.bucket.clone(),
+            bucket: found.bucket,
+            edge: found.edge,
+            tokens: Arc::new(Tokens::Given(found.token)),
+            outputs: None,
+        })
+    }
+
+    /// A stack on AWS, by what it is made of.
+    pub(crate) fn cloud(aws: Aws, outputs: Outputs, token: Option<&str>) -> Self {
+        let tokens = match token {
+            Some(token) => Tokens::Given(token.to_owned()),
+            None if outputs.has_provider => Tokens::Provider,
+            None => Tokens::Minted(Minter::new(aws.clone(), &outputs)),
+        };
+        Self {
+            bucket: outputs.bucket.clone(),
+            output_bucket: outputs.output_bucket.clone(),
+            edge: outputs.url.clone(),
+            tokens: Arc::new(tokens),
+            aws,
+            outputs: Some(Box::new(outputs)),
+        }
+    }
+
+    /// A client for the bucket.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        self.aws.s3()
+    }
+
+    /// A client for the signer's HTTP.
+    pub(crate) fn api(&self) -> Api {
+        let hint = match &self.outputs {
+            None => "does `vod up` still run?".to_owned(),
+            Some(outputs) => format!("`vod doctor --stack {}` looks at the distribution", outputs.stack),
+        };
+        Api::new(&self.edge, self.tokens.clone(), self.aws.wire().clone(), hint)
+    }
+
+    /// The distribution whose cache is to be cleared.
+    pub(crate) fn distribution(&self) -> &str {
+        self.outputs
+            .as_ref()
+            .map_or(LOCAL_DISTRIBUTION, |outputs| &outputs.distribution)
+    }
+
+    /// Runs one of the functions and gives its answer. On AWS the version that events go to.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
+        let invoked = match &self.outputs {
+            None => self.aws.invoke(function, None, event).await?,
+            Some(outputs) => {
+                let name = outputs.function(function);
+                self.aws.invoke(name, Some(ALIAS), event).await?
+            }
+        };
+        match invoked {
+            Invoked::Value(value) => Ok(value),
+            Invoked::Failed(error) => bail!("function {function} failed with {}", output::plain(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::service::SQS;
+
+    #[test]
+    fn without_a_stack_it_says_what_to_do() {
+        let error = Stack::local(Path::new("/nonexistent/.vod"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("vod up"), "{error}");
+        assert!(error.contains("--stack"), "{error}");
+        assert!(error.contains("/nonexistent/.vod"), "{error}");
+    }
+
+    #[test]
+    fn a_stack_is_read_from_its_folder() -> anyhow::Result<()> {
+        let state = tempfile::tempdir()?;
+        let endpoints = serde_json::json!({
+            "api": "http://127.0.0.1:9000", "edge": "http://127.0.0.1:8080", "bucket": "vod",
+            "region": "us-east-1", "access_key": "vod", "secret_key": "s", "token": "t", "later": 1,
+        });
+        std::fs::write(state.path().join("endpoints.json"), endpoints.to_string())?;
+        let stack = Stack::local(state.path())?;
+        assert_eq!(stack.aws.endpoint(&SQS), "http://127.0.0.1:9000");
+        assert_eq!(stack.edge, "http://127.0.0.1:8080");
+        assert_eq!(stack.distribution(), "ELOCAL");
+
+        std::fs::write(state.path().join("endpoints.json"), "{")?;
+        let error = Stack::local(state.path()).unwrap_err().to_string();
+        assert!(error.contains("damaged"), "{error}");
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! One HTTP exchange, plain or over TLS, on the HTTP stack that the SDK's clients have as well.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
+use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{Request, StatusCode};
+
+/// A connection that is not there after this long will not come.
+const CONNECT: Duration = Duration::from_secs(5);
+/// No answer that is read whole is larger: a page of records has at most a few megabytes.
+const MAX_BODY: usize = 32 << 20;
+
+/// Where requests go out.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire(Arc<Connector>);
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+}
+
+/// Why nothing came back. Says nothing of what was asked: that may hold a signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error("`{0}` is no address")]
+    Address(String),
+    #[error("{0}")]
+    Connection(String),
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Late(Duration),
+    #[error("the answer broke off: {0}")]
+    Broken(String),
+}
+
+impl Wire {
+    pub(crate) fn new() -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
+        let connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .connector_settings(settings)
+            .build();
+        Self(Arc::new(connector))
+    }
+
+    /// Sends a request and reads its answer whole, all within `patience`.
+    pub(crate) async fn send(
+        &self,
+        request: Request<SdkBody>,
+        patience: Duration,
+    ) -> Result<Answer, WireError> {
+        let place = origin(&request.uri().to_string());
+        let request = request.try_into().map_err(|_| WireError::Address(place))?;
+        let exchange = async {
+            let answer = self.0.call(request).await;
+            let mut answer = answer.map_err(|error| WireError::Connection(root(&error)))?;
+            let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
+            let body = std::mem::replace(answer.body_mut(), SdkBody::empty());
+            let body = Limited::new(body, MAX_BODY).collect().await;
+            let body = body.map_err(|error| WireError::Broken(error.to_string()))?;
+            Ok(Answer {
+                status,
+                headers: answer.headers().clone(),
+                body: body.to_bytes(),
+            })
+        };
+        let late = |_| WireError::Late(patience);
+        tokio::time::timeout(patience, exchange).await.map_err(late)?
+    }
+}
+
+/// Scheme and host of an address: all of it that may be told to anybody.
+pub(crate) fn origin(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.split(['?', '#']).next().unwrap_or_default().to_owned();
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+/// The innermost cause: "connection refused" and not "client error (Connect)".
+pub(crate) fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_holds_no_secrets() {
+        for (url, expected) in [
+            ("https://e.net/output/a?Signature=s", "https://e.net"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("nonsense?Signature=s", "nonsense"),
+        ] {
+            assert_eq!(origin(url), expected);
+        }
+    }
+}
