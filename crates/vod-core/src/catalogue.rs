@@ -25,6 +25,16 @@ pub enum Class {
 }
 
 impl Class {
+    pub const ALL: [Self; 7] = [
+        Self::Input,
+        Self::Permission,
+        Self::Template,
+        Self::Gone,
+        Self::Service,
+        Self::Delivery,
+        Self::Other,
+    ];
+
     /// The word in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -238,6 +248,23 @@ pub fn undeliverable(deliveries: u32, message: &str) -> JobError {
     }
 }
 
+/// An upload that `reconcile` could not go on with: `tries` says how often it tried, `message` why it failed the last
+/// time. It tries again while it has `tries_left`.
+pub fn unrepaired(tries: u32, tries_left: bool, message: &str) -> JobError {
+    let remedy = if tries_left {
+        "mend what the message names; the reconcile function tries again by and by"
+    } else {
+        "mend what the message names; then bring the upload again: `vod dead-letters redrive`, or upload it again"
+    };
+    JobError {
+        code: UNDELIVERABLE,
+        message: message.chars().take(MESSAGE_MAX).collect(),
+        meaning: format!("no job could be created, and reconcile has tried {tries} times"),
+        remedy: remedy.to_owned(),
+        retryable: tries_left,
+    }
+}
+
 /// A job that MediaConvert does not know and that has left no outputs.
 pub fn job_unknown(job_id: &str) -> JobError {
     JobError {
@@ -312,6 +339,7 @@ mod tests {
             (outputs_gone("output/a"), Class::Gone),
             (job_unknown("j"), Class::Service),
             (undeliverable(5, "no connection"), Class::Delivery),
+            (unrepaired(8, false, "no connection"), Class::Delivery),
         ] {
             assert_eq!(class(&error), expected, "{error:?}");
         }

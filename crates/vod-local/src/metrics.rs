@@ -27,6 +27,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Where it is.
 pub const PATH: &str = "/metrics";
 
+/// The name of the template that is there from the start.
+const BUILT_IN: &str = "default";
+
 /// What proxies add: whoever is behind one is not on this machine.
 const FORWARDED: [&str; 7] = [
     "forwarded",
@@ -49,8 +52,10 @@ pub struct Metrics {
 impl Metrics {
     /// Watches the queues of these names, and their dead letters.
     pub fn new(queues: Queues, watched: &'static [&'static str]) -> Self {
+        let mut counted = Registry::default();
+        counted.know(BUILT_IN);
         Self {
-            counted: Arc::default(),
+            counted: Arc::new(Mutex::new(counted)),
             queues,
             watched,
         }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use super::{Kind, METRICS, Metric, Outcome, Point};
+use super::{
+    JOBS_CANCELED, JOBS_COMPLETED, JOBS_FAILED, JOBS_SUBMITTED, Kind, METRICS, Metric, Outcome, Point,
+};
+use crate::catalogue::Class;
 
 /// The content type of what [`Registry::render`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,8 +27,24 @@ struct Series {
 }
 
 impl Registry {
+    /// Begins the counters of a template with 0: a counter that begins with 1 has not risen, as far as Prometheus can tell.
+    pub fn know(&mut self, template: &str) {
+        for metric in [&JOBS_SUBMITTED, &JOBS_COMPLETED, &JOBS_CANCELED] {
+            self.add(metric, vec![template.to_owned()], 0.0);
+        }
+        for class in Class::ALL {
+            let labels = vec![template.to_owned(), class.as_str().to_owned()];
+            self.add(&JOBS_FAILED, labels, 0.0);
+        }
+    }
+
     /// Counts an outcome.
     pub fn count(&mut self, outcome: &Outcome) {
+        if let Some(subject) = &outcome.subject
+            && subject.attempt.is_some()
+        {
+            self.know(&subject.template);
+        }
         for Point {
             metric,
             labels,

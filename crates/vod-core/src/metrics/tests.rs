@@ -398,8 +398,12 @@ proptest! {
         let lines = registry.render().split('\n').count();
         registry.count(&outcome);
         let text = registry.render();
-        prop_assert_eq!(text.split('\n').count(), lines + 1, "{}", text);
-        let sample = text.lines().find(|line| line.starts_with("vod_jobs_submitted_total{")).unwrap();
+        // Submitted, completed, canceled, and failed by seven classes.
+        prop_assert_eq!(text.split('\n').count(), lines + 10, "{}", text);
+        let sample = text
+            .lines()
+            .find(|line| line.starts_with("vod_jobs_submitted_total{"))
+            .unwrap();
         let label = sample.strip_prefix("vod_jobs_submitted_total{template=\"").and_then(|rest| rest.strip_suffix("\"} 1"));
         prop_assert_eq!(unescaped(label.unwrap()), template);
     }
