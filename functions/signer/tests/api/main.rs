@@ -4,5 +4,6 @@
 
 mod play;
 mod playback;
+mod random;
 mod s3;
 mod world;
