@@ -47,7 +47,7 @@ function judge(ours) {
   const how = found.Policy ? { policy } : { dateLessThan: iso(expires) };
   const theirs = ours.cookies
     ? Object.fromEntries(
-        Object.entries(getSignedCookies({ policy, keyPairId, privateKey, algorithm })).map(([name, value]) => [
+        Object.entries(getSignedCookies({ ...(found.Policy ? { policy } : { url, ...how }), keyPairId, privateKey, algorithm })).map(([name, value]) => [
           name.replace("CloudFront-", ""),
           String(value),
         ]),
@@ -69,11 +69,12 @@ function* make(now) {
       const key = { keyPairId, privateKey, algorithm };
       const condition = { DateLessThan: { "AWS:EpochTime": later }, IpAddress: { "AWS:SourceIp": "192.0.2.0/24" } };
       const policy = JSON.stringify({ Statement: [{ Resource: `${base}/*`, Condition: condition }] });
-      const cookies = Object.entries(getSignedCookies({ policy, ...key })).map((pair) => pair.join("="));
+      const cookies = (how) => Object.entries(getSignedCookies({ ...how, ...key })).map((pair) => pair.join("=")).join("; ");
       const what = `node ${keyPairId} ${algorithm}`;
       yield { name: `${what} custom`, url: getSignedUrl({ url, policy, ...key }), cookies: "" };
       yield { name: `${what} canned`, url: getSignedUrl({ url, dateLessThan: iso(later), ...key }), cookies: "" };
-      yield { name: `${what} cookies`, url, cookies: cookies.join("; ") };
+      yield { name: `${what} custom cookies`, url, cookies: cookies({ policy }) };
+      yield { name: `${what} canned cookies`, url, cookies: cookies({ url, dateLessThan: iso(later) }) };
     }
   }
 }

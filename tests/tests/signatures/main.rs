@@ -8,9 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vod_core::cloudfront::{
-    Denied, Keyring, Policy, PublicKeys, Reason, Request, sign, sign_canned_url, verify,
-};
+use vod_core::cloudfront::{Denied, Keyring, Policy, PublicKeys, Reason, Request, sign, sign_canned, verify};
 
 const NOW: i64 = 1_767_225_600;
 const LATER: i64 = NOW + 3_600;
@@ -34,23 +32,23 @@ struct Made {
 #[test]
 fn openssl_and_botocore_agree_with_us() -> anyhow::Result<()> {
     let made = agree("python", Command::new(python()).arg(folder().join("peers.py")))?;
-    // Two tools, two keys, two hashes; custom, canned and cookies.
-    assert_eq!(made, 2 * 2 * 2 * 3);
+    // Two tools, two keys, two hashes; custom and canned, by query and by cookies.
+    assert_eq!(made, 2 * 2 * 2 * 4);
     Ok(())
 }
 
 #[test]
 fn the_javascript_sdk_agrees_with_us() -> anyhow::Result<()> {
     let made = agree("node", Command::new("node").arg(folder().join("peers.mjs")))?;
-    assert_eq!(made, 2 * 2 * 3);
+    assert_eq!(made, 2 * 2 * 4);
     Ok(())
 }
 
 /// What we sign must be good to the peer, and what it signs to us. Returns how many it made.
 fn agree(what: &str, peer: &mut Command) -> anyhow::Result<usize> {
     let ours = ours()?;
-    // Two keys; a folder, a file with its own query, all conditions at once, cookies, and a canned policy.
-    assert_eq!(ours.len(), 2 * 5);
+    // Two keys; a folder, a file with its own query, all conditions at once, a canned policy, and cookies of both.
+    assert_eq!(ours.len(), 2 * 6);
     let peer = ask(what, peer, &ours)?;
     assert_eq!(peer.checks, ours.len());
 
@@ -119,20 +117,28 @@ fn ours() -> anyhow::Result<Vec<Value>> {
                 json!({"name": format!("{id} {name}"), "url": url, "cookies": "", "terms": terms(policy)}),
             );
         }
-        let cookies: Vec<_> = sign(&keyring, &plain)?
-            .cookies()
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        ours.push(
-            json!({"name": format!("{id} cookies"), "url": format!("{BASE}/a.mp4"), "cookies": cookies.join("; "),
-            "terms": terms(&plain)}),
-        );
         let url = format!("{BASE}/a.mp4?size=1");
+        let canned = sign_canned(&keyring, &url, LATER)?;
+        let canned_terms = json!({"resource": url, "expires": LATER});
         ours.push(
-            json!({"name": format!("{id} canned"), "url": sign_canned_url(&keyring, &url, LATER)?, "cookies": "",
-            "terms": {"resource": url, "expires": LATER}}),
+            json!({"name": format!("{id} canned"), "url": canned.url(), "cookies": "", "terms": canned_terms}),
         );
+        for (name, url, cookies, terms) in [
+            (
+                "custom",
+                format!("{BASE}/a.mp4"),
+                sign(&keyring, &plain)?.cookies(),
+                terms(&plain),
+            ),
+            ("canned", url, canned.cookies(), canned_terms),
+        ] {
+            let cookies: Vec<_> = cookies
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            let name = format!("{id} {name} cookies");
+            ours.push(json!({"name": name, "url": url, "cookies": cookies.join("; "), "terms": terms}));
+        }
     }
     Ok(ours)
 }

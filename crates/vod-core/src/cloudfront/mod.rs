@@ -10,6 +10,8 @@ mod keys;
 mod pem;
 mod policy;
 mod resource;
+#[cfg(test)]
+mod rules;
 mod sign;
 #[cfg(test)]
 mod vectors;
@@ -18,7 +20,7 @@ mod verify;
 pub use keyring::{Keyring, KeyringError, PublicKeys};
 pub use keys::{Algorithm, Hash, KeyError, PublicKey, SigningKey};
 pub use policy::{LATEST_EPOCH, Network, Policy, PolicyError, canned};
-pub use sign::{Signature, sign, sign_canned_url};
+pub use sign::{Canned, Signature, sign, sign_canned};
 pub use verify::{Denied, Reason, Request, Verified, verify, without_signature};
 
 /// The query parameters that belong to CloudFront: a URL with any of them counts as signed, and none of them

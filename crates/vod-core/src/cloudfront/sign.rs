@@ -1,5 +1,7 @@
 //! Signing: policy in, query string, URL or cookies out.
 
+use std::fmt;
+
 use super::encoding::encode;
 use super::keyring::Keyring;
 use super::keys::{Hash, KeyError};
@@ -30,15 +32,51 @@ pub fn sign(keyring: &Keyring, policy: &Policy) -> Result<Signature, KeyError> {
     })
 }
 
-/// Signs `url` alone until `expires`, with a canned policy: shorter than a custom one, but for one file.
-pub fn sign_canned_url(keyring: &Keyring, url: &str, expires: i64) -> Result<String, KeyError> {
+/// Signs `url` alone until `expires`, with a canned policy: shorter than a custom one, but for one file. The policy
+/// itself is not sent, since CloudFront writes it anew from the request; so `url` must be what the viewer will use,
+/// byte by byte, and a wildcard in it is a character like any other.
+pub fn sign_canned(keyring: &Keyring, url: &str, expires: i64) -> Result<Canned, KeyError> {
     let signature = keyring.signing_key().sign(canned(url, expires).as_bytes())?;
-    let query = format!(
-        "Expires={expires}&Signature={}&Key-Pair-Id={}&Hash-Algorithm=SHA256",
-        encode(&signature),
-        keyring.active()
-    );
-    Ok(with_query(url, &query))
+    Ok(Canned {
+        url: url.to_owned(),
+        expires: expires.to_string(),
+        signature: encode(&signature),
+        key_id: keyring.active().to_owned(),
+    })
+}
+
+/// A signature for one URL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Canned {
+    url: String,
+    expires: String,
+    signature: String,
+    key_id: String,
+}
+
+impl Canned {
+    /// The URL with `Expires=…&Signature=…&Key-Pair-Id=…&Hash-Algorithm=SHA256` behind its own query.
+    pub fn url(&self) -> String {
+        let Self {
+            url,
+            expires,
+            signature,
+            key_id,
+        } = self;
+        let query =
+            format!("Expires={expires}&Signature={signature}&Key-Pair-Id={key_id}&Hash-Algorithm=SHA256");
+        with_query(url, &query)
+    }
+
+    /// Names and values of the cookies that say the same.
+    pub fn cookies(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("CloudFront-Expires", self.expires.clone()),
+            ("CloudFront-Signature", self.signature.clone()),
+            ("CloudFront-Key-Pair-Id", self.key_id.clone()),
+            ("CloudFront-Hash-Algorithm", Hash::Sha256.name().to_owned()),
+        ]
+    }
 }
 
 impl Signature {
@@ -77,12 +115,21 @@ impl Signature {
     }
 }
 
-/// A signature opens doors until it expires, so it is not for logs.
-impl std::fmt::Debug for Signature {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+// A signature opens doors until it expires, so it is not for logs.
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signature")
             .field("key_id", &self.key_id)
             .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Canned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canned")
+            .field("key_id", &self.key_id)
             .finish_non_exhaustive()
     }
 }

@@ -38,14 +38,14 @@ fn vectors() -> Vectors {
     serde_json::from_str(include_str!("../../testdata/cloudfront/vectors.json")).unwrap()
 }
 
-fn public_keys() -> PublicKeys {
+pub(super) fn public_keys() -> PublicKeys {
     [("K2P256", P256_PUBLIC), ("K2RSA", RSA_PUBLIC)]
         .map(|(id, pem)| (id.to_owned(), PublicKey::from_pem(pem).unwrap()))
         .into_iter()
         .collect()
 }
 
-fn keyring(active: &str) -> Keyring {
+pub(super) fn keyring(active: &str) -> Keyring {
     let secret = serde_json::json!({"active": active, "keys": [
         {"id": "K2P256", "algorithm": "ES256", "private_pem": P256, "public_pem": P256_PUBLIC},
         {"id": "K2RSA", "algorithm": "RS256", "private_pem": RSA, "public_pem": RSA_PUBLIC},
@@ -54,7 +54,7 @@ fn keyring(active: &str) -> Keyring {
 }
 
 /// `url` in the sections of a request, with the rest as given.
-fn request<'a>(url: &'a str, cookies: &'a str, address: &str, now: i64) -> Request<'a> {
+pub(super) fn request<'a>(url: &'a str, cookies: &'a str, address: &str, now: i64) -> Request<'a> {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -279,7 +279,7 @@ LJuUopQRQj93LWXg+Bh7xz/lb7bxT9p7bw==
 fn a_canned_url_is_good_for_itself_alone() {
     let keyring = keyring("K2P256");
     let url = "https://d111111abcdef8.cloudfront.net/output/a/video.mp4?x=1";
-    let signed = sign_canned_url(&keyring, url, 100).unwrap();
+    let signed = sign_canned(&keyring, url, 100).unwrap().url();
     let at = |signed: &str, now| verify(keyring.public_keys(), &request(signed, "", "192.0.2.1", now));
     assert_eq!(
         at(&signed, 99).unwrap(),

@@ -1,7 +1,7 @@
 """Writes vectors.json: signed requests made by openssl, botocore and @aws-sdk/cloudfront-signer.
 
 The verifier under test must accept and refuse exactly these, so that our signer and our verifier cannot share a
-mistake. Run in this folder, with botocore, openssl and node (and `npm i @aws-sdk/cloudfront-signer` in the folder
+mistake. Run in this folder, with botocore, cryptography, openssl and node (and `npm i @aws-sdk/cloudfront-signer` in the folder
 that NODE_PATH names) at hand:  python3 make_vectors.py
 """
 
@@ -11,6 +11,7 @@ import json
 import subprocess
 
 from botocore.signers import CloudFrontSigner
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 NOW = 1767225600
 LATER = NOW + 3600
@@ -24,8 +25,8 @@ def b64(data):
     return base64.b64encode(data).decode().translate(str.maketrans("+=/", "-_~"))
 
 
-def openssl(key_id, digest, message):
-    command = ["openssl", "dgst", "-" + digest, "-sign", KEYS[key_id]]
+def openssl(key_id, digest, message, *options):
+    command = ["openssl", "dgst", "-" + digest, "-sign", KEYS[key_id], *options]
     return subprocess.run(command, input=message, stdout=subprocess.PIPE, check=True).stdout
 
 
@@ -112,6 +113,14 @@ def conditions():
     case("white space kept", join(SEGMENT, signed(custom().replace(",", ", "))))
     case("milliseconds", join(SEGMENT, signed(custom(expires=LATER * 1000))), "MalformedPolicy")
     case("unknown condition", join(SEGMENT, signed(custom().replace("DateLess", "DateFewer"))), "MalformedPolicy")
+    case("latest second", join(SEGMENT, signed(custom(expires=2147483647))))
+    case("one second later", join(SEGMENT, signed(custom(expires=2147483648))), "MalformedPolicy")
+    case("quoted time", join(SEGMENT, signed(custom(expires=str(LATER)))), "MalformedPolicy")
+    other_order = (f'{{"Statement":[{{"Condition":{{"DateGreaterThan":{{"AWS:EpochTime":{NOW}}},'
+                   f'"IpAddress":{{"AWS:SourceIp":"192.0.2.0/24"}},"DateLessThan":{{"AWS:EpochTime":{LATER}}}}},'
+                   f'"Resource":"{FOLDER}"}}]}}')
+    case("another order", join(SEGMENT, signed(other_order)))
+    case("one statement and no list", join(SEGMENT, signed(custom().replace("[", "").replace("]", ""))))
     two = custom().replace("]}", "," + custom()[len('{"Statement":['):])
     case("two statements", join(SEGMENT, signed(two)), "MalformedPolicy")
 
@@ -127,8 +136,9 @@ def faults():
     case("no signature", join(SEGMENT, without("Signature")), "MissingSignature")
     case("no policy", join(SEGMENT, without("Policy")), "MissingPolicy")
     case("empty signature", join(SEGMENT, {**good, "Signature": ""}), "MissingSignature")
-    case("partial query beats good cookies", SEGMENT + "?Key-Pair-Id=K2P256", "MissingSignature", cookies(good))
-    case("hash alone beats good cookies", SEGMENT + "?Hash-Algorithm=SHA256", "MissingKey", cookies(good))
+    for name, value in {**good, "Expires": str(LATER)}.items():
+        answer = "MissingSignature" if name == "Key-Pair-Id" else "MissingKey"
+        case(f"{name} alone beats good cookies", join(SEGMENT, {name: value}), answer, cookies(good))
     case("own query keeps cookies", SEGMENT + "?policy=x", cookie=cookies(good))
     case("unknown key", join(SEGMENT, {**good, "Key-Pair-Id": "K2OTHER"}), "InvalidKey")
     case("other key", join(SEGMENT, {**good, "Key-Pair-Id": "K2RSA"}), "AccessDenied")
@@ -141,6 +151,17 @@ def faults():
     case("hash not named", join(SEGMENT, without("Hash-Algorithm")), "AccessDenied")
     case("hash in lower case", join(SEGMENT, {**good, "Hash-Algorithm": "sha256"}))
     case("hash unknown", join(SEGMENT, {**good, "Hash-Algorithm": "SHA512"}), "AccessDenied")
+    policy = custom().encode()
+    pss = openssl("K2RSA", "sha256", policy, "-sigopt", "rsa_padding_mode:pss")
+    case("rsa-pss", join(SEGMENT, {**good, "Key-Pair-Id": "K2RSA", "Signature": b64(pss)}), "AccessDenied")
+    r, s = decode_dss_signature(openssl("K2P256", "sha256", policy))
+    raw = b"".join(number.to_bytes(32, "big") for number in (r, s))
+    case("ecdsa without asn.1", join(SEGMENT, {**good, "Signature": b64(raw)}), "AccessDenied")
+    padded = base64.b64encode(base64.b64decode(good["Signature"].translate(str.maketrans("-_~", "+=/")))).decode()
+    while not set(padded) & set("+/="):
+        padded = base64.b64encode(openssl("K2P256", "sha256", policy)).decode()
+    case("signature in ordinary base64", join(SEGMENT, {**good, "Signature": padded.replace("+", "%2B")}),
+         "MalformedSignature")
     escaped = {k: v.replace("~", "%7E").replace("_", "%5F") for k, v in good.items()}
     case("escaped values", join(SEGMENT, escaped))
     case("cookie names are exact", SEGMENT, "MissingKey", cookies(good).replace("CloudFront-Key", "cloudfront-key"))
@@ -168,6 +189,8 @@ def by_node():
       out.push([`node ${keyPairId} ${algorithm} canned`, getSignedUrl({ url: segment, dateLessThan, ...key }), ""]);
       out.push([`node ${keyPairId} ${algorithm} custom`, getSignedUrl({ url: segment, policy, ...key }), ""]);
       out.push([`node ${keyPairId} ${algorithm} cookies`, segment, join(getSignedCookies({ policy, ...key }))]);
+      const one = getSignedCookies({ url: segment, dateLessThan, ...key });
+      out.push([`node ${keyPairId} ${algorithm} canned, cookies`, segment, join(one)]);
     }
     console.log(JSON.stringify(out));
     """
