@@ -3,6 +3,7 @@
 //! Everything is driven from outside, as a person would: the built `vod` binary, the AWS CLI, ffmpeg, plain
 //! HTTP. A tool that is missing fails the test with a line that says what to do.
 
+mod calls;
 pub mod clips;
 pub mod film;
 pub mod http;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{http, tools, wait};
+use crate::{calls, http, tools, wait};
 
 /// What `endpoints.json` says, as another program would read it.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,11 +35,16 @@ pub struct LocalStack {
 impl LocalStack {
     /// Starts one, with two encodes at once.
     pub fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        Self::start_in(folder)
+        Self::start_with(&[])
     }
 
-    fn start_in(folder: TempDir) -> anyhow::Result<Self> {
+    /// Starts one with further arguments of `vod up`.
+    pub fn start_with(arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, arguments)
+    }
+
+    /// Starts one whose state is `folder`'s subfolder `state`, which may be there already.
+    pub fn start_in(folder: TempDir, arguments: &[&str]) -> anyhow::Result<Self> {
         let state = folder.path().join("state");
         let endpoints_file = state.join("endpoints.json");
         // What an earlier life left must not be taken for this one's; `vod up` removes it too, but later.
@@ -60,6 +65,7 @@ impl LocalStack {
                 "--jobs",
                 "2",
             ])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -84,7 +90,7 @@ impl LocalStack {
         self.kill()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
         drop(self);
-        Self::start_in(folder)
+        Self::start_in(folder, &[])
     }
 
     /// kill -9, and nothing else: what it started must end by itself.
@@ -92,6 +98,11 @@ impl LocalStack {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait_for_its_end(&mut self) -> anyhow::Result<ExitStatus> {
+        wait::until("vod up to end", wait::SOON, || Ok(self.process.try_wait()?))
     }
 
     /// The state folder.
@@ -271,6 +282,8 @@ impl Drop for LocalStack {
         if std::thread::panicking() {
             #[expect(clippy::print_stderr, reason = "the runner shows it with the failed test")]
             let () = eprintln!("--- vod up said:\n{}", self.log().unwrap_or_default());
+        } else {
+            calls::check(&self.state());
         }
     }
 }

@@ -19,10 +19,29 @@ pub struct Operation {
     /// S3 only, decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Which part of the stack called, where it was one of [`CALLERS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<&'static str>,
+}
+
+/// The parts that have a role on AWS. Here they are told by the session token of their credentials.
+pub const CALLERS: [&str; 5] = ["submit", "complete", "signer", "reconcile", "mediaconvert"];
+
+/// Any other token stays out of the log.
+fn caller(headers: &HeaderMap) -> Option<&'static str> {
+    let token = headers.get("x-amz-security-token")?.to_str().ok()?;
+    CALLERS.into_iter().find(|name| *name == token)
 }
 
 /// Names the operation of a request that came in through `port`.
 pub fn classify(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
+    Operation {
+        caller: caller(headers),
+        ..of(port, method, uri, headers)
+    }
+}
+
+fn of(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
     let path = uri.path();
     if port == Port::Edge {
         return Operation {
@@ -49,10 +68,10 @@ pub fn classify(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> 
         return named("sqs", target.rsplit('.').next().unwrap_or_default().to_owned());
     }
     if path.starts_with("/2020-05-31/") {
-        let name = if method == Method::GET {
-            "GetInvalidation"
-        } else {
-            "CreateInvalidation"
+        let name = match (method, path.ends_with("/invalidation")) {
+            (&Method::GET, true) => "ListInvalidations",
+            (&Method::GET, false) => "GetInvalidation",
+            _ => "CreateInvalidation",
         };
         return named("cloudfront", name.to_owned());
     }
@@ -101,6 +120,8 @@ fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
         ("GET", _, true) if has("list-type") => "ListObjectsV2",
         ("GET", _, true) if has("uploads") => "ListMultipartUploads",
         ("GET", _, true) if has("location") => "GetBucketLocation",
+        ("GET", _, true) if has("versioning") => "GetBucketVersioning",
+        ("GET", _, true) if has("versions") => "ListObjectVersions",
         ("GET", _, true) => "ListObjects",
         ("HEAD", _, true) => "HeadBucket",
         ("PUT", _, true) => "CreateBucket",
@@ -136,6 +157,7 @@ fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
         operation,
         bucket: decode(bucket),
         key: decode(key),
+        ..Operation::default()
     }
 }
 
@@ -170,6 +192,8 @@ mod tests {
                 "InvokeFunctionUrl signer",
             ),
             ("GET", "/vod?list-type=2&prefix=input%2F", "s3", "ListObjectsV2"),
+            ("GET", "/vod?versioning", "s3", "GetBucketVersioning"),
+            ("GET", "/vod?versions&prefix=input%2F", "s3", "ListObjectVersions"),
             ("PUT", "/vod/input/a?partNumber=1&uploadId=u", "s3", "UploadPart"),
             ("POST", "/vod/input/a?uploads", "s3", "CreateMultipartUpload"),
             ("GET", "/vod/catalog/a.json", "s3", "GetObject"),
@@ -183,6 +207,19 @@ mod tests {
                 "{uri}"
             );
         }
+    }
+
+    #[test]
+    fn a_caller_is_named_and_no_other_token_is() {
+        let found = |token: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("x-amz-security-token"),
+                http::HeaderValue::from_static(token),
+            )]);
+            classify(Port::Api, &Method::GET, &"/vod".parse().unwrap(), &headers).caller
+        };
+        assert_eq!(found("signer"), Some("signer"));
+        assert_eq!(found("FwoGZXIvYXdzEA"), None);
     }
 
     #[test]
