@@ -1,5 +1,6 @@
 //! The AWS CLI clears the edge's cache.
 
+use anyhow::Context as _;
 use vod_tests::{LocalStack, film, http};
 
 #[test]
@@ -50,15 +51,33 @@ fn the_aws_cli_invalidates_what_the_edge_keeps() -> anyhow::Result<()> {
         "ELOCAL",
         "--id",
     ];
-    let unknown = stack
-        .aws(&[&get[..], &["INONE"]].concat())
-        .unwrap_err()
-        .to_string();
-    assert!(unknown.contains("NoSuchInvalidation"), "{unknown}");
-    let bad = stack
-        .aws(&[&create[..5], &["/*/x"]].concat())
-        .unwrap_err()
-        .to_string();
-    assert!(bad.contains("InvalidArgument"), "{bad}");
+    let list = [
+        "cloudfront",
+        "list-invalidations",
+        "--distribution-id",
+        "ELOCAL",
+        "--page-size",
+        "1",
+    ];
+    let again = stack.aws_json(&[&create[..5], &["/*"]].concat())?;
+    let listed = stack.aws_json(&list)?;
+    let ids = listed["InvalidationList"]["Items"]
+        .as_array()
+        .context("no items")?
+        .iter();
+    // The newest first, over two pages.
+    assert_eq!(
+        ids.map(|item| &item["Id"]).collect::<Vec<_>>(),
+        [&again["Invalidation"]["Id"], &made["Invalidation"]["Id"]]
+    );
+
+    let refused = |arguments: &[&str], code: &str| {
+        let error = stack.aws(arguments).unwrap_err().to_string();
+        assert!(error.contains(code), "{error}");
+    };
+    let elsewhere = create.map(|argument| if argument == "ELOCAL" { "EDFDVBD6EXAMPLE" } else { argument });
+    refused(&[&get[..], &["INONE"]].concat(), "NoSuchInvalidation");
+    refused(&elsewhere, "NoSuchDistribution");
+    refused(&[&create[..5], &["/*/x"]].concat(), "InvalidArgument");
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! The few operations of CloudFront's API that a local stack has a use for: `CreateInvalidation` and
-//! `GetInvalidation`.
+//! The few operations of CloudFront's API that a local stack has a use for: `CreateInvalidation`,
+//! `GetInvalidation` and `ListInvalidations`.
 //!
-//! The stack is one distribution; whatever id a client names, it is this one.
+//! The stack is one distribution, [`DISTRIBUTION`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -15,11 +16,15 @@ use http::StatusCode;
 use jiff::Timestamp;
 use quick_xml::escape::{escape, unescape};
 use quick_xml::events::Event;
+use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::edge::Cache;
 use crate::ids;
 use crate::sigv4::{self, Keys};
+
+/// The id of the edge.
+pub const DISTRIBUTION: &str = "ELOCAL";
 
 const XMLNS: &str = "http://cloudfront.amazonaws.com/doc/2020-05-31/";
 /// Paths in one batch, as CloudFront's quota has it.
@@ -57,21 +62,45 @@ pub fn router(cache: Cache, keys: &Keys, clock: Clock) -> Router {
         clock,
         done: Arc::default(),
     };
-    let routes = Router::new()
+    sigv4::require_in(routes(api), keys.clone(), "cloudfront", BODY_MAX, refusal)
+}
+
+fn routes(api: Api) -> Router {
+    Router::new()
         .route(
             "/2020-05-31/distribution/{distribution}/invalidation",
-            post(create),
+            post(create).get(list),
         )
         .route(
             "/2020-05-31/distribution/{distribution}/invalidation/{id}",
             get(show),
         )
+        .route_layer(from_fn(known))
         .layer(DefaultBodyLimit::disable()) // The signature check has read and bounded the body.
-        .with_state(api);
-    sigv4::require(routes, keys.clone(), "cloudfront", BODY_MAX)
+        .with_state(api)
 }
 
-async fn create(State(api): State<Api>, Path(distribution): Path<String>, body: Bytes) -> Response {
+/// A refused signature in the form and with the codes of the services that speak XML.
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    let code = match code {
+        "UnrecognizedClientException" => "InvalidClientTokenId",
+        "InvalidSignatureException" => "SignatureDoesNotMatch",
+        other => other.strip_suffix("Exception").unwrap_or(other),
+    };
+    error(status, code, message)
+}
+
+/// Lets requests for our own distribution through.
+async fn known(request: Request, next: Next) -> Response {
+    let distribution = request.uri().path().split('/').nth(3);
+    if distribution == Some(DISTRIBUTION) {
+        return next.run(request).await;
+    }
+    let message = "The specified distribution does not exist.";
+    error(StatusCode::NOT_FOUND, "NoSuchDistribution", message)
+}
+
+async fn create(State(api): State<Api>, body: Bytes) -> Response {
     let Some(batch) = std::str::from_utf8(&body).ok().and_then(parse) else {
         let message = "The XML document is not an InvalidationBatch.";
         return error(StatusCode::BAD_REQUEST, "MalformedInput", message);
@@ -107,11 +136,69 @@ async fn create(State(api): State<Api>, Path(distribution): Path<String>, body: 
         }
     };
     let place = format!(
-        "/2020-05-31/distribution/{distribution}/invalidation/{}",
+        "/2020-05-31/distribution/{DISTRIBUTION}/invalidation/{}",
         invalidation.id
     );
     let headers = [("content-type", "text/xml"), ("location", place.as_str())];
     (StatusCode::CREATED, headers, invalidation.to_xml()).into_response()
+}
+
+/// `Marker` and `MaxItems` of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Page {
+    marker: String,
+    max_items: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            marker: String::new(),
+            max_items: REMEMBERED,
+        }
+    }
+}
+
+/// The newest first; a page begins behind the one that `Marker` names.
+async fn list(State(api): State<Api>, Query(page): Query<Page>) -> Response {
+    let done = api.done.lock().unwrap_or_else(PoisonError::into_inner);
+    let behind = match done.iter().rposition(|known| known.id == page.marker) {
+        Some(at) => at,
+        None if page.marker.is_empty() => done.len(),
+        None => {
+            let message = "The specified marker does not exist.";
+            return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
+        }
+    };
+    let limit = page.max_items.clamp(1, REMEMBERED);
+    let shown: Vec<_> = done.range(..behind).rev().take(limit).collect();
+    let more = shown.last().filter(|_| shown.len() < behind);
+    (
+        [("content-type", "text/xml")],
+        list_xml(&page.marker, limit, &shown, more.copied()),
+    )
+        .into_response()
+}
+
+fn list_xml(marker: &str, limit: usize, shown: &[&Invalidation], more: Option<&Invalidation>) -> String {
+    let (quantity, truncated) = (shown.len(), more.is_some());
+    let next = more.map_or_else(String::new, |last| {
+        format!("<NextMarker>{}</NextMarker>", last.id)
+    });
+    let mut items = String::new();
+    for Invalidation { id, created, .. } in shown {
+        items += &format!(
+            "<InvalidationSummary><Id>{id}</Id><CreateTime>{created}</CreateTime><Status>Completed</Status>\
+             </InvalidationSummary>"
+        );
+    }
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<InvalidationList xmlns=\"{XMLNS}\"><Marker>{marker}</Marker>\
+         {next}<MaxItems>{limit}</MaxItems><IsTruncated>{truncated}</IsTruncated><Quantity>{quantity}</Quantity>\
+         <Items>{items}</Items></InvalidationList>",
+        marker = escape(marker),
+    )
 }
 
 async fn show(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Response {
@@ -221,6 +308,9 @@ fn parse(text: &str) -> Option<Batch> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt as _;
+
     use super::*;
 
     fn batch(quantity: &str, paths: &[&str]) -> Batch {
@@ -266,6 +356,82 @@ mod tests {
         ] {
             assert!(batch(quantity, paths).fault().is_some(), "{quantity} {paths:?}");
         }
+    }
+
+    /// Status, content type and body of the answer to an unsigned request.
+    async fn asked(router: Router, method: &str, path: &str) -> (u16, String, String) {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, BODY_MAX).await.unwrap();
+        let content_type = parts.headers["content-type"].to_str().unwrap().to_owned();
+        (
+            parts.status.as_u16(),
+            content_type,
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn who_does_not_sign_is_refused_in_xml() {
+        let keys = Keys {
+            access_key: "vod".into(),
+            secret_key: "secret".into(),
+            region: "us-east-1".into(),
+        };
+        let router = router(Cache::default(), &keys, crate::clock::system());
+        let path = "/2020-05-31/distribution/ELOCAL/invalidation";
+        let (status, content_type, body) = asked(router, "POST", path).await;
+        assert_eq!((status, content_type.as_str()), (403, "text/xml"));
+        assert!(body.contains("<Code>MissingAuthenticationToken</Code>"), "{body}");
+        for (ours, theirs) in [
+            ("InvalidSignatureException", "<Code>SignatureDoesNotMatch</Code>"),
+            ("UnrecognizedClientException", "<Code>InvalidClientTokenId</Code>"),
+            ("IncompleteSignatureException", "<Code>IncompleteSignature</Code>"),
+        ] {
+            let body = to_bytes(refusal(StatusCode::FORBIDDEN, ours, "x").into_body(), BODY_MAX).await;
+            assert!(String::from_utf8_lossy(&body.unwrap()).contains(theirs), "{ours}");
+        }
+    }
+
+    #[tokio::test]
+    async fn invalidations_are_listed_the_newest_first() {
+        let api = Api {
+            cache: Cache::default(),
+            clock: crate::clock::system(),
+            done: Arc::default(),
+        };
+        let routes = routes(api.clone());
+        for index in 0..3 {
+            let made = Invalidation {
+                id: format!("I{index}"),
+                created: Timestamp::UNIX_EPOCH,
+                batch: batch("1", &["/*"]),
+            };
+            api.done.lock().unwrap().push_back(made);
+        }
+        let path = format!("/2020-05-31/distribution/{DISTRIBUTION}/invalidation");
+        for (query, ids, next) in [
+            ("", vec!["I2", "I1", "I0"], ""),
+            ("?MaxItems=2", vec!["I2", "I1"], "<NextMarker>I1</NextMarker>"),
+            ("?MaxItems=2&Marker=I1", vec!["I0"], ""),
+            ("?MaxItems=3&Marker=", vec!["I2", "I1", "I0"], ""),
+            ("?Marker=I0", vec![], ""),
+        ] {
+            let (status, _, body) = asked(routes.clone(), "GET", &format!("{path}{query}")).await;
+            let shown: Vec<_> = body.split("<Id>").skip(1).map(|rest| &rest[..2]).collect();
+            assert_eq!((status, shown), (200, ids), "{query}");
+            assert_eq!(body.contains("<IsTruncated>true"), !next.is_empty(), "{query}");
+            assert!(body.contains(next), "{query}: {body}");
+        }
+        let (status, _, body) = asked(routes.clone(), "GET", &format!("{path}?Marker=I9")).await;
+        assert!(status == 400 && body.contains("InvalidArgument"), "{body}");
+        let (status, _, body) = asked(routes, "GET", &path.replace(DISTRIBUTION, "EOTHER")).await;
+        assert!(status == 404 && body.contains("NoSuchDistribution"), "{body}");
     }
 
     #[test]

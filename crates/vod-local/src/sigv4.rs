@@ -91,12 +91,6 @@ impl AuthError {
     }
 }
 
-impl IntoResponse for AuthError {
-    fn into_response(self) -> Response {
-        rest_json_error(StatusCode::FORBIDDEN, self.code(), &self.to_string())
-    }
-}
-
 /// A request could not be signed: a header or URI that no client could send.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to sign request to {service}")]
@@ -331,7 +325,26 @@ impl Keys {
 /// Lets only requests through to `router` that are signed for `service`; bodies are read whole, up to
 /// `limit` bytes, because the signature covers them.
 pub fn require(router: Router, keys: Keys, service: &'static str, limit: usize) -> Router {
-    let guard = Guard { keys, service, limit };
+    require_in(router, keys, service, limit, rest_json_error)
+}
+
+/// How a service writes an error: from its status, its code as the rest-json services name it, and its text.
+pub type WriteError = fn(StatusCode, &str, &str) -> Response;
+
+/// The same, for a service with another form of errors.
+pub fn require_in(
+    router: Router,
+    keys: Keys,
+    service: &'static str,
+    limit: usize,
+    write: WriteError,
+) -> Router {
+    let guard = Guard {
+        keys,
+        service,
+        limit,
+        write,
+    };
     router.layer(from_fn_with_state(guard, check))
 }
 
@@ -340,13 +353,14 @@ struct Guard {
     keys: Keys,
     service: &'static str,
     limit: usize,
+    write: WriteError,
 }
 
 async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, guard.limit).await else {
         let message = format!("Request must be smaller than {} bytes", guard.limit);
-        return rest_json_error(
+        return (guard.write)(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestTooLargeException",
             &message,
@@ -358,7 +372,7 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
             // Redacted: the path to the signer holds a grant.
             let (path, code) = (access::redact(&parts.uri), error.code());
             tracing::warn!(service = guard.service, path, code, "request refused");
-            error.into_response()
+            (guard.write)(StatusCode::FORBIDDEN, code, &error.to_string())
         }
     };
     if let Ok(id) = HeaderValue::from_str(&ids::uuid()) {

@@ -10,6 +10,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use md5::{Digest as _, Md5};
 
+/// Names here stay the same when their content changes, so an edge has to ask each time; as `infra/deploy.sh` has it.
+const CACHE_CONTROL: &str = "no-cache";
 /// Puts under way at once.
 const PARALLEL: usize = 4;
 
@@ -101,6 +103,7 @@ async fn put(s3: &Client, bucket: &str, file: &File) -> anyhow::Result<()> {
         .bucket(bucket)
         .key(key(file))
         .content_type(file.content_type)
+        .cache_control(CACHE_CONTROL)
         .set_content_encoding(file.content_encoding.map(str::to_owned))
         .body(ByteStream::from_static(file.bytes))
         .send()

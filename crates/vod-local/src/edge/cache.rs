@@ -1,4 +1,4 @@
-//! What the edge keeps of its origins' answers: small whole objects, in memory, bounded.
+//! What the edge keeps of its origins' answers: small whole objects and, for seconds, errors; in memory, bounded.
 //!
 //! The key is the path alone, decoded: never the query, so that a signature neither splits the cache nor is kept in
 //! it. As at CloudFront, what is in the cache stays until its time is over or until it is invalidated.
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, StatusCode};
 use lru::LruCache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -24,6 +24,9 @@ const FILLS: usize = 8;
 const TTL_DEFAULT: i64 = 86_400;
 /// The longest that an origin can ask for: a year.
 const TTL_MAX: i64 = 31_536_000;
+
+/// How long an error is kept at least, in seconds: CloudFront's default for the error caching minimum TTL.
+const ERROR_TTL: i64 = 10;
 
 /// The cache of one edge. Cheap to clone; all clones are one cache.
 #[derive(Clone)]
@@ -41,8 +44,10 @@ struct Kept {
     bytes: u64,
 }
 
-/// One object as an origin gave it.
+/// One object, or one error, as an origin gave it.
 pub(super) struct Entry {
+    /// 200, or that of an error.
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// When it was fetched and when it is stale, in seconds since the epoch.
@@ -125,7 +130,7 @@ impl Shared {
 
 impl Fill<'_> {
     /// Keeps `entry`, unless it must not be, and makes room for it.
-    pub(super) fn keep(self, path: &str, entry: &Arc<Entry>) {
+    pub(super) fn keep(&self, path: &str, entry: &Arc<Entry>) {
         let mut kept = self.cache.kept();
         if self.generation != self.cache.generation.load(Ordering::Acquire) || entry.stale <= entry.fetched {
             return;
@@ -153,12 +158,23 @@ impl Kept {
 impl Entry {
     /// An answer of now, with the headers as the origin sent them.
     pub(super) fn new(headers: HeaderMap, body: Bytes, origin_says: Option<&str>, now: i64) -> Self {
+        let seconds = ttl(origin_says).map_or(0, |seconds| seconds.get().cast_signed());
         Self {
+            status: StatusCode::OK,
             headers,
             body,
             fetched: now,
-            stale: now + ttl(origin_says).map_or(0, |seconds| seconds.get().cast_signed()),
+            stale: now + seconds,
             gzip: OnceLock::new(),
+        }
+    }
+
+    /// An error of now, for so many seconds.
+    pub(super) fn error(status: StatusCode, headers: HeaderMap, body: Bytes, seconds: i64, now: i64) -> Self {
+        Self {
+            status,
+            stale: now + seconds,
+            ..Self::new(headers, body, None, now)
         }
     }
 
@@ -193,6 +209,28 @@ fn ttl(cache_control: Option<&str>) -> Option<NonZeroU64> {
     }
     let seconds = shared.unwrap_or(seconds).clamp(0, TTL_MAX);
     NonZeroU64::new(seconds.cast_unsigned())
+}
+
+/// Seconds for which an error with this `Cache-Control` is kept, as the developer guide has it ("How CloudFront
+/// processes HTTP 4xx and 5xx status codes"); `None` is not at all.
+pub(super) fn error_ttl(status: StatusCode, cache_control: Option<&str>) -> Option<i64> {
+    let says = cache_control.unwrap_or_default().to_ascii_lowercase();
+    let forbids = ["no-store", "no-cache", "private"]
+        .iter()
+        .any(|word| says.contains(word));
+    let asked = says.contains("max-age") || says.contains("s-maxage");
+    match status.as_u16() {
+        404 | 414 | 501 if forbids => return None,
+        404 | 414 | 500..=504 => {}
+        400 | 403 | 405 | 412 | 415 if asked && !forbids => {}
+        _ => return None,
+    }
+    let asked = if asked { ttl(cache_control) } else { None };
+    Some(
+        asked
+            .map_or(0, |seconds| seconds.get().cast_signed())
+            .max(ERROR_TTL),
+    )
 }
 
 /// What an origin says of caching.
@@ -237,6 +275,32 @@ mod tests {
                 ttl(cache_control).map(NonZeroU64::get),
                 seconds,
                 "{cache_control:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn times_of_errors() {
+        for (status, cache_control, seconds) in [
+            (404, None, Some(10)),
+            (404, Some("max-age=3"), Some(10)),
+            (404, Some("public, max-age=60"), Some(60)),
+            (404, Some("no-store"), None),
+            (501, Some("private"), None),
+            (503, Some("no-store"), Some(10)),
+            (500, None, Some(10)),
+            (504, None, Some(10)),
+            (403, None, None),
+            (403, Some("max-age=60"), Some(60)),
+            (412, None, None),
+            (416, Some("max-age=60"), None),
+            (429, None, None),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(
+                error_ttl(status, cache_control),
+                seconds,
+                "{status} {cache_control:?}"
             );
         }
     }

@@ -34,6 +34,7 @@ const COMPRESSED_TYPES: [&str; 8] = [
 /// The answer to `request` out of `entry`.
 pub(super) fn answer(entry: &Entry, request: &Parts, now: i64) -> Response {
     let mut response = match precondition(entry, &request.headers) {
+        _ if entry.status != StatusCode::OK => with(entry.status, entry.headers.clone(), entry.body.clone()),
         Some(status) => empty(status, entry),
         None => match range(&request.headers, entry) {
             Some(Wanted::Part(first, last)) => part(entry, first, last),

@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
-use super::cache::{ENTRY_MAX, Entry, cache_control};
+use super::cache::{ENTRY_MAX, Entry, Fill, cache_control, error_ttl};
 use super::origin::{self, Failure};
 use super::{Edge, answer, headers, memory};
 
 /// Marks an answer that came from the cache.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hit;
+
+/// Longest body of an error, in bytes: S3's have a few hundred.
+const ERROR_MAX: usize = 64 << 10;
 
 /// What `/` stands for (the distribution's default root object).
 const ROOT: &str = "web/index.html";
@@ -34,9 +38,16 @@ impl Edge {
             response.extensions_mut().insert(Hit);
             return response;
         }
-        match self.fetch(request, path, policy, now).await {
+        let fill = self.options.cache.fill().await;
+        match self.fetch(request, path, policy, now, &fill).await {
             Ok(response) => response,
-            Err(error) => origin::unreachable(&*error),
+            Err(error) => {
+                let response = origin::unreachable(&*error);
+                // That the origin is gone is an error like those that it answers with.
+                keep_error(request, path, response, now, &fill)
+                    .await
+                    .unwrap_or_else(|error| origin::unreachable(&*error))
+            }
         }
     }
 
@@ -47,10 +58,13 @@ impl Edge {
         path: &str,
         policy: headers::Policy,
         now: i64,
+        fill: &Fill<'_>,
     ) -> Result<Response, Failure> {
         let key = if path.is_empty() { ROOT } else { path };
-        let fill = self.options.cache.fill().await;
         let mut found = self.origin.object(request, key).await?;
+        if found.status().is_client_error() || found.status().is_server_error() {
+            return keep_error(request, path, origin::from_bucket(found, key, policy), now, fill).await;
+        }
         if request.method != Method::GET || !is_small(&found) {
             return Ok(origin::from_bucket(found, key, policy).map(Body::new));
         }
@@ -69,6 +83,30 @@ impl Edge {
         fill.keep(path, &entry);
         Ok(memory::answer(&entry, request, now))
     }
+}
+
+/// Passes an error on, and keeps it for the seconds that CloudFront would, so that not every viewer of a missing file
+/// asks the origin.
+async fn keep_error<B>(
+    request: &Parts,
+    path: &str,
+    found: Response<B>,
+    now: i64,
+    fill: &Fill<'_>,
+) -> Result<Response, Failure>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Failure>,
+{
+    let seconds = error_ttl(found.status(), cache_control(found.headers()));
+    let Some(seconds) = seconds.filter(|_| request.method == Method::GET) else {
+        return Ok(found.map(Body::new));
+    };
+    let (parts, body) = found.into_parts();
+    let body = Limited::new(body, ERROR_MAX).collect().await?.to_bytes();
+    let entry = Arc::new(Entry::error(parts.status, parts.headers, body, seconds, now));
+    fill.keep(path, &entry);
+    Ok(memory::answer(&entry, request, now))
 }
 
 /// Whether an answer is a whole object, or a part of one, that may be kept.

@@ -121,6 +121,16 @@ pub(super) fn run(listener: TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, service).await });
 }
 
+pub(super) struct Download(hyper::body::Incoming);
+
+impl Download {
+    /// The next piece; `None` is the end.
+    pub(super) async fn chunk(&mut self) -> Option<bytes::Bytes> {
+        let frame = self.0.frame().await?;
+        Some(frame.unwrap().into_data().unwrap())
+    }
+}
+
 impl World {
     pub(super) async fn new() -> Self {
         Self::at(None).await
@@ -235,6 +245,15 @@ impl World {
             headers: parts.headers,
             body,
         }
+    }
+
+    /// A download that is read piece by piece.
+    pub(super) async fn open(&self, path: &str) -> Download {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+        let uri = format!("http://{}{path}", self.edge).parse().unwrap();
+        let response = client.get(uri).await.unwrap();
+        assert_eq!(response.status(), 200);
+        Download(response.into_body())
     }
 
     /// Sends these very bytes, and returns what comes back until the edge closes the connection.

@@ -448,11 +448,60 @@ async fn the_cache_hits_whatever_the_signature() {
     assert_eq!(cached(&url(68), &[]).await, of(200, "Hit", "0123456789"));
     world.cache.invalidate(&[format!("output/{}/*", world.asset)]);
     assert_eq!(cached(&url(69), &[]).await, of(200, "Miss", "changed"));
-    // Errors are never kept: the file may be on its way.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_kept_for_ten_seconds() {
+    let world = World::new().await;
     let missing = world.signed("hls/later.ts");
-    assert_eq!(cached(&missing, &[]).await.0, 404);
+    let seen = async |seconds, method: &str| {
+        world.clock.store(seconds, Ordering::Relaxed);
+        let answer = world.send(method, &missing, &[("range", "bytes=0-1")]).await;
+        (answer.status, answer.header("x-cache").to_owned(), answer.text())
+    };
+    assert_eq!(seen(0, "HEAD").await.0, 404);
+    let first = seen(0, "GET").await;
+    assert_eq!((first.0, first.1.as_str()), (404, "Error from cloudfront"));
+    assert!(first.2.contains("<Code>NoSuchKey</Code>"), "{}", first.2);
+
+    // The file comes, and who asked too early waits.
     put(&world.s3, &world.file("hls/later.ts")[1..], "", "now").await;
-    assert_eq!(cached(&missing, &[]).await, of(200, "Miss", "now"));
+    assert_eq!(seen(9, "GET").await, first);
+    assert_eq!(seen(9, "HEAD").await, (404, first.1, String::new()));
+    let found = (206, "Miss from cloudfront".to_owned(), "no".to_owned());
+    assert_eq!(seen(10, "GET").await, found);
+
+    // An invalidation ends it at once; without a signature nobody learns of it.
+    let missing = world.signed("hls/even-later.ts");
+    assert_eq!(world.get(&missing).await.status, 404);
+    put(&world.s3, &world.file("hls/even-later.ts")[1..], "", "now").await;
+    assert_eq!(world.get(&missing).await.status, 404);
+    assert_eq!(
+        code(&world.get(&world.file("hls/even-later.ts")).await),
+        "MissingKey"
+    );
+    world.cache.invalidate(&["*".to_owned()]);
+    assert_eq!(world.get(&missing).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_looked_at_when_a_request_begins() {
+    let world = World::new().await;
+    // More than is kept, so it comes from the bucket piece by piece.
+    let film = "0123456789abcdef".repeat((9 << 20) / 16);
+    put(&world.s3, &world.file("mp4/long.mp4")[1..], "video/mp4", &film).await;
+    let url = world.signed("mp4/long.mp4");
+    let mut download = world.open(&url).await;
+    let begun = download.chunk().await.unwrap();
+    world.clock.store(60, Ordering::Relaxed);
+    let (range, whole) = (("range", "bytes=0-1"), world.get(&url).await);
+    assert_eq!((whole.status, code(&whole)), (403, "AccessDenied".to_owned()));
+    assert_eq!(code(&world.send("GET", &url, &[range]).await), "AccessDenied");
+    let mut length = begun.len();
+    while let Some(chunk) = download.chunk().await {
+        length += chunk.len();
+    }
+    assert_eq!(length, film.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
