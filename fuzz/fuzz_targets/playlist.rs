@@ -41,6 +41,9 @@ fuzz_target!(|text: &str| {
     assert_eq!(before.len(), after.len(), "the number of lines");
     for (index, (before, after)) in before.into_iter().zip(after).enumerate() {
         line(before, after);
+        if name == "video.m3u8" && before == after {
+            unsigned(before);
+        }
         // No line of an HLS playlist depends on another: what is remembered from one to the next must not show.
         if index > 0 && name == "video.m3u8" {
             let alone = rewrite(&format!("#EXTM3U\n{before}")).expect("it was good among others");
@@ -57,8 +60,6 @@ fuzz_target!(|text: &str| {
 
 fn line(before: &str, after: &str) {
     if before == after {
-        // Nothing was signed; a player that follows it with the grant stays within the asset, or leaves the host.
-        unsigned(before);
         return;
     }
     let mut signed = 0;
@@ -100,7 +101,7 @@ fn uris(line: &str) -> impl Iterator<Item = &str> {
     line.split(separator).map(str::trim)
 }
 
-/// A URI that was left as it is.
+/// A URI that was left as it is: a player that follows it with the grant stays in the asset, or leaves the host.
 fn unsigned(line: &str) {
     let uri = line.trim();
     if uri.is_empty() || uri.starts_with('#') {

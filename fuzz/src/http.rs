@@ -15,6 +15,9 @@ pub use world::{Answer, FILM, OTHER, SECRET, World, Worlds};
 /// Placeholders of what opens a film: with one of them a request may be let in.
 const OPENS: [&str; 3] = ["{query}", "{cookies}", "{grant}"];
 
+/// What a request can be signed for.
+const SERVICES: [&str; 5] = ["s3", "mediaconvert", "sqs", "lambda", "cloudfront"];
+
 /// A request, and what was put into it.
 pub struct Text {
     pub request: Request<Bytes>,
@@ -30,12 +33,17 @@ impl Text {
     /// Reads a request. `{film}` and `{other}` are asset ids, `{query}`, `{cookies}` and `{grant}` open the film,
     /// `{token}` is a bearer token. `None` if HTTP has no such request.
     pub fn parse(text: &str, world: &World) -> Option<Self> {
+        // Nobody is told a secret that he knows: some errors say what was asked for.
+        if [FILM, OTHER, SECRET].iter().any(|mark| text.contains(mark)) {
+            return None;
+        }
         let filled = world.fill(text);
         let (head, body) = filled.split_once("\n\n").unwrap_or((&filled, ""));
         let mut lines = head.lines();
         let line = lines.next()?;
         let (service, line) = match line.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
-            Some((service, rest)) => (Some(service.to_owned()), rest),
+            Some((service, rest)) if SERVICES.contains(&service) => (Some(service.to_owned()), rest),
+            Some(_) => return None,
             None => (None, line),
         };
         let (method, uri) = line.split_once(' ')?;

@@ -1,7 +1,7 @@
 //! `GET /api/assets` and `GET /api/assets/{id}`: the records; and finding the one to watch.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
@@ -76,9 +76,11 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<App>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let admitted = admit(&app, &headers).await?;
+    // What is not UTF-8 once decoded is no id.
+    let Path(id) = path.map_err(|_| Problem::not_found("no such asset"))?;
     Ok(no_store(&public(find(&app, &admitted, &id).await?)))
 }
 

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
@@ -85,8 +86,10 @@ pub(crate) async fn play(
     State(app): State<App>,
     uri: Uri,
     headers: HeaderMap,
-    Path((token, key)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    // What is not UTF-8 once decoded is no key of ours.
+    let Path((token, key)) = path.map_err(|_| Denied::AccessDenied(Reason::Resource))?;
     let grant = Grant::decode(&token)?;
     // Keys of playlists need no escapes; a path that has some could mean two things.
     if !is_plain(&key) || !uri.path().ends_with(&key) {

@@ -377,6 +377,7 @@ async fn mediaconvert(db: Db, queues: Queues, s3: aws_sdk_s3::Client, state: &Te
         concurrency: 1,
         status_interval: Duration::from_secs(2),
         limits: transcode::exec::Limits::default(),
+        faults: None,
     };
     MediaConvert::open(db, queues, clock::system(), s3, settings)
         .await

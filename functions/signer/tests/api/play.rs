@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use vod_core::grant::Grant;
 
-use crate::world::{NOW, World, request};
+use crate::world::{NOW, World, everything, request};
 
 const DENIED: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>"#;
 
@@ -158,4 +158,20 @@ async fn only_good_playlists_are_handed_out() {
             .await;
         assert_eq!(answer.status, status, "{name}: {}", answer.text());
     }
+}
+
+/// Fuzzing found that axum's own words answered here.
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused_in_the_usual_form() {
+    let world = World::new().await;
+    let (film, grant) = (&world.film, world.grant("").await);
+    let answer = world
+        .get(&format!("/play/{grant}/{film}%de/video.m3u8"), "")
+        .await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (403, DENIED));
+    let answer = world.get("/api/assets/%de", &everything()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type")),
+        (404, "application/problem+json")
+    );
 }

@@ -60,7 +60,7 @@ fn segment() -> impl Strategy<Value = String> {
             SHARED.grant.clone(),
         ])
         .collect();
-    prop_oneof![6 => prop::sample::select(known), 1 => "[!-~]{0,8}"]
+    prop_oneof![6 => prop::sample::select(known), 1 => "[!$->@-~]{0,8}"]
 }
 
 fn path() -> impl Strategy<Value = String> {
