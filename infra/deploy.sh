@@ -255,14 +255,15 @@ merge_buckets() {
     merge_lifecycles
 }
 
-# The page. A file that is stored compressed goes under its plain name.
+# The page. A file that is stored compressed goes under its plain name. Names stay the same when their content changes,
+# so an edge has to ask each time: without a word of ours it would keep them for a day.
 upload_page() {
     local file
     step "uploading the page"
-    change s3 sync --no-progress --exclude '*.gz' "$ROOT/web" "s3://$BUCKET/web"
+    change s3 sync --no-progress --cache-control no-cache --exclude '*.gz' "$ROOT/web" "s3://$BUCKET/web"
     for file in "$ROOT"/web/*.js.gz; do
         change s3api put-object --bucket "$BUCKET" --key "web/$(basename "$file" .gz)" --body "$file" \
-            --content-type "text/javascript" --content-encoding gzip
+            --cache-control no-cache --content-type "text/javascript" --content-encoding gzip
     done
 }
 

@@ -51,6 +51,7 @@ def test_deploy_from_nothing_again_and_with_new_code(aws, scripts):
     page = s3.get_object(Bucket=BUCKET, Key="web/index.html")
     assert page["ContentType"].startswith("text/html")
     player = s3.get_object(Bucket=BUCKET, Key="web/hls.min.js")
+    assert (page["CacheControl"], player["CacheControl"]) == ("no-cache", "no-cache")
     assert player["ContentEncoding"] == "gzip" and player["ContentType"].startswith("text/javascript")
     blocked = s3.get_public_access_block(Bucket=CODE)["PublicAccessBlockConfiguration"]
     assert all(blocked.values())
