@@ -3,7 +3,9 @@
 import os
 import json
 import pathlib
+import signal
 import subprocess
+import time
 import zipfile
 
 import pytest
@@ -14,6 +16,7 @@ import cloudformation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUNCTIONS = ["submit", "complete", "signer", "reconcile"]
+TARGET = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug"
 
 
 class Scripts:
@@ -39,6 +42,14 @@ class Scripts:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "none"), "VOD_SPREAD_SECONDS": "0", "AWS_MAX_ATTEMPTS": "1",
             "LC_ALL": "C.UTF-8", **more,
         }
+
+    def start(self, script, *arguments, **environment):
+        """In a process group of its own, as a terminal would start it; Ctrl-C works even if it is ignored here."""
+        return subprocess.Popen(
+            [str(ROOT / "infra" / f"{script}.sh"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=self.environment(**environment), stdin=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def run(self, script, *arguments, ok=True, **environment):
         done = subprocess.run(
@@ -66,6 +77,37 @@ def cli(tmp_path_factory):
     server = aws_server.Server(folder)
     yield folder
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def binaries(tmp_path_factory):
+    """Where cargo lambda looks: <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
+    folder = tmp_path_factory.mktemp("lambda")
+    for name in FUNCTIONS:
+        built = TARGET / name
+        assert built.is_file(), f"{built} is missing: tests/infra/run.sh builds it"
+        (folder / name).mkdir()
+        subprocess.run(["strip", "-o", str(folder / name / "bootstrap"), str(built)], check=True)
+    return folder
+
+
+@pytest.fixture
+def local(tmp_path):
+    """`vod up` on free ports, with its state where `vod` looks for it: in .vod of the folder."""
+    vod, state = TARGET / "vod", tmp_path / ".vod"
+    assert vod.is_file(), f"{vod} is missing: tests/infra/run.sh builds it"
+    command = [vod, "--state", state, "up", "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while not (state / "endpoints.json").exists():
+                assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+            yield json.loads((state / "endpoints.json").read_text())
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`cargo lambda deploy` for each function, with a quick binary, against moto."""
 
 import json
-import os
-import pathlib
 import subprocess
 import tomllib
 
@@ -11,24 +9,9 @@ import pytest
 import aws_stub
 from conftest import FUNCTIONS, ROOT
 
-TARGET = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug"
-
-
 def metadata(name):
     manifest = tomllib.loads((ROOT / f"functions/{name}/Cargo.toml").read_text())
     return manifest["package"]["metadata"]["lambda"]
-
-
-@pytest.fixture(scope="session")
-def binaries(tmp_path_factory):
-    """Where cargo lambda looks: <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
-    folder = tmp_path_factory.mktemp("lambda")
-    for name in FUNCTIONS:
-        built = TARGET / name
-        assert built.is_file(), f"{built} is missing: tests/infra/run.sh builds it"
-        (folder / name).mkdir()
-        subprocess.run(["strip", "-o", str(folder / name / "bootstrap"), str(built)], check=True)
-    return folder
 
 
 def cargo_lambda(scripts, folder, name, *arguments):

@@ -1,31 +1,101 @@
-"""The documents of infra/: their commands run, their figures follow from the prices."""
+"""The documents: their commands run as they stand there, their figures follow from the prices."""
 
+import os
+import pty
 import re
 import shlex
+import shutil
+import subprocess
 
 import pytest
 
-from conftest import ROOT
+import cloudformation
+import costs
+from conftest import ROOT, TARGET
 
 README = (ROOT / "infra/README.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
-COMMANDS = [line.split("#")[0].strip() for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
-def test_the_commands_of_the_readme_run(aws, deployed):
-    """Each as it stands, but with --plan: what they do is tested in test_scripts.py."""
-    assert len(COMMANDS) >= 10
-    for command in COMMANDS:
-        script, *arguments = shlex.split(command)
-        name = re.fullmatch(r"infra/([a-z-]+)\.sh", script).group(1)
+def commands(text):
+    """The lines of the sh blocks, joined where a backslash says so, without comments."""
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            line = re.sub(r"(^|\s+)#.*", "", line).strip()
+            if line:
+                found.append(line)
+    return found
+
+
+# ------------------------------------------------------------------------------- infra/README.md, operations.md
+
+# What installs or builds for minutes: held against what the tests install and what the release builds.
+INSTALL = [
+    "python3 -m venv ~/.vod-tools && ~/.vod-tools/bin/pip install cargo-lambda==1.9.2",
+    'export PATH="$HOME/.vod-tools/bin:$PATH"',
+]
+
+
+def prepare(aws):
+    """The buckets that the documents take for granted."""
+    s3 = aws.client("s3")
+    for name in ("my-bucket", "vod-replica-111122223333"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+@pytest.mark.parametrize("text", [README, OPERATIONS], ids=["README", "operations"])
+def test_the_commands_for_aws_run(aws, deployed, text):
+    """Scripts with --plan, because what they do is tested in test_scripts.py; the AWS CLI as it stands."""
+    prepare(aws)
+    aws.requests.clear()
+    ran = set()
+    for command in commands(text):
+        if command in INSTALL or command.startswith("cargo lambda build"):
+            continue
+        program, *arguments = shlex.split(command)
+        if program == "aws":
+            done = subprocess.run([program, *arguments], env=deployed.environment(AWS_DEFAULT_REGION="us-east-1"), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+            ran.add(" ".join(arguments[:2]))
+            continue
+        name = re.fullmatch(r"infra/([a-z-]+)\.sh", program).group(1)
+        ran.add(name)
         if name == "smoke":
             continue  # makes a film; test_smoke.py runs it
-        if "my-bucket" in arguments:
-            aws.client("s3").create_bucket(Bucket="my-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         if name == "deploy":
             arguments += ["--packages", str(deployed.packages), "--no-smoke"]
         deployed.run(name, *arguments, "--plan")
-    assert aws.operations(changing_only=True) == []
+    assert "cloudformation deploy" in ran and "deploy" in ran
+    if text is README:
+        assert {"deploy", "destroy", "keys", "lifecycle", "origin-access", "smoke"} <= ran
+    # Only the commands of the AWS CLI have changed anything.
+    assert {o.split(":")[0] for o in aws.operations(changing_only=True)} == {"cloudformation"}
+
+
+def test_the_install_is_the_one_that_is_tested():
+    assert [c for c in commands(README) if "lambda" not in c.split()[:2]][1:3] == INSTALL
+    version = re.search(r"cargo-lambda==(\S+)", INSTALL[0]).group(0)
+    assert version in (ROOT / "tests/requirements.txt").read_text().split()
+    for workflow in ("release", "deploy"):
+        assert version in (ROOT / f".github/workflows/{workflow}.yml").read_text(), workflow
+
+
+def test_the_build_is_the_one_of_the_release():
+    (documented,) = [shlex.split(c) for c in commands(README) if c.startswith("cargo lambda build")]
+    release = (ROOT / ".github/workflows/release.yml").read_text().replace("\\\n", " ")
+    built = shlex.split(re.search(r"cargo lambda build [^\n]*", release).group(0))
+    assert documented == built
+    deploy = (ROOT / "infra/deploy.sh").read_text()
+    assert "cargo lambda build --release --arm64 --locked --output-format zip" in deploy
+
+
+def test_the_sizes_in_the_table_are_below_the_limit():
+    limit = int(re.search(r'test "\$size" -lt (\d+)', (ROOT / ".github/workflows/release.yml").read_text()).group(1))
+    assert limit == 10_000_000 and "a zip reaches 10 MB" in README
+    sizes = dict(re.findall(r"^\| (submit|complete|signer|reconcile) \| [\d.]+ \| ([\d.]+) \|$", README, re.M))
+    assert len(sizes) == 4 and all(float(size) * 1e6 < limit for size in sizes.values())
 
 
 @pytest.mark.parametrize("text", [README, OPERATIONS], ids=["README", "operations"])
@@ -42,22 +112,72 @@ def test_every_option_that_is_named_exists(text):
         assert f"  {alarm}:\n    Type: AWS::CloudWatch::Alarm" in template, alarm
 
 
-def test_the_costs_follow_from_the_prices():
-    """us-east-1, aws-facts of November 2026."""
-    encoding = 60 * (1 + 1 + 2 + 2) * 0.0075  # 360 and 540 lines are SD, 720 twice HD; normalized minutes
-    gigabytes = (0.8 + 1.8 + 3.0 + 3 * 0.128 + 3.128 + 8) * 3600 / 8 / 1000
-    storage = gigabytes * 0.023
-    writing = (3 * 600 + 720) * 0.005 / 1000
-    viewed = 1000 * 10 * 3.128 * 3600 / 8 / 1000  # GB
-    delivery = (viewed - 1000) * 0.085
+def test_every_kind_of_resource_is_explained():
+    """The README's tables name each service that the templates use."""
+    words = {"S3": "bucket", "SQS": "SQS queue", "Lambda": "Lambda ", "CodeDeploy": "CodeDeploy", "MediaConvert": "MediaConvert queue", "Events": "EventBridge",
+             "CloudFront": "CloudFront distribution", "Logs": "log groups", "CloudWatch": "alarms", "SNS": "SNS topic", "IAM": "role",
+             "CertificateManager": "certificate", "Route53": "Route 53"}
+    template = cloudformation.load(ROOT / "infra/template.yaml")
+    for service in {resource["Type"].split("::")[1] for resource in template["Resources"].values()}:
+        assert words[service] in README, service
+    for path in (ROOT / "infra").glob("*.yaml"):
+        assert path.stem == "template" or f"({path.name})" in README, path.name
 
-    def row(start):
-        line = next(line for line in README.splitlines() if line.startswith(f"| {start}"))
-        return [float(cell.replace(",", "")) for cell in line.split("|")[3:5]]
 
-    for start, hour in (("encoding", encoding), ("storage", storage), ("writing", writing)):
-        ten, thousand = row(start)
-        assert ten == pytest.approx(10 * hour, rel=0.05) and thousand == pytest.approx(1000 * hour, rel=0.05), (start, hour)
-    assert row("delivery")[1] == pytest.approx(delivery, rel=0.05)
-    total = 1000 * (encoding + storage + writing) + delivery
-    assert total == pytest.approx(4000, rel=0.02)
+# ------------------------------------------------------------------------------------------------------ README.md
+
+
+def test_the_commands_of_the_projects_readme_run(local, tmp_path, cli):
+    """All of them, in their order, in one shell, against a stack that `vod up` makes; only its port is another one."""
+    listed = commands((ROOT / "README.md").read_text())
+    assert listed.pop(0) == "make up"
+    recipe = subprocess.run(["make", "--dry-run", "up"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "scripts/setup.sh run" in recipe and "vod -- up" in recipe
+    here = [command for command in listed if "--stack" not in command]
+    for command in set(listed) - set(here):
+        # Those need AWS; they have tests of their own.
+        name = shlex.split(command)[1]
+        helped = subprocess.run([TARGET / "vod", name, "--help"], capture_output=True, text=True, check=True).stdout
+        assert "--stack" in helped, command
+    assert len(here) >= 12 and any(c.startswith("aws ") for c in here)
+    film = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2", "-f", "lavfi", "-i", "sine=duration=2"]
+    subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", *film, "-shortest", "-pix_fmt", "yuv420p", tmp_path / "film.mp4"], check=True)
+    shutil.copy(ROOT / "job-templates/default.json", tmp_path / "my-template.json")
+    script = "\n".join(["set -euo pipefail", *(c.replace("http://127.0.0.1:9000", local["api"]) for c in here)])
+    environment = {"PATH": f"{TARGET}:{cli}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    # `vod rm` asks, as it does at a terminal.
+    terminal, stdin = pty.openpty()
+    os.write(terminal, b"y\n")
+    try:
+        done = subprocess.run(["bash", "-x", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180,
+                              stdin=stdin, check=False)
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[y/N]" in done.stderr
+    for expected in ("/play/", "Policy=", "film-"):
+        assert expected in done.stdout, done.stdout
+
+
+# ---------------------------------------------------------------------------------------------------------- costs
+
+
+def test_the_costs_are_what_the_prices_make_of_them():
+    """`python3 tests/infra/costs.py` prints the table."""
+    assert costs.table() in README
+    assert f"cost {costs.cold_storage(1):.2f} an hour and month to keep instead of {costs.storage(1):.2f}" in README
+    assert f"is {costs.PRICES['NAT gateway, hour'] * 730:.0f} a month" in README
+    rest, ten, thousand = (costs.total(hours) for hours in costs.HOURS)
+    for figure in (f"about {rest:.0f} dollars a month", f"{round(ten, -1):.0f} with 10 hours", f"{round(thousand, -3):,.0f} with 1,000"):
+        assert figure in re.sub(r"\s+", " ", OPERATIONS), figure
+    delivered = costs.VIEW_GB * costs.PRICES["CloudFront, GB (first 10 TB)"]
+    assert f"costs about {delivered * 100:.0f} cents" in re.sub(r"\s+", " ", OPERATIONS)
+    assert f"some {costs.encoding(1) / delivered:.0f} viewers' hours" in OPERATIONS
+    assert f"({costs.encoding(1):.2f} an hour of film)" in OPERATIONS
+
+
+def test_a_price_that_changes_changes_the_table(monkeypatch):
+    before = costs.table()
+    monkeypatch.setitem(costs.PRICES, "MediaConvert Basic, normalized minute", 0.008)
+    assert costs.table() != before

@@ -1,15 +1,17 @@
 """Each role may do what its function does, and nothing of a list of what it must not.
 
-`CALLS` says which requests a function sends and what IAM asks for each. Its left column is checked against the
-source: every SDK operation that the functions' crates call has to stand here.
+`calls.json` says which calls the functions made in the end-to-end tests (record.sh wrote it down; a call that is not
+in it fails the end-to-end test that makes it). `CALLS` says what IAM asks for each. Its left column is checked against
+the source: every SDK operation that the functions' crates call has to stand here, and against the recording: what
+nobody was seen to call must be AWS's own doing.
 """
 
+import json
 import pathlib
 import re
 
 import pytest
 
-import cloudformation
 import iam
 from test_template import BUCKET, PARAMETERS, ROOT, TEMPLATE, stack
 
@@ -18,6 +20,7 @@ MEDIACONVERT = "arn:aws:mediaconvert:us-east-1:111122223333"
 PASSED = {"iam:PassedToService": "mediaconvert.amazonaws.com"}
 ROLE = "<MediaConvertRole.Arn>"
 RECORD = f"{BUCKET}/catalog/my-film-0f3c-91be.json"
+REMOVED = f"{BUCKET}/ops/removed/my-film-0f3c-91be.json"
 UPLOAD = f"{BUCKET}/input/my film (1) [x].mp4"
 
 # function → [(SDK operation, action, resource, context)]; a conditional put needs GetObject as well.
@@ -28,6 +31,7 @@ SUBMIT = [
     ("list_objects_v2", "s3:ListBucket", BUCKET, {"s3:prefix": "jobs/"}),
     ("get_object", "s3:GetObject", RECORD, {}),
     ("get_object", "s3:ListBucket", BUCKET, {}),  # a record that is not there yet must be a 404
+    ("get_object", "s3:GetObject", REMOVED, {}),
     ("put_object", "s3:PutObject", RECORD, {}),
     ("probe", "mediaconvert:Probe", "*", {}),
     ("create_job", "mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}),
@@ -42,6 +46,7 @@ CALLS = {
     ],
     "Complete": [
         ("get_object", "s3:GetObject", RECORD, {}),
+        ("get_object", "s3:GetObject", REMOVED, {}),
         ("get_object", "s3:ListBucket", BUCKET, {}),
         ("put_object", "s3:PutObject", RECORD, {}),
         ("on failure", "sqs:SendMessage", "<JobEventDeadLetters.Arn>", {}),
@@ -90,10 +95,12 @@ NOBODY = [
 # What one must not do though another may.
 NOT_ITS_OWN = {
     "Submit": [("secretsmanager:GetSecretValue", SIGNING, {}), ("s3:PutObject", f"{BUCKET}/output/x", {}),
-               ("s3:PutObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:GetObject", f"{BUCKET}/output/x", {})],
+               ("s3:PutObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:GetObject", f"{BUCKET}/output/x", {}),
+               ("s3:GetObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:PutObject", REMOVED, {})],
     "Complete": [("s3:GetObject", UPLOAD, {}), ("secretsmanager:GetSecretValue", JWT, {}),
                  ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED),
-                 ("s3:GetObject", f"{BUCKET}/output/x", {}), ("sqs:ReceiveMessage", "<JobEventDeadLetters.Arn>", {})],
+                 ("s3:GetObject", f"{BUCKET}/output/x", {}), ("sqs:ReceiveMessage", "<JobEventDeadLetters.Arn>", {}),
+                 ("s3:PutObject", REMOVED, {})],
     # What faces viewers writes nothing and never sees a source.
     "Signer": [("s3:PutObject", RECORD, {}), ("s3:GetObject", UPLOAD, {}), ("iam:PassRole", ROLE, PASSED),
                ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("s3:PutObject", f"{BUCKET}/output/x", {})],
@@ -107,6 +114,103 @@ OPERATION = re.compile(
     r"|invoke|send_message\w*)\(\)"
 )
 NO_OPERATIONS = {"list_item"}
+
+
+RECORDED = json.loads((ROOT / "tests/infra/calls.json").read_text())
+# What IAM asks for an operation of S3, on an object and on the bucket.
+S3 = {
+    "HeadObject": ["GetObject"], "GetObject": ["GetObject"], "HeadObjectVersion": ["GetObjectVersion"], "GetObjectVersion": ["GetObjectVersion"],
+    "PutObject": ["PutObject"], "CreateMultipartUpload": ["PutObject"], "UploadPart": ["PutObject"], "CompleteMultipartUpload": ["PutObject"],
+}
+S3_BUCKET = {"ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions", "GetBucketVersioning": "GetBucketVersioning"}
+MEDIACONVERT_ON = {
+    "CreateJob": [("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED)],
+    "GetJob": [("mediaconvert:GetJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
+    "Probe": [("mediaconvert:Probe", "*", {})], "SearchJobs": [("mediaconvert:SearchJobs", "*", {})],
+}
+# Rows of CALLS that no recording can hold: AWS does them for the function, or they are not S3's and MediaConvert's.
+NOT_RECORDED = {"event source", "on failure", "GetSecretValue"}
+# The bucket of the local stack keeps no versions.
+NOT_LOCAL = {"s3:GetObjectVersion", "s3:ListBucketVersions"}
+
+
+def needs(call, outputs=BUCKET):
+    """What IAM asks for a call such as "s3:GetObject input/"."""
+    operation, _, folder = call.partition(" ")
+    service, _, operation = operation.partition(":")
+    if service == "mediaconvert":
+        return MEDIACONVERT_ON[operation]
+    bucket = outputs if folder == "output/" else BUCKET
+    if operation in S3_BUCKET:
+        assert not folder
+        places = {BUCKET, outputs} if operation == "ListObjectsV2" else {BUCKET}
+        return [(f"s3:{S3_BUCKET[operation]}", place, {}) for place in sorted(places)]
+    found = [(f"s3:{action}", f"{bucket}/{folder}x", {}) for action in S3[operation]]
+    if operation == "PutObject" and folder.startswith(("catalog/", "ops/")):
+        # If-Match asks for reading as well.
+        found.append(("s3:GetObject", f"{bucket}/{folder}x", {}))
+    if operation == "GetObject" and folder == "catalog/":
+        # A record that is not there yet must be a 404.
+        found.append(("s3:ListBucket", bucket, {}))
+    return found
+
+
+def recorded():
+    return [pytest.param(part.capitalize().replace("Mediac", "MediaC"), call, id=f"{part} {call}") for part, calls in RECORDED.items() for call in calls]
+
+
+@pytest.mark.parametrize("role, call", recorded())
+def test_a_role_allows_each_call_that_was_recorded(role, call):
+    for action, resource, context in needs(call):
+        assert iam.allows(iam.statements(stack(TEMPLATE), f"{role}Role"), action, resource, context), action
+    apart = stack(TEMPLATE, OutputBucketName="film-outputs")
+    for action, resource, context in needs(call, "arn:aws:s3:::film-outputs"):
+        if (role, resource) in (("Submit", "arn:aws:s3:::film-outputs"), ("Complete", "arn:aws:s3:::film-outputs")):
+            continue  # they list the uploads' bucket only
+        assert iam.allows(iam.statements(apart, f"{role}Role"), action, resource, context), (action, resource)
+
+
+def test_what_was_recorded_is_what_the_table_says():
+    assert set(RECORDED) == {"submit", "complete", "signer", "reconcile", "mediaconvert"}
+    for role, rows in CALLS.items():
+        seen = {(action, place(resource)) for call in RECORDED[role.lower()] for action, resource, _ in needs(call)}
+        for operation, action, resource, _ in rows:
+            there = (action, place(resource)) in seen
+            assert there or operation in NOT_RECORDED or action in NOT_LOCAL, f"{role} was never seen to need {action} on {place(resource)}"
+
+
+def place(resource):
+    """The folder of an object of the bucket, as calls.json names it, or the resource itself."""
+    if not resource.startswith(f"{BUCKET}/"):
+        return resource
+    key = resource.removeprefix(f"{BUCKET}/")
+    return key.rsplit("/", 1)[0] if key.startswith("ops/") else key.split("/")[0]
+
+
+# With a bucket of its own for the outputs, the rest stays closed there too.
+@pytest.mark.parametrize("role, action, resource", [
+    ("Submit", "s3:GetObject", "arn:aws:s3:::film-outputs/output/x"), ("Complete", "s3:GetObject", "arn:aws:s3:::film-outputs/output/x"),
+    ("Reconcile", "s3:GetObject", "arn:aws:s3:::film-outputs/output/x"), ("Signer", "s3:GetObject", "arn:aws:s3:::film-outputs/else/x"),
+    ("Signer", "s3:PutObject", "arn:aws:s3:::film-outputs/output/x"), ("MediaConvert", "s3:GetObject", "arn:aws:s3:::film-outputs/output/x"),
+    ("MediaConvert", "s3:PutObject", f"{BUCKET}/output/x"), ("MediaConvert", "s3:PutObject", "arn:aws:s3:::film-outputs/else/x"),
+])
+def test_a_bucket_for_outputs_is_as_closed(role, action, resource):
+    assert not iam.allows(iam.statements(stack(TEMPLATE, OutputBucketName="film-outputs"), f"{role}Role"), action, resource)
+
+
+REPLICA = "arn:aws:s3:::film-replica"
+
+
+@pytest.mark.parametrize("action, resource, expected", [
+    ("s3:GetReplicationConfiguration", BUCKET, True), ("s3:ListBucket", BUCKET, True), ("s3:GetObjectVersionForReplication", UPLOAD, True),
+    ("s3:GetObjectVersionTagging", f"{BUCKET}/jobs/a.json", True), ("s3:ReplicateObject", f"{REPLICA}/input/a.mp4", True),
+    ("s3:ReplicateTags", f"{REPLICA}/jobs/a.json", True),
+    ("s3:ReplicateDelete", f"{REPLICA}/input/a.mp4", False), ("s3:DeleteObject", f"{REPLICA}/input/a.mp4", False),
+    ("s3:GetObjectVersionForReplication", RECORD, False), ("s3:ReplicateObject", f"{REPLICA}/output/a", False),
+    ("s3:ReplicateObject", UPLOAD, False), ("s3:PutObject", UPLOAD, False), ("s3:ObjectOwnerOverrideToBucketOwner", f"{REPLICA}/input/a", False),
+])
+def test_replication_copies_and_deletes_nothing(action, resource, expected):
+    assert iam.allows(iam.statements(stack(TEMPLATE, ReplicaBucketName="film-replica"), "ReplicationRole"), action, resource) is expected
 
 
 def cases(table):
@@ -166,60 +270,3 @@ def test_every_sdk_call_of_the_functions_is_in_the_table():
         own = {call[0] for call in CALLS[role]}
         for name, path in _operations([ROOT / f"functions/{role.lower()}/src"]).items():
             assert name in own, f"{path} calls {name}"
-
-
-# ------------------------------------------------------------------------------------------------ uploader
-
-UPLOADER = cloudformation.load(ROOT / "infra/uploader.yaml")
-UPLOADS = [
-    ("s3:PutObject", UPLOAD, {}, True), ("s3:AbortMultipartUpload", UPLOAD, {}, True),
-    ("s3:ListMultipartUploadParts", UPLOAD, {}, True), ("s3:GetObject", RECORD, {}, True),
-    ("s3:GetObject", f"{BUCKET}/output/a/x.mp4", {}, True), ("s3:ListBucket", BUCKET, {"s3:prefix": "input/2026/"}, True),
-    ("s3:GetObject", UPLOAD, {}, False), ("s3:PutObject", RECORD, {}, False), ("s3:DeleteObject", UPLOAD, {}, False),
-    ("s3:ListBucket", BUCKET, {}, False), ("s3:ListBucket", BUCKET, {"s3:prefix": "ops/"}, False),
-    ("s3:PutObject", f"{BUCKET}/jobs/x.json", {}, False), ("s3:PutObject", "arn:aws:s3:::other/input/x", {}, False),
-    ("secretsmanager:GetSecretValue", SIGNING, {}, False), ("iam:CreateAccessKey", "*", {}, False),
-]
-
-
-@pytest.mark.parametrize("action, resource, context, expected", UPLOADS, ids=str)
-def test_the_uploader_uploads_and_reads_results(action, resource, context, expected):
-    built = cloudformation.Stack(UPLOADER, {"BucketName": BUCKET.rsplit(":", 1)[1], "CaCertificate": "PEM"})
-    statements = built.properties("Uploads")["PolicyDocument"]["Statement"]
-    assert iam.allows(statements, action, resource, context) is expected
-
-
-def test_the_uploader_has_a_certificate_or_on_request_a_user():
-    anywhere = cloudformation.Stack(UPLOADER, {"BucketName": "b", "CaCertificate": "PEM"})
-    (trust,) = anywhere.properties("Role")["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": "rolesanywhere.amazonaws.com"}
-    assert trust["Condition"]["ArnEquals"] == {"aws:SourceArn": "<Authority.TrustAnchorArn>"}
-    assert trust["Condition"]["StringEquals"] == {"aws:PrincipalTag/x509Subject/CN": "vod-uploader"}
-    assert not anywhere.of_type("AWS::IAM::User")
-    assert not cloudformation.Stack(UPLOADER, {"BucketName": "b"}).rules_hold()
-    by_key = cloudformation.Stack(UPLOADER, {"BucketName": "b", "Way": "access-key"})
-    assert by_key.rules_hold() and by_key.of_type("AWS::IAM::User")
-    assert not by_key.of_type("AWS::IAM::Role") and not by_key.of_type("AWS::IAM::AccessKey")
-
-
-# ------------------------------------------------------------------------------------------------- network
-
-NETWORK = cloudformation.load(ROOT / "infra/network.yaml")
-
-
-@pytest.mark.parametrize("nat, kinds", [("instance", {"AWS::EC2::Instance"}), ("gateway", {"AWS::EC2::NatGateway"}), ("none", set())])
-def test_the_network_has_three_zones_and_one_way_out(nat, kinds):
-    built = cloudformation.Stack(NETWORK, {"Nat": nat, "NatImage": "ami-1"})
-    subnets = built.of_type("AWS::EC2::Subnet")
-    assert len(subnets) == 6 and len({s["CidrBlock"] for s in subnets.values()}) == 6
-    assert len({s["AvailabilityZone"] for s in subnets.values()}) == 3
-    types = {r["Type"] for r in built.resources.values()}
-    assert types & {"AWS::EC2::Instance", "AWS::EC2::NatGateway"} == kinds
-    assert built.properties("S3Endpoint")["VpcEndpointType"] == "Gateway"
-    assert "<PrivateRoutes>" in built.properties("S3Endpoint")["RouteTableIds"]
-    way_out = {k for k, r in built.of_type("AWS::EC2::Route").items() if r["RouteTableId"] == "<PrivateRoutes>"}
-    assert bool(way_out) == bool(kinds)
-    for name in ("One", "Two", "Three"):
-        assert built.properties(f"Private{name}Routes")["RouteTableId"] == "<PrivateRoutes>"
-    assert built.outputs["SubnetIds"] == "<PrivateOne>,<PrivateTwo>,<PrivateThree>"
-    assert "SecurityGroupIngress" not in built.properties("FunctionGroup")

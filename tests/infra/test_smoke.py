@@ -1,34 +1,9 @@
 """The smoke test of deploy.sh, for real: against `vod up`, which answers as the stack on AWS does."""
 
-import json
 import os
-import pathlib
 import subprocess
-import time
-
-import pytest
 
 from conftest import ROOT
-
-VOD = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug/vod"
-
-
-@pytest.fixture
-def local(tmp_path):
-    assert VOD.is_file(), f"{VOD} is missing: tests/infra/run.sh builds it"
-    state = tmp_path / "state"
-    command = [VOD, "--state", state, "up", "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"]
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        try:
-            deadline = time.monotonic() + 60
-            while not (state / "endpoints.json").exists():
-                assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
-                time.sleep(0.05)
-            yield json.loads((state / "endpoints.json").read_text())
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def smoke(local, cli, *arguments, **changes):
