@@ -11,6 +11,7 @@ use crate::output;
 
 /// Run the whole pipeline on this machine
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = vod_local::fault::SYNTAX)]
 pub(crate) struct Args {
     /// Where S3 and MediaConvert answer (SigV4); port 0 picks one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Encodes at once (default: half the processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    /// Let something go wrong, or all that a file says (repeatable); see below
+    #[arg(long = "fault", value_name = "FAULT|FILE")]
+    faults: Vec<String>,
 }
 
 /// Runs `vod up`: returns when it is told to stop (Ctrl-C, SIGTERM).
@@ -35,6 +39,7 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         edge: args.edge,
         edge_url: args.edge_url.clone(),
         jobs: args.jobs.map_or_else(default_jobs, usize::from),
+        faults: args.faults.clone(),
     };
     let stack = Stack::start(options)
         .await
@@ -51,6 +56,9 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         page: stack.page(),
     };
     output::line(&told.text(&program(), begun.elapsed().as_secs_f64()))?;
+    if let Some(faults) = stack.faults() {
+        output::note(&faults.to_string());
+    }
     stack.run_until(stop()).await
 }
 

@@ -11,10 +11,14 @@ pub mod db;
 pub mod edge;
 pub mod endpoints;
 pub mod events;
+pub mod fault;
 pub mod ids;
 pub mod lambda;
 pub mod mediaconvert;
+pub mod metrics;
 pub mod queue;
+#[cfg(test)]
+mod random;
 mod reconciler;
 mod rotation;
 pub mod s3;

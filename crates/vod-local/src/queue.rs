@@ -15,7 +15,10 @@ use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::ids;
 
+mod depth;
 mod moves;
+
+pub use depth::Depth;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS queue_message (
@@ -281,9 +284,6 @@ impl Queue {
     }
 }
 
-fn receive(
-    transaction: &Transaction<'_>,
-    queue: &str,
 /// What a receive came to.
 #[derive(Default)]
 struct Received {
@@ -292,6 +292,9 @@ struct Received {
     buried: bool,
 }
 
+fn receive(
+    transaction: &Transaction<'_>,
+    queue: &str,
     settings: QueueSettings,
     max: usize,
     now: Timestamp,
@@ -305,10 +308,10 @@ struct Received {
         };
         if message.receive_count >= settings.max_receive_count {
             bury(transaction, queue, &message, now)?;
+            received.buried = true;
             continue;
         }
         message.receive_count += 1;
-            received.buried = true;
         message.receipt_handle = ids::letters(48);
         transaction.execute(
             "UPDATE queue_message SET visible_ms = ?2, receive_count = ?3, first_received_ms = ?4,

@@ -29,8 +29,10 @@ use crate::db::Db;
 use crate::edge::{self, EdgeOptions};
 use crate::endpoints::Endpoints;
 use crate::events::{Backoff, Delivery, Invoker, Poller};
+use crate::fault::Faults;
 use crate::lambda::{Functions, Limits};
 use crate::mediaconvert::{MediaConvert, Settings};
+use crate::metrics::Metrics;
 use crate::queue::{QueueSettings, Queues};
 use crate::reconciler;
 use crate::rotation::SigningKeys;
@@ -100,6 +102,8 @@ pub struct StackOptions {
     pub edge_url: Option<String>,
     /// Encodes at one time.
     pub jobs: usize,
+    /// Faults on purpose, and files of them, see [`crate::fault::SYNTAX`].
+    pub faults: Vec<String>,
 }
 
 /// A running stack. Dropping it stops everything at once, which loses nothing.
@@ -107,6 +111,7 @@ pub struct StackOptions {
 pub struct Stack {
     endpoints: Endpoints,
     page: PageLink,
+    faults: Option<Faults>,
     state: PathBuf,
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -135,7 +140,9 @@ struct Base {
     signing_keys: SigningKeys,
     db: Db,
     queues: Queues,
+    metrics: Metrics,
     clock: Clock,
+    faults: Option<Faults>,
 }
 
 impl Stack {
@@ -155,8 +162,13 @@ impl Stack {
             .router(&base.keys)
             .merge(mediaconvert.router(&base.keys))
             .merge(cloudfront::router(cache.clone(), &base.keys, base.clock.clone()));
-        let services = base.sqs().before(routes.fallback_service(s3));
+        let mut services = base.sqs().before(routes.fallback_service(s3));
+        if let Some(faults) = &base.faults {
+            services = faults.around(services);
+        }
         let api_router = access_log.watch(services, Port::Api);
+        // Before the log, which is about calls between the parts: a scrape every few seconds is none.
+        let api_router = base.metrics.before(mediaconvert.clone(), api_router);
         let edge_router = access_log.watch(edge::router(base.edge(cache)?), Port::Edge);
 
         let shutdown = CancellationToken::new();
@@ -186,9 +198,19 @@ impl Stack {
         });
         let page = base.page()?;
         tasks.spawn(follow(base.signing_keys, shutdown.clone()));
+        if let Some(faults) = &base.faults {
+            // Not before: a stack comes up whatever it is to suffer.
+            faults.arm();
+            let (faults, stop) = (faults.clone(), shutdown.clone());
+            tasks.spawn(async move {
+                faults.follow(stop).await;
+                Ok(())
+            });
+        }
         Ok(Self {
             endpoints,
             page,
+            faults: base.faults,
             state: base.state,
             shutdown,
             tasks,
@@ -204,6 +226,11 @@ impl Stack {
     /// The link that opens the page: whoever has it may watch everything.
     pub fn page(&self) -> &str {
         &self.page.0
+    }
+
+    /// The faults that it was started with.
+    pub fn faults(&self) -> Option<&Faults> {
+        self.faults.as_ref()
     }
 
     /// Runs until `shutdown` ends or a part fails, then stops.
@@ -260,8 +287,10 @@ impl Base {
             edge_url,
             public_url: options.edge_url.clone(),
             db,
+            metrics: Metrics::new(queues.clone(), &[UPLOADS, JOB_EVENTS]),
             queues,
             clock,
+            faults: Faults::open(&options.faults, &options.state)?,
         })
     }
 
@@ -297,20 +326,33 @@ impl Base {
             concurrency: jobs,
             status_interval: STATUS_INTERVAL,
             limits: EncodeLimits::default(),
+            faults: self.faults.clone(),
         };
         let (db, queues, clock) = (self.db.clone(), self.queues.clone(), self.clock.clone());
-        Ok(MediaConvert::open(db, queues, clock, vod_aws::s3(&self.aws), settings).await?)
+        Ok(MediaConvert::open(
+            db,
+            queues,
+            clock,
+            vod_aws::s3(&self.role("mediaconvert")),
+            settings,
+        )
+        .await?)
     }
 
     /// The functions as Lambda would host them: the same crates, with addresses of this machine.
     fn functions(&self) -> anyhow::Result<Functions> {
-        let submit = Arc::new(Submit::new(&self.aws, submit::Config::local(BUCKET)?));
+        let (s3, mediaconvert) = self.clients("submit");
+        let submit = Submit::with_clients(s3, mediaconvert, submit::Config::local(BUCKET)?);
+        let submit = Arc::new(submit.metered(self.metrics.meter()));
         let config = complete::Config {
             bucket: BUCKET.to_owned(),
             application: "vod".to_owned(),
         };
-        let complete = Arc::new(Complete::new(&self.aws, config));
-        let reconcile = Arc::new(Reconcile::new(&self.aws, reconcile::Config::local(BUCKET)?));
+        let complete = Complete::with_client(self.clients("complete").0, config);
+        let complete = Arc::new(complete.metered(self.metrics.meter()));
+        let (s3, mediaconvert) = self.clients("reconcile");
+        let reconcile = Reconcile::with_clients(s3, mediaconvert, reconcile::Config::local(BUCKET)?);
+        let reconcile = Arc::new(reconcile.metered(self.metrics.meter()));
         let signer = signer::router(self.signer()?);
         let functions = Functions::builder(REGION)
             .function("submit", SUBMIT, move |event| {
@@ -329,8 +371,30 @@ impl Base {
         Ok(functions.build())
     }
 
+    /// The credentials of one part, which Lambda tells by their session token; so does the access log here.
+    fn role(&self, part: &str) -> AwsConfig {
+        AwsConfig {
+            session_token: Some(part.to_owned()),
+            ..self.aws.clone()
+        }
+    }
+
+    /// A function's own. With faults on, its invocations can die at a call.
+    fn clients(&self, function: &str) -> (aws_sdk_s3::Client, vod_aws::MediaConvert) {
+        let aws = self.role(function);
+        let mut http = vod_aws::http();
+        if let Some(faults) = &self.faults {
+            http = faults.deadly(http);
+        }
+        let mediaconvert = vod_aws::mediaconvert_over(http.clone(), &aws);
+        (
+            vod_aws::s3_over(http, &aws),
+            vod_aws::MediaConvert::new(mediaconvert),
+        )
+    }
+
     fn signer(&self) -> anyhow::Result<App> {
-        let s3 = vod_aws::s3(&self.aws);
+        let s3 = vod_aws::s3(&self.role("signer"));
         let scheme = if self.edge_url.starts_with("https://") {
             Scheme::Https
         } else {
@@ -374,6 +438,7 @@ impl Base {
             concurrency,
             backoff: Some(BACKOFF),
             invoker: invoker.clone(),
+            faults: self.faults.clone(),
         };
         vec![
             poller(UPLOADS, "submit", Delivery::SqsBatch(1), SUBMIT.concurrency),

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use invoke::{InvokeError, Invoker};
 
 use crate::db::DbError;
+use crate::fault::Faults;
 use crate::queue::{Message, Queue};
 
 /// How long a poller rests when the database does not answer.
@@ -75,6 +76,8 @@ pub struct Poller {
     pub backoff: Option<Backoff>,
     /// The API port.
     pub invoker: Invoker,
+    /// What happens to messages on their way, on purpose.
+    pub faults: Option<Faults>,
 }
 
 impl Poller {
@@ -113,7 +116,10 @@ impl Poller {
     }
 
     /// One invocation, and what follows from it for each message.
-    async fn deliver(&self, batch: Vec<Message>) {
+    async fn deliver(&self, mut batch: Vec<Message>) {
+        if let Some(faults) = &self.faults {
+            batch = faults.meddle(&self.queue, batch).await;
+        }
         if batch.is_empty() {
             return;
         }

@@ -68,6 +68,7 @@ impl World {
                 longest: Duration::ZERO,
             }),
             invoker: Invoker::new(&api, keys),
+            faults: None,
         };
         let poller = tokio::spawn(poller.run(shutdown.clone()));
         Self {

@@ -31,6 +31,7 @@ use self::scratch::Scratch;
 use self::store::Store;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
+use crate::fault::Faults;
 use crate::lambda::ACCOUNT;
 use crate::queue::Queues;
 use crate::sigv4::{self, Keys};
@@ -57,6 +58,8 @@ pub struct Settings {
     pub status_interval: Duration,
     /// Bounds for ffprobe and ffmpeg.
     pub limits: Limits,
+    /// What happens to encoders, on purpose.
+    pub faults: Option<Faults>,
 }
 
 /// The service. Cheap to clone.
@@ -104,6 +107,12 @@ impl MediaConvert {
         worker::run(self, shutdown).await;
     }
 
+    /// How many jobs wait, and how many are under way.
+    pub(crate) async fn active(&self) -> Result<(u32, u32), Box<dyn std::error::Error + Send + Sync>> {
+        let (waiting, running) = self.store().active().await?;
+        Ok((waiting.try_into()?, running.try_into()?))
+    }
+
     fn store(&self) -> &Store {
         &self.inner.store
     }
@@ -118,6 +127,15 @@ impl MediaConvert {
 
     fn limits(&self) -> &Limits {
         &self.inner.settings.limits
+    }
+
+    /// Those of the encode of `input`.
+    fn encode_limits(&self, input: &str) -> Limits {
+        let faults = self.settings().faults.as_ref();
+        Limits {
+            kill_after: faults.and_then(|faults| faults.kill_after(input)),
+            ..*self.limits()
+        }
     }
 
     /// Looking at a file takes no time worth mentioning; what takes longer has met a trap.

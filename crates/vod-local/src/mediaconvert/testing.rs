@@ -122,5 +122,6 @@ pub(super) fn service_settings(state: &Path) -> Settings {
         concurrency: 1,
         status_interval: Duration::from_millis(100),
         limits: Limits::default(),
+        faults: None,
     }
 }

@@ -20,6 +20,7 @@ use super::super::transfer::{self, Location};
 use super::failure::{code, folder_failure, input_failure, output_failure};
 use super::progress::{Progress, overall, percent};
 use super::{Stop, persist};
+use crate::fault;
 
 /// A job during which the process died so often is given up: it may be what ends the process. Generous, because a
 /// machine may go down, and a person may kill a stack, at any time.
@@ -31,9 +32,9 @@ const PARALLEL_FILES: usize = 4;
 pub(super) struct Worker<'a> {
     pub(super) service: &'a MediaConvert,
     pub(super) job: Job,
-    pub(super) stop: &'a CancellationToken,
     /// How often the process died while it worked on this job.
     pub(super) deaths: u32,
+    pub(super) stop: &'a CancellationToken,
 }
 
 impl Worker<'_> {
@@ -58,7 +59,7 @@ impl Worker<'_> {
         let plan = transcode::plan::plan(&self.job.settings, &info, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;
-        let produced = self.transcode(&plan, &input, &out).await?;
+        let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
         drop(tokio::fs::remove_file(&input).await); // Room for others; what stays behind goes with the folder.
 
         self.tell(|job, _| enter(job, Phase::Uploading, Vec::new()))
@@ -114,12 +115,17 @@ impl Worker<'_> {
         out: &Path,
     ) -> Result<Produced, Stop> {
         let (sender, receiver) = watch::channel(Progress::default());
-        let run = transcode::exec::run(plan, input, out, self.service.limits(), self.stop, |progress| {
+        let (limits, stop) = (
+            self.service.encode_limits(self.job.input()),
+            self.stop.child_token(),
+        );
+        let run = transcode::exec::run(plan, input, out, &limits, &stop, |progress| {
             sender.send_replace(Progress {
                 percent: progress.percent,
                 frames: Some(progress.frames),
             });
         });
+        let run = fault::while_there_is_room(self.service.settings().faults.as_ref(), &stop, run);
         let result = tokio::select! {
             result = run => result,
             never = self.report(Phase::Transcoding, receiver.clone()) => match never {},
