@@ -175,6 +175,8 @@ impl Edge {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod red_team;
 #[cfg(test)]
 mod testing;
