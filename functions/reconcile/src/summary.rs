@@ -59,7 +59,7 @@ impl Summary {
 
     /// What is to be counted since there were so many findings; nothing where there is nothing new.
     pub(crate) fn since(&self, (lost, mended): (u64, u64)) -> Option<metrics::Outcome> {
-        let (lost, mended) = (self.lost - lost, self.mended - mended);
+        let (lost, mended) = (self.lost.saturating_sub(lost), self.mended.saturating_sub(mended));
         let passed = self.finished.then_some(Passed {
             given_up: self.given_up,
             failed: self.failed,

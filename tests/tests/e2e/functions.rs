@@ -10,7 +10,7 @@ use crate::duplicates::event_of;
 use crate::runtime_api::{RuntimeApi, Said};
 
 /// A function's process; killed with the test.
-struct Function(Child);
+pub(crate) struct Function(pub(crate) Child);
 
 impl Drop for Function {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Function {
 }
 
 /// What Lambda itself sets, and nothing else.
-fn command(name: &str, api: &str) -> anyhow::Result<Command> {
+pub(crate) fn command(name: &str, api: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(tools::built(name)?);
     command
         .env_clear()
@@ -61,14 +61,14 @@ fn start_with(
     Ok(Function(child))
 }
 
-fn response(said: Said) -> anyhow::Result<Value> {
+pub(crate) fn response(said: Said) -> anyhow::Result<Value> {
     match said {
         Said::Response(value) => Ok(value),
         Said::Error(error) => bail!("the invocation failed: {error}"),
     }
 }
 
-fn sqs(bodies: &[Value]) -> Value {
+pub(crate) fn sqs(bodies: &[Value]) -> Value {
     let records = bodies.iter().enumerate().map(|(number, body)| {
         json!({"messageId": format!("message-{number}"), "receiptHandle": "r", "body": body.to_string(),
             "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "md5OfBody": "",

@@ -5,6 +5,7 @@ mod crash;
 mod duplicates;
 mod functions;
 mod media;
+mod metrics;
 mod pipeline;
 mod runtime_api;
 mod templates;
