@@ -1,4 +1,4 @@
-//! What the documents claim, checked: the tests they name exist.
+//! What the documents claim, checked: the tests they name exist. And what `make fuzz` would run, without building it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,4 +63,47 @@ fn every_test_that_a_document_names_exists() {
             "{document} names tests that do not exist: {missing:?}"
         );
     }
+}
+
+/// Names of the files with this suffix, or of the folders if there is none, without the suffix.
+fn stems(folder: &str, suffix: Option<&str>) -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join(folder)).expect("a folder of this repository");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.is_dir() == suffix.is_none())
+        .filter(|path| path.extension().and_then(|found| found.to_str()) == suffix)
+        .map(|path| {
+            path.file_stem()
+                .expect("has a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+/// `scripts/fuzz.sh` asks `cargo fuzz list`, which reads the manifest.
+#[test]
+fn every_fuzz_target_is_run_and_has_seeds() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("a manifest");
+    let listed: BTreeSet<String> = manifest
+        .split("[[bin]]")
+        .skip(1)
+        .filter_map(|target| target.split('"').nth(1).map(str::to_owned))
+        .collect();
+    assert_eq!(listed, stems("fuzz/fuzz_targets", Some("rs")));
+    assert_eq!(listed, stems("fuzz/seeds", None));
+    for target in &listed {
+        let seeds = fs::read_dir(root().join("fuzz/seeds").join(target)).expect("seeds");
+        let sizes = seeds.map(|seed| seed.expect("a seed").metadata().expect("a size").len());
+        let (least, most) = sizes.fold((u64::MAX, 0), |(least, most), size| {
+            (least.min(size), most.max(size))
+        });
+        // `MAX_LEN` of the script cuts what is longer.
+        assert!(
+            least > 0 && most <= 4_096,
+            "{target}: seeds of {least} to {most} bytes"
+        );
+    }
+    let dictionaries = stems("fuzz/dictionaries", Some("dict"));
+    assert!(dictionaries.is_subset(&listed), "{dictionaries:?}");
 }
