@@ -27,6 +27,9 @@ const CREATE_TIME: Duration = Duration::from_secs(50);
 /// Pages of SearchJobs looked at before giving up; 20 jobs each.
 const SEARCH_PAGES: usize = 50;
 
+/// Longest input that SearchJobs takes, in characters.
+const TERM_MAX: usize = 300;
+
 /// What the functions do with MediaConvert. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MediaConvert {
@@ -107,7 +110,7 @@ impl MediaConvert {
             let search = self
                 .client
                 .search_jobs()
-                .input_file(input_url)
+                .input_file(search_term(input_url))
                 .order(Order::Descending)
                 .max_results(20);
             let answer = search.set_next_token(token).send().await;
@@ -127,8 +130,23 @@ impl MediaConvert {
                 return Ok(None);
             }
         }
-        Ok(None)
+        // Whether it exists is not known: taken for missing, it could be made twice.
+        Err(MediaConvertError {
+            action: "search for the job",
+            source: format!("more than {SEARCH_PAGES} pages of jobs are newer than {since}").into(),
+        })
     }
+}
+
+/// What finds the jobs of an input: SearchJobs takes "your input file URL or your partial input file name", 300
+/// characters at most (API reference). Of a longer one the end of the name is enough, because metadata is compared.
+fn search_term(url: &str) -> &str {
+    if url.chars().count() <= TERM_MAX {
+        return url;
+    }
+    let name = url.rsplit('/').next().unwrap_or(url);
+    let start = name.char_indices().rev().nth(TERM_MAX - 1);
+    &name[start.map_or(0, |(at, _)| at)..]
 }
 
 fn is_of(job: &Job, metadata: &Value) -> bool {
@@ -207,5 +225,25 @@ fn quarter_turns(degrees: Option<i32>) -> u16 {
         180 => 180,
         270 => 270,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_inputs_are_searched_for_by_the_end_of_their_name() {
+        let folder = "s3://b/input/".to_owned() + &"f".repeat(300);
+        for (url, expected) in [
+            ("s3://b/input/a.mp4".to_owned(), "s3://b/input/a.mp4".to_owned()),
+            (format!("{folder}/한국.mp4"), "한국.mp4".to_owned()),
+            (
+                format!("{folder}/{}.mp4", "é".repeat(400)),
+                format!("{}.mp4", "é".repeat(296)),
+            ),
+        ] {
+            assert_eq!(search_term(&url), expected);
+        }
     }
 }

@@ -100,6 +100,9 @@ pub struct Record {
     /// Why, in plain words; with IGNORED and ERROR only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How often `reconcile` has gone on with the upload and brought no job about, since it came (again). Absent at 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repairs: u32,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,6 +310,7 @@ impl Record {
             jobs: Vec::new(),
             outputs: Vec::new(),
             reason: None,
+            repairs: 0,
             created_at: now,
             updated_at: now,
             lease: None,
@@ -346,6 +350,11 @@ impl Record {
         });
         outputs.max().or(self.source.media.duration_ms)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A title for people: the file name without its suffix.

@@ -294,36 +294,91 @@ mod tests {
         ]
     }
 
+    /// An event of one of two attempts. Every kind of event has one time per attempt, however often it comes.
+    fn any_event() -> impl Strategy<Value = (Change, u32)> {
+        (any_change(), 1u32..3)
+    }
+
+    fn play(events: &[(Change, u32)]) -> Record {
+        let mut record = record();
+        for (change, attempt) in events {
+            let kind = match change {
+                Change::Progress(_) => 1,
+                Change::Input(_) => 2,
+                Change::Warning(_) => 3,
+                Change::Canceled => 4,
+                Change::Error(_) => 5,
+                Change::Complete { .. } => 6,
+            };
+            let (job, folder) = (format!("j{attempt}"), format!("a{attempt}"));
+            let change = match change {
+                Change::Complete { .. } => complete(&folder),
+                other => other.clone(),
+            };
+            let at = at(kind * 10 + i64::from(*attempt));
+            apply(&mut record, "default", *attempt, &job, &change, at);
+        }
+        record
+    }
+
+    /// A course of the same events: any order, and some of them again.
+    fn course(events: Vec<(Change, u32)>) -> impl Strategy<Value = Vec<(Change, u32)>> {
+        let again = prop::sample::subsequence(events.clone(), 0..=events.len());
+        again.prop_flat_map(move |again| {
+            let all: Vec<_> = events.iter().cloned().chain(again).collect();
+            Just(all).prop_shuffle()
+        })
+    }
+
+    /// Some events, and two courses that they could take.
+    fn two_courses() -> impl Strategy<Value = (Vec<(Change, u32)>, Vec<(Change, u32)>)> {
+        prop::collection::vec(any_event(), 1..12)
+            .prop_flat_map(|events| (course(events.clone()), course(events)))
+    }
+
+    /// What an event alone makes of an attempt.
+    fn target(change: &Change) -> JobState {
+        match change {
+            Change::Progress(_) | Change::Input(_) => JobState::Progressing,
+            Change::Warning(_) => JobState::Submitted,
+            Change::Complete { .. } => JobState::Complete,
+            Change::Error(_) => JobState::Error,
+            Change::Canceled => JobState::Canceled,
+        }
+    }
+
     proptest! {
         #[test]
-        fn only_the_set_of_events_counts(
-            events in prop::collection::vec((any_change(), 1u32..3), 1..12),
-            seed in any::<prop::sample::Index>(),
-        ) {
-            let run = |events: &[(Change, u32)]| {
-                let mut record = record();
-                for (change, attempt) in events {
-                    apply(&mut record, "default", *attempt, "j", change, at(7));
-                }
-                record
-            };
-            let forward = run(&events);
-            let mut shuffled = events.clone();
-            shuffled.rotate_left(seed.index(events.len()));
-            shuffled.reverse();
-            shuffled.extend(events.iter().take(3).cloned());
-            prop_assert_eq!(forward, run(&shuffled));
+        fn only_the_set_of_events_counts((one, other) in two_courses()) {
+            prop_assert_eq!(play(&one), play(&other));
+        }
+
+        /// With gaps as well: whatever arrives, an attempt is where the farthest of its events has put it.
+        #[test]
+        fn an_attempt_is_where_its_farthest_event_put_it(events in prop::collection::vec(any_event(), 1..12)) {
+            let record = play(&events);
+            for job in &record.jobs {
+                let own = events.iter().filter(|(_, attempt)| *attempt == job.attempt);
+                let farthest = own.map(|(change, _)| target(change)).max_by_key(|state| state.rank());
+                prop_assert_eq!(job.state, farthest.unwrap_or(JobState::Submitted));
+            }
+            let latest: Vec<&Job> = record.latest_attempts().collect();
+            prop_assert_eq!(record.state, state_of(&latest));
         }
 
         #[test]
-        fn progress_never_goes_back(events in prop::collection::vec(any_change(), 1..12)) {
+        fn progress_never_goes_back_and_what_has_ended_stays(
+            events in prop::collection::vec(any_change(), 1..12),
+        ) {
             let mut record = record();
-            let (mut progress, mut rank) = (0, 0);
+            let (mut progress, mut rank, mut ended) = (0, 0, false);
             for change in &events {
                 apply(&mut record, "default", 1, "j", change, at(7));
-                prop_assert!(record.jobs[0].progress >= progress);
-                prop_assert!(record.jobs[0].state.rank() >= rank);
-                (progress, rank) = (record.jobs[0].progress, record.jobs[0].state.rank());
+                let job = &record.jobs[0];
+                prop_assert!(job.progress >= progress);
+                prop_assert!(job.state.rank() >= rank);
+                prop_assert!(job.state.is_terminal() || !ended);
+                (progress, rank, ended) = (job.progress, job.state.rank(), job.state.is_terminal());
             }
         }
     }

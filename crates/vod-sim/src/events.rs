@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use submit::Submit;
 
 use crate::options::{Mutation, chance};
+use crate::report::Upload;
 use crate::time;
-use crate::world::{DROPPED, World};
+use crate::world::{CURSED, DROPPED, World};
 
 /// Six times the function's time limit, as AWS asks.
 const VISIBILITY: Duration = Duration::from_mins(6);
@@ -36,6 +37,8 @@ struct Message {
     id: String,
     body: Arc<str>,
     received: u32,
+    /// Whoever receives it dies.
+    cursed: bool,
 }
 
 /// The queue of uploads, and the functions.
@@ -97,8 +100,8 @@ impl<F: Future> Future for Mortal<F> {
 }
 
 /// Runs an invocation under its time limit; nothing comes back from one that died or ran out of time.
-async fn invoke<F: Future>(world: &World, limit: Duration, future: F) -> Option<F::Output> {
-    let dies = world.happens("invocations dying at a random await", chance::DEATH);
+async fn invoke<F: Future>(world: &World, limit: Duration, cursed: bool, future: F) -> Option<F::Output> {
+    let dies = world.happens("invocations dying at a random await", chance::DEATH) || cursed;
     let polls = dies.then(|| world.random(|rng| rng.u32(0..100)));
     let mortal = Mortal {
         future: Box::pin(future),
@@ -124,12 +127,18 @@ fn travels(world: &World) -> Vec<Duration> {
 }
 
 /// S3 tells of an upload.
-pub(crate) fn uploaded(world: &World, key: &str, etag: &str, size: usize, number: usize) {
+pub(crate) fn uploaded(world: &World, upload: &Upload, size: usize, number: usize) {
+    let mut object = json!({
+        "key": upload.key, "size": size, "eTag": upload.etag, "sequencer": format!("{number:016X}"),
+    });
+    if let Some(version) = &upload.version {
+        object["versionId"] = version.as_str().into();
+    }
     let record = json!({
         "eventName": "ObjectCreated:Put",
-        "s3": { "bucket": { "name": crate::world::BUCKET },
-                "object": { "key": key, "size": size, "eTag": etag, "sequencer": format!("{number:016X}") } },
+        "s3": { "bucket": { "name": crate::world::BUCKET }, "object": object },
     });
+    let cursed = world.happens(CURSED, chance::CURSED);
     let body: Arc<str> = json!({ "Records": [record] }).to_string().into();
     for delay in travels(world) {
         let id = format!("{:016x}", world.random(|rng| rng.u64(..)));
@@ -137,6 +146,7 @@ pub(crate) fn uploaded(world: &World, key: &str, etag: &str, size: usize, number
             id,
             body: body.clone(),
             received: 0,
+            cursed,
         };
         time::spawn(async move {
             time::sleep(delay).await;
@@ -179,7 +189,8 @@ async fn poll(world: World, wiring: Arc<Wiring>) {
         let payload = json!({ "Records": records.collect::<Vec<_>>() });
         let event = LambdaEvent::new(payload, context(&world, SUBMIT_TIME));
         world.state().count("invocations of submit");
-        let answer = invoke(&world, SUBMIT_TIME, wiring.submit.handle(event)).await;
+        let cursed = batch.iter().any(|message| message.cursed);
+        let answer = invoke(&world, SUBMIT_TIME, cursed, wiring.submit.handle(event)).await;
         let back: Vec<Message> = match answer {
             Some(Ok(answer)) => batch
                 .into_iter()
@@ -223,7 +234,8 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
             for _ in 0..3 {
                 let event = LambdaEvent::new(event.clone(), context(&world, COMPLETE_TIME));
                 world.state().count("invocations of complete");
-                if let Some(Ok(_)) = invoke(&world, COMPLETE_TIME, wiring.complete.handle(event)).await {
+                if let Some(Ok(_)) = invoke(&world, COMPLETE_TIME, false, wiring.complete.handle(event)).await
+                {
                     return;
                 }
                 time::sleep(Duration::from_mins(1)).await;
@@ -237,12 +249,15 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
     }
 }
 
+/// Every period a run; one that is late begins when the one before has ended.
 async fn schedule(world: World, wiring: Arc<Wiring>) {
+    let mut due = time::elapsed();
     loop {
-        time::sleep(PERIOD).await;
+        due += PERIOD;
+        time::sleep(due.saturating_sub(time::elapsed())).await;
         let event = LambdaEvent::new(json!({}), context(&world, RECONCILE_TIME));
         world.state().count("invocations of reconcile");
-        let ended = invoke(&world, RECONCILE_TIME, wiring.reconcile.handle(event)).await;
+        let ended = invoke(&world, RECONCILE_TIME, false, wiring.reconcile.handle(event)).await;
         if let Some(Ok(summary)) = ended {
             let mut state = world.state();
             if summary["finished"] == true {

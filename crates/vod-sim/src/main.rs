@@ -13,6 +13,7 @@ mod s3;
 mod time;
 mod world;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use submit::Submit;
 use vod_aws::{AwsConfig, MediaConvert};
 
 use crate::events::Wiring;
-use crate::options::Options;
+use crate::options::{Options, chance};
 use crate::report::Upload;
 use crate::world::{BUCKET, World};
 
@@ -60,14 +61,30 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn simulate(world: World) -> anyhow::Result<Vec<Upload>> {
     wire(&world)?;
-    let mut uploads = Vec::with_capacity(world.options.uploads);
+    let mut uploads: Vec<Upload> = Vec::with_capacity(world.options.uploads);
+    // Uploads to be replaced, by their place in `uploads`, and when.
+    let mut replaced: BTreeMap<Duration, usize> = BTreeMap::new();
     let gap = 3600.0 / world.options.rate;
     for number in 0..world.options.uploads {
-        uploads.push(upload(&world, number));
+        uploads.push(upload(&world, key(number), number));
+        if world.happens("uploads replaced", chance::REPLACED) {
+            let pause = world.between(0.0, 1200.0);
+            replaced.insert(time::elapsed() + pause, uploads.len() - 1);
+        }
         time::sleep(world.between(0.0, gap * 2.0)).await;
+        while let Some(first) = replaced
+            .first_entry()
+            .filter(|first| *first.key() <= time::elapsed())
+        {
+            replace(&world, &mut uploads, first.remove());
+        }
+    }
+    for (at, index) in replaced {
+        time::sleep(at.saturating_sub(time::elapsed())).await;
+        replace(&world, &mut uploads, index);
     }
     let limit = time::elapsed() + PATIENCE;
-    while world.state().complete < uploads.len() && time::elapsed() < limit {
+    while world.state().settled < uploads.len() && time::elapsed() < limit {
         time::sleep(LOOK).await;
     }
     time::sleep(AFTERMATH).await;
@@ -105,12 +122,35 @@ fn wire(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn upload(world: &World, number: usize) -> Upload {
+fn key(number: usize) -> String {
+    format!("input/{:02}/clip-{number:07}.mp4", number % 100)
+}
+
+/// The same key again: a new version, and a new asset. Its event's place in S3's order comes after all first ones.
+fn replace(world: &World, uploads: &mut Vec<Upload>, index: usize) {
+    uploads[index].replaced = true;
+    let again = upload(
+        world,
+        uploads[index].key.clone(),
+        world.options.uploads + uploads.len(),
+    );
+    uploads.push(again);
+}
+
+fn upload(world: &World, key: String, number: usize) -> Upload {
     // No real file: what a probe would find, the simulated MediaConvert tells.
     let body = Bytes::from_static(b"these bytes stand for a video");
-    let key = format!("input/{:02}/clip-{number:07}.mp4", number % 100);
     let size = body.len();
-    let etag = world.state().put(key.clone(), body);
-    events::uploaded(world, &key, &etag, size, number);
-    Upload { key, etag }
+    let mut state = world.state();
+    let etag = state.put(key.clone(), body);
+    let version = state.objects.get(&key).and_then(|object| object.version.clone());
+    drop(state);
+    let upload = Upload {
+        key,
+        etag,
+        version,
+        replaced: false,
+    };
+    events::uploaded(world, &upload, size, number);
+    upload
 }

@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Nothing is dropped, no job fails and reconcile is off: what queues bring again must then be enough
     #[arg(long)]
     pub(crate) queues_only: bool,
+    /// The bucket keeps no older versions, as that of `vod up`
+    #[arg(long)]
+    pub(crate) unversioned: bool,
     /// Leaves one safeguard out: the simulation must then fail
     #[arg(long, value_enum)]
     pub(crate) mutate: Option<Mutation>,
@@ -76,6 +79,10 @@ pub(crate) mod chance {
     pub(crate) const CONFLICT: f64 = 0.005;
     /// An answer that takes 2 to 20 seconds.
     pub(crate) const SLOW: f64 = 0.01;
+    /// An upload whose key is uploaded again within twenty minutes, with other content.
+    pub(crate) const REPLACED: f64 = 0.02;
+    /// An upload of which every delivery dies.
+    pub(crate) const CURSED: f64 = 0.001;
     /// A first attempt that ends with a transient error.
     pub(crate) const TRANSIENT: f64 = 0.01;
 }

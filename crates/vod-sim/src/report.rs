@@ -21,6 +21,9 @@ const PUT: f64 = 0.005;
 pub(crate) struct Upload {
     pub(crate) key: String,
     pub(crate) etag: String,
+    pub(crate) version: Option<String>,
+    /// Whether its key was uploaded again.
+    pub(crate) replaced: bool,
 }
 
 /// What is wrong at the end; empty when all is well.
@@ -30,48 +33,66 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
     for job in state.jobs.iter().filter(|job| job.state == JobState::Complete) {
         *successes.entry(&*job.asset).or_default() += 1;
     }
+    let mut traceless = 0;
     for upload in uploads {
-        let id = AssetId::new(BUCKET, &upload.key, None, &upload.etag);
-        if let Some(fault) = fault(state, &id) {
-            faults.push(format!("{}: {fault}", upload.key));
+        let id = AssetId::new(BUCKET, &upload.key, upload.version.as_deref(), &upload.etag);
+        let count = successes.get(id.as_str()).copied().unwrap_or(0);
+        let gone = upload.replaced && upload.version.is_none();
+        if gone && !state.objects.contains_key(&record_key(&id)) {
+            // Its event was lost, and without versions nothing tells that it ever was.
+            traceless += 1;
+            continue;
         }
-        match successes.get(id.as_str()).copied().unwrap_or(0) {
-            1 => {}
-            count => faults.push(format!("{}: {count} successful jobs", upload.key)),
-        }
+        let fault = match fault(state, &id) {
+            // Replaced before it was read: its record says so, and nothing is encoded.
+            Ok(RecordState::Ignored) if upload.replaced && count == 0 => continue,
+            Ok(RecordState::Complete) if count == 1 => continue,
+            Ok(RecordState::Complete) => format!("{count} successful jobs"),
+            Ok(state) => format!(
+                "lost: its record says {}, {count} jobs of it succeeded",
+                state.as_str()
+            ),
+            Err(fault) => fault,
+        };
+        faults.push(format!("{}: {fault}", upload.key));
     }
     let records = state
         .objects
         .keys()
         .filter(|key| key.starts_with(CATALOG))
         .count();
-    if records != uploads.len() {
+    if records + traceless != uploads.len() {
         faults.push(format!("{records} records of {} uploads", uploads.len()));
     }
     faults
 }
 
-fn fault(state: &State, id: &AssetId) -> Option<String> {
-    let Some(object) = state.objects.get(&record_key(id)) else {
-        return Some("lost: it has no record".to_owned());
-    };
-    let record: Record = match serde_json::from_slice(&object.body) {
-        Ok(record) => record,
-        Err(error) => return Some(format!("its record is damaged: {error}")),
-    };
+/// What an upload's record says, if that is whole and true.
+fn fault(state: &State, id: &AssetId) -> Result<RecordState, String> {
+    let object = state
+        .objects
+        .get(&record_key(id))
+        .ok_or("lost: it has no record")?;
+    let record: Record =
+        serde_json::from_slice(&object.body).map_err(|error| format!("its record is damaged: {error}"))?;
     if record.state != RecordState::Complete {
-        return Some(format!("lost: its record says {}", record.state.as_str()));
+        return Ok(record.state);
     }
-    if record.outputs.len() != 1 || record.outputs[0].hls.is_none() || record.lease.is_some() {
-        return Some("its record is COMPLETE and not whole".to_owned());
+    let [outputs] = &record.outputs[..] else {
+        return Err("its record is COMPLETE and not whole".to_owned());
+    };
+    let thumbnails = outputs.thumbnails.as_ref();
+    let known = thumbnails.is_some_and(|thumbnails| thumbnails.interval_ms.is_some());
+    if outputs.hls.is_none() || record.lease.is_some() || record.repairs > 0 || !known {
+        return Err("its record is COMPLETE and not whole".to_owned());
     }
     let job_id = record.latest_attempts().next().and_then(|job| job.job_id.clone());
     let job = job_id
         .and_then(|id| state.by_id.get(&id))
         .map(|&index| &state.jobs[index]);
     match job {
-        Some(job) if *job.asset == *id.as_str() && job.state == JobState::Complete => None,
-        _ => Some("its record names another job than the one that succeeded".to_owned()),
+        Some(job) if *job.asset == *id.as_str() && job.state == JobState::Complete => Ok(record.state),
+        _ => Err("its record names another job than the one that succeeded".to_owned()),
     }
 }
 
@@ -87,10 +108,11 @@ pub(crate) fn print(
     let duplicated = faults
         .iter()
         .filter(|fault| fault.contains("two jobs") || fault.contains(" successful jobs"));
+    let replaced = state.faults.get("uploads replaced").copied().unwrap_or(0);
     let lost = faults.iter().filter(|fault| fault.contains("lost"));
     writeln!(
         out,
-        "uploads            {}  (seed {})",
+        "uploads            {} and {replaced} of them again with other content  (seed {})",
         options.uploads, options.seed
     )?;
     writeln!(out, "lost               {}", lost.count())?;

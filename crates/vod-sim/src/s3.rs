@@ -1,4 +1,4 @@
-//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, `GetBucketVersioning`.
+//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, ListObjectVersions, `GetBucketVersioning`.
 
 use std::fmt::Write as _;
 use std::ops::Bound;
@@ -30,8 +30,17 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
     match (call.method.as_str(), key) {
         ("GET", "") if call.query("versioning").is_some() => {
             world.state().count("S3 GET");
-            Answer::new(200, "<VersioningConfiguration/>")
+            let status = if world.options.unversioned {
+                ""
+            } else {
+                "<Status>Enabled</Status>"
+            };
+            Answer::new(
+                200,
+                format!("<VersioningConfiguration>{status}</VersioningConfiguration>"),
+            )
         }
+        ("GET", "") if call.query("versions").is_some() => versions(&mut world.state(), call),
         ("GET", "") => list(&mut world.state(), call),
         ("GET" | "HEAD", key) => get(world, call, key),
         ("PUT", key) => put(world, call, key),
@@ -50,16 +59,20 @@ fn get(world: &World, call: &Call, key: &str) -> Answer {
         };
     };
     let time = object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let length = object.body.len();
+    let (length, version) = (object.body.len(), object.version.clone());
     let body = match call.method.as_str() {
         "HEAD" => Bytes::new(),
         _ => seen(world, key, &object.body),
     };
     let length = if call.method == "HEAD" { length } else { body.len() };
-    Answer::new(if call.ranged { 206 } else { 200 }, body)
+    let answer = Answer::new(if call.ranged { 206 } else { 200 }, body)
         .with("etag", format!("\"{}\"", object.etag))
         .with("last-modified", time)
-        .with("content-length", length.to_string())
+        .with("content-length", length.to_string());
+    match version {
+        Some(version) => answer.with("x-amz-version-id", version),
+        None => answer,
+    }
 }
 
 /// A record as a reader without one of the safeguards would see it.
@@ -155,6 +168,55 @@ fn objects(state: &State, xml: &mut String, prefix: &str, after: &str, max: usiz
         entry(xml, key, &object.etag, object.body.len(), object.modified);
     }
     matching.next().is_some()
+}
+
+/// All versions of uploads, of each key the newest first.
+fn versions(state: &mut State, call: &Call) -> Answer {
+    state.count("S3 LIST");
+    let prefix = call.query("prefix").unwrap_or_default();
+    let (key, version) = (call.query("key-marker"), call.query("version-id-marker"));
+    let from = key.filter(|key| *key > prefix).unwrap_or(prefix);
+    let range = state
+        .objects
+        .range::<str, _>((Bound::Included(from), Bound::Unbounded));
+    let all = range
+        .take_while(|(key, _)| key.starts_with(prefix))
+        .flat_map(|(key, object)| {
+            std::iter::once(object)
+                .chain(&object.older)
+                .enumerate()
+                .map(move |(age, object)| (key.as_str(), age == 0, object))
+        });
+    // Those of the marker's key up to the marker have been listed.
+    let mut seen = version.is_some();
+    let mut left = all.skip_while(|(name, _, object)| {
+        let listed = Some(*name) == key && (seen || version.is_none());
+        seen = seen && object.version.as_deref() != version;
+        listed
+    });
+    let mut xml = String::from("<?xml version=\"1.0\"?><ListVersionsResult>");
+    let mut last = None;
+    for (key, latest, object) in left.by_ref().take(PAGE) {
+        let version = object.version.as_deref().unwrap_or("null");
+        let time = object.modified.strftime("%Y-%m-%dT%H:%M:%S.000Z");
+        let _ = write!(
+            xml,
+            "<Version><Key>{key}</Key><VersionId>{version}</VersionId><IsLatest>{latest}</IsLatest>\
+             <LastModified>{time}</LastModified><ETag>&quot;{}&quot;</ETag><Size>{}</Size></Version>",
+            object.etag,
+            object.body.len()
+        );
+        last = Some((key, version));
+    }
+    let more = left.next().is_some();
+    if let Some((key, version)) = last.filter(|_| more) {
+        let _ = write!(
+            xml,
+            "<NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>{version}</NextVersionIdMarker>"
+        );
+    }
+    let _ = write!(xml, "<IsTruncated>{more}</IsTruncated></ListVersionsResult>");
+    Answer::new(200, xml).with("content-type", "application/xml".to_owned())
 }
 
 /// Outputs are not kept: they follow from the jobs that are complete.

@@ -16,6 +16,7 @@ use crate::time;
 pub(crate) const BUCKET: &str = "vod";
 /// Faults that no queue brings back.
 pub(crate) const DROPPED: &str = "events dropped";
+pub(crate) const CURSED: &str = "uploads whose deliveries all die";
 pub(crate) const TRANSIENT: &str = "jobs failing for a moment";
 
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub(crate) struct Object {
     pub(crate) body: Bytes,
     pub(crate) etag: String,
     pub(crate) modified: Timestamp,
+    /// Of uploads, where the bucket has versions.
+    pub(crate) version: Option<String>,
+    /// What lay at the key before, newest first.
+    pub(crate) older: Vec<Object>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +68,14 @@ pub(crate) struct State {
     /// CreateJob's token bucket.
     pub(crate) tickets: f64,
     pub(crate) refilled: Duration,
-    /// Records that say COMPLETE.
-    pub(crate) complete: usize,
+    /// Records that say COMPLETE or IGNORED.
+    pub(crate) settled: usize,
     pub(crate) calls: BTreeMap<&'static str, u64>,
     pub(crate) faults: BTreeMap<&'static str, u64>,
     pub(crate) violations: Vec<String>,
     pub(crate) last_complete: Duration,
     etags: u64,
+    versioned: bool,
 }
 
 /// The world, shared by all tasks.
@@ -85,6 +91,7 @@ impl World {
         let state = State {
             slots: (0..options.slots).map(|slot| (Duration::ZERO, slot)).collect(),
             tickets: options.create_rate,
+            versioned: !options.unversioned,
             ..State::default()
         };
         Self {
@@ -108,7 +115,7 @@ impl World {
 
     /// Whether a fault happens now; counts it.
     pub(crate) fn happens(&self, name: &'static str, chance: f64) -> bool {
-        let off = self.options.queues_only && [DROPPED, TRANSIENT].contains(&name);
+        let off = self.options.queues_only && [DROPPED, CURSED, TRANSIENT].contains(&name);
         let happens = self.random(Rng::f64) < (chance * self.options.faults).min(0.5) && !off;
         if happens {
             *self.state().faults.entry(name).or_default() += 1;
@@ -123,10 +130,11 @@ impl World {
 }
 
 /// What a record says of itself: its members come in the contract's order.
-fn is_complete(body: &[u8]) -> bool {
+fn is_settled(body: &[u8]) -> bool {
     let state = b"\"state\":\"";
     let at = body.windows(state.len()).position(|window| window == state);
-    at.is_some_and(|at| body[at + state.len()..].starts_with(b"COMPLETE"))
+    let value = at.map_or(&[][..], |at| &body[at + state.len()..]);
+    value.starts_with(b"COMPLETE") || value.starts_with(b"IGNORED")
 }
 
 /// What a new version of a record has forgotten of the old one: an attempt, its job, how far it had come.
@@ -156,31 +164,41 @@ fn went_back(old: &[u8], new: &[u8]) -> Option<String> {
 }
 
 impl State {
+    /// Stores an object and returns its `ETag`.
     pub(crate) fn put(&mut self, key: String, body: Bytes) -> String {
         self.etags += 1;
         let etag = format!("{:032x}", self.etags);
-        let name = key.clone();
+        let record = key.starts_with(vod_core::keys::CATALOG);
+        let upload = self.versioned && key.starts_with(vod_core::keys::INPUT);
         let object = Object {
             etag: etag.clone(),
             modified: time::now(),
+            version: upload.then(|| format!("v{:015x}", self.etags)),
+            older: Vec::new(),
             body,
         };
-        let record = key.starts_with(vod_core::keys::CATALOG);
-        let after = record && is_complete(&object.body);
-        let body = object.body.clone();
+        let (name, after, body) = (key.clone(), is_settled(&object.body), object.body.clone());
         let before = self.objects.insert(key, object);
-        let Some(before) = before.filter(|_| record) else {
-            return etag;
-        };
-        self.violations
-            .extend(went_back(&before.body, &body).map(|what| format!("{name}: {what} went back")));
-        if after && !is_complete(&before.body) {
-            self.complete += 1;
-            self.last_complete = time::elapsed();
-        } else if !after && is_complete(&before.body) {
-            self.complete -= 1;
+        if record {
+            self.recorded(&name, before.as_ref().map(|before| &before.body), &body);
+            let was = before.is_some_and(|before| is_settled(&before.body));
+            if after && !was {
+                self.settled += 1;
+                self.last_complete = time::elapsed();
+            } else if was && !after {
+                self.settled -= 1;
+            }
+        } else if let (true, Some(mut before), Some(new)) = (upload, before, self.objects.get_mut(&name)) {
+            new.older = std::mem::take(&mut before.older);
+            new.older.insert(0, before);
         }
         etag
+    }
+
+    fn recorded(&mut self, name: &str, before: Option<&Bytes>, after: &Bytes) {
+        if let Some(what) = before.and_then(|before| went_back(before, after)) {
+            self.violations.push(format!("{name}: {what} went back"));
+        }
     }
 
     pub(crate) fn count(&mut self, call: &'static str) {

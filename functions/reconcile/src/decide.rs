@@ -62,7 +62,20 @@ pub(crate) enum RecordStep {
     Retry,
     /// Transient errors, and no try left.
     GiveUp,
+    /// Nobody has brought it as far as a job, and no repair is left; the record has yet to say so.
+    Abandon,
+    /// It says so.
+    Abandoned,
 }
+
+/// Repairs of an upload that bring no job about, before it is left to a person: with their growing delays three days
+/// on AWS, which is longer than most outages.
+pub(crate) const REPAIRS: u32 = 8;
+/// So many of them come one right after the other where whoever had the claim died without a word: on AWS a pass or
+/// more apart.
+const AT_ONCE: u32 = 3;
+/// The longest delay.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// An attempt that has not ended, as far as the record knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +99,13 @@ fn open(record: &Record, patience: &Patience) -> RecordStep {
         return if lease.until > patience.now {
             RecordStep::Wait
         } else {
-            RecordStep::TakeOver
+            take_over(record, patience)
         };
     }
     let active = record.latest_attempts().filter(|job| !job.state.is_terminal());
     let (known, planned): (Vec<&Job>, Vec<&Job>) = active.partition(|job| job.job_id.is_some());
     if !planned.is_empty() {
-        return RecordStep::TakeOver;
+        return take_over(record, patience);
     }
     // Progress shows in `updated_at`: who was heard of lately need not be asked.
     if record.updated_at + patience.grace > patience.now {
@@ -106,10 +119,28 @@ fn open(record: &Record, patience: &Patience) -> RecordStep {
     RecordStep::Ask(active.collect())
 }
 
+/// A claim whose holder has died. What kills whoever takes it over, reconcile too, must not do so for ever.
+fn take_over(record: &Record, patience: &Patience) -> RecordStep {
+    if record.repairs >= REPAIRS {
+        return RecordStep::Abandon;
+    }
+    let wait = match record.repairs.checked_sub(AT_ONCE) {
+        Some(more) => delay(patience.retry, more as usize),
+        None => SignedDuration::ZERO,
+    };
+    if record.updated_at + wait > patience.now {
+        RecordStep::Wait
+    } else {
+        RecordStep::TakeOver
+    }
+}
+
 fn failed(record: &Record, patience: &Patience) -> RecordStep {
     if given_up(record) {
         // The queue has given up, and this has not: the message's way is gone again from its start.
-        return if record.updated_at + patience.retry > patience.now {
+        return if record.repairs >= REPAIRS {
+            RecordStep::Abandoned
+        } else if record.updated_at + delay(patience.retry, record.repairs as usize) > patience.now {
             RecordStep::Wait
         } else {
             RecordStep::TakeOver
@@ -132,12 +163,12 @@ fn failed(record: &Record, patience: &Patience) -> RecordStep {
     step
 }
 
-/// The pause after `tries` tries: 1, 4, 16, … times the first.
+/// The pause after `tries` tries: 1, 4, 16, … times the first, and never longer than a day.
 fn delay(first: SignedDuration, tries: usize) -> SignedDuration {
     let doublings = u32::try_from(tries.saturating_sub(1) * 2)
         .unwrap_or(u32::MAX)
-        .min(10);
-    first * (1 << doublings)
+        .min(16);
+    (first * (1 << doublings)).min(DAY)
 }
 
 #[cfg(test)]
@@ -264,6 +295,46 @@ mod tests {
                 expected,
                 "{job_id:?} {lease:?} {updated}"
             );
+        }
+    }
+
+    #[test]
+    fn repairs_come_ever_more_seldom_and_end() {
+        let day = DAY.as_secs();
+        // Died without a word (the lease has run out), and failed with a reason.
+        for (repairs, died, failed) in [
+            (0, 0, 100),
+            (1, 0, 100),
+            (2, 0, 400),
+            (3, 100, 1600),
+            (4, 100, 6400),
+            (5, 400, 25_600),
+            (6, 1600, day),
+            (7, 6400, day),
+        ] {
+            let mut open = empty(State::Queued);
+            open.jobs.push(Job::planned("default", None, 1));
+            open.lease = Some(Lease {
+                holder: "h".into(),
+                until: at(0),
+            });
+            let mut given_up = empty(State::Error);
+            (open.repairs, given_up.repairs) = (repairs, repairs);
+            for (record, wait) in [(&mut open, died), (&mut given_up, failed)] {
+                let mut patience = patience();
+                patience.now = at(1_000_000);
+                record.updated_at = patience.now - SignedDuration::from_secs(wait);
+                assert_eq!(
+                    super::record(record, &patience),
+                    RecordStep::TakeOver,
+                    "{repairs}"
+                );
+                record.updated_at += SignedDuration::from_secs(1);
+                assert_eq!(super::record(record, &patience), RecordStep::Wait, "{repairs}");
+                record.repairs = REPAIRS;
+            }
+            assert_eq!(super::record(&open, &patience()), RecordStep::Abandon);
+            assert_eq!(super::record(&given_up, &patience()), RecordStep::Abandoned);
         }
     }
 

@@ -105,7 +105,7 @@ impl Run {
         let deadline = deadline.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let deadline = deadline.unwrap_or_else(|| now + SignedDuration::from_mins(5));
         let left = deadline.duration_since(now);
-        let margin = SignedDuration::try_from(REPAIR).unwrap_or_default() + SignedDuration::from_secs(10);
+        let margin = SignedDuration::try_from(REPAIR).unwrap_or_default() + SignedDuration::from_secs(20);
         let grace = options.grace_seconds;
         Self {
             look_only: options.dry_run,
@@ -126,6 +126,7 @@ impl Run {
         Invocation {
             holder: self.holder.clone(),
             deadline: limit.min(self.deadline),
+            repair: true,
         }
     }
 }

@@ -6,11 +6,13 @@
 //! - `decide`: what is to be done, from values alone.
 //! - `outputs`: the COMPLETE event of a job, from its settings and a listing.
 //! - `pass`: one way through the bucket, page by page: uploads, records, outputs.
+//! - `look`: what is looked at, and told.
 //! - `mend`, `rebuild`: the repairs.
 
 mod config;
 mod decide;
 mod handler;
+mod look;
 mod mend;
 mod outputs;
 mod pass;

@@ -1,9 +1,12 @@
 //! Repairs of what has a record: uploads sent again, and jobs asked for the end that nobody has reported.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use submit::Invocation;
+use tracing::warn;
 use vod_aws::{JobInfo, LoadedTemplate};
 use vod_core::asset::AssetId;
 use vod_core::catalogue;
@@ -13,11 +16,14 @@ use vod_core::keys::asset_prefix;
 use vod_core::record::{Job, JobError, Record, Source};
 use vod_core::state::{self, Change};
 
-use crate::decide::Active;
+use crate::decide::{Active, REPAIRS};
 use crate::handler::{Reconcile, ReconcileError, Run};
+use crate::look::{Finding, Looked, failed};
 use crate::outputs::{self, Missing, Observed, Succeeded};
-use crate::pass::{Finding, Looked, failed};
 use crate::summary::Outcome;
+
+/// How long the reason of a repair that failed may take to get on record.
+const REASON: Duration = Duration::from_secs(10);
 
 /// How asking for a job ended.
 enum Answer {
@@ -29,18 +35,53 @@ enum Answer {
     Robbed,
 }
 
+/// The event of an upload.
+fn created(source: &Source) -> ObjectCreated {
+    ObjectCreated {
+        bucket: source.bucket.clone(),
+        key: source.key.clone(),
+        size: Some(source.size),
+        etag: Some(source.etag.clone()),
+        version: source.version.clone(),
+        sequencer: source.sequencer.clone(),
+    }
+}
+
 impl Reconcile {
-    /// Gives an upload to `submit` as S3's event would have.
-    pub(crate) async fn send_again(&self, source: &Source, run: &Run) -> Result<(), ReconcileError> {
-        let object = ObjectCreated {
-            bucket: source.bucket.clone(),
-            key: source.key.clone(),
-            size: Some(source.size),
-            etag: Some(source.etag.clone()),
-            version: source.version.clone(),
-            sequencer: source.sequencer.clone(),
+    /// Gives an upload to `submit` as S3's event would have. `known`: its record, if it has one.
+    pub(crate) async fn send_again(
+        &self,
+        source: &Source,
+        known: Option<&Record>,
+        run: &Run,
+    ) -> Result<(), ReconcileError> {
+        let (object, invocation) = (created(source), run.invocation());
+        let sent = Self::limited(async { Ok(self.submit.upload(&object, &invocation).await?) }).await;
+        if let Err(error) = &sent {
+            let tries = known.map_or(0, |record| record.repairs) + 1;
+            let reason = catalogue::unrepaired(tries, tries < REPAIRS, &vod_aws::chain(error));
+            self.put_reason(source, &invocation, reason).await;
+        }
+        sent
+    }
+
+    /// Ends an upload that nothing has brought as far as a job.
+    pub(crate) async fn abandon(&self, record: &Record, run: &Run) {
+        let reason = "whoever had claimed it died, time and again";
+        let reason = catalogue::unrepaired(record.repairs, false, reason);
+        self.put_reason(&record.source, &run.invocation(), reason).await;
+    }
+
+    /// Where the reason cannot be put on record either, the next pass tries again.
+    async fn put_reason(&self, source: &Source, invocation: &Invocation, reason: JobError) {
+        let put = async {
+            let object = created(source);
+            Ok(self.submit.put_reason(&object, invocation, reason).await?)
         };
-        Ok(self.submit.upload(&object, &run.invocation()).await?)
+        let put = vod_aws::within(REASON, Box::pin(put)).await;
+        if let Err(error) = put.unwrap_or(Err(ReconcileError::Slow)) {
+            warn!(key = %source.key, error = vod_aws::chain(&error), "no reason on record");
+        }
     }
 
     /// Asks MediaConvert for the jobs of which nothing was heard, and records what they have come to.

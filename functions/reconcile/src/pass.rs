@@ -1,10 +1,12 @@
 //! One way through the bucket: all uploads, then all records, then all output folders.
 //!
-//! Memory is that of one page. After each page the place goes into `ops/reconcile.json`, so that a run which is out of
-//! time, or which dies, is continued by the next. Two runs at once are safe: repairs claim what they work on; the
-//! run whose conditional write of the place fails merely stops writing it.
+//! Memory is that of two pages or so. Looks of one page go on while the next page begins, so that one slow answer
+//! holds nobody up. The place up to which all looks have ended goes into `ops/reconcile.json`, so that a run which is
+//! out of time, or which dies, is continued by the next. Two runs at once are safe: repairs claim what they work on;
+//! the run whose conditional write of the place fails merely stops writing it.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -12,20 +14,18 @@ use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
-use vod_aws::{CatalogError, Document, Listed, Place};
+use vod_aws::{Document, Listed, Meter, Place};
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, INPUT, OUTPUT, asset_of_record, record_key};
-use vod_core::record::Source;
 
-use crate::decide::{self, RecordStep, UploadStep};
 use crate::handler::{CURSOR, Reconcile, ReconcileError, Run};
-use crate::rebuild::Adopted;
-use crate::summary::{Outcome, Summary};
+use crate::look::{Finding, Looked};
+use crate::summary::Summary;
 
-/// Things looked at side by side.
-const ABREAST: usize = 16;
+/// Things looked at side by side: each mostly waits for one answer of S3.
+const ABREAST: usize = 64;
 
-/// Where a pass is.
+/// What a pass looks at, in this order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Phase {
@@ -35,49 +35,35 @@ enum Phase {
     Outputs,
 }
 
-/// The contents of [`CURSOR`].
+/// Where a pass is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
+struct At {
     phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<Place>,
+}
+
+/// The contents of [`CURSOR`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    #[serde(flatten)]
+    at: At,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
     summary: Summary,
-}
-
-/// What a look has found.
-#[derive(Debug)]
-pub(crate) enum Looked {
-    Fine,
-    Waiting,
-    Found(Vec<Finding>),
-}
-
-/// Something that is not as it should be.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) asset: String,
-    pub(crate) key: Option<String>,
-    pub(crate) found: String,
-    pub(crate) outcome: Outcome,
-}
-
-impl Finding {
-    pub(crate) fn new(asset: &AssetId, key: &str, found: impl Into<String>, outcome: Outcome) -> Self {
-        Self {
-            asset: asset.to_string(),
-            key: (!key.is_empty()).then(|| key.to_owned()),
-            found: found.into(),
-            outcome,
-        }
-    }
 }
 
 /// A page's worth of work; the place is where to go on once the item is done.
 struct Page<T> {
     items: Vec<(T, Place)>,
     next: Option<Place>,
+}
+
+/// A page of which looks are under way.
+struct Begun {
+    flying: usize,
+    /// Where to go on when they have ended, and all before them.
+    then: At,
 }
 
 /// Goes on where the last run stopped, or begins anew.
@@ -93,134 +79,228 @@ pub(crate) async fn run(reconcile: &Reconcile, run: &Run) -> Result<Summary, Rec
         .unwrap_or_default();
     cursor.summary.dry_run = run.look_only;
     cursor.started_at.get_or_insert(run.patience.now);
-    let mut document = (!run.look_only).then_some(document);
-    let versioned = reconcile.inputs.is_versioned().await?;
-    let mut told = cursor.summary.findings();
-    while !cursor.summary.finished && vod_aws::now() < run.stop {
-        match cursor.phase {
-            Phase::Uploads => uploads(reconcile, run, &mut cursor, versioned).await?,
-            Phase::Records => records(reconcile, run, &mut cursor).await?,
-            Phase::Outputs => outputs(reconcile, run, &mut cursor).await?,
-        }
-        let Some(open) = &mut document else { continue };
-        if open.write(&cursor).await? {
-            // Who does not keep the place does not count either, so that two runs at once count nothing twice.
-            if let Some(outcome) = cursor.summary.since(told) {
-                reconcile.meter.tell(&outcome);
-            }
-            told = cursor.summary.findings();
-        } else {
-            warn!("another run keeps the place; this one goes on without");
-            document = None;
-        }
+    let mut keeper = Keeper {
+        document: (!run.look_only).then_some(document),
+        told: cursor.summary.findings(),
+        meter: &reconcile.meter,
+    };
+    let mut course = Course {
+        reconcile,
+        run,
+        at: Some(cursor.at.clone()),
+        summary: cursor.summary.clone(),
+        flying: FuturesUnordered::new(),
+        pages: VecDeque::new(),
+        ended: 0,
+    };
+    let walked = course.walk(&mut cursor, &mut keeper).await;
+    // What has been begun is brought to its end, after a failure too.
+    while course.land().await {}
+    cursor.summary = course.summary;
+    if let Some(Begun { then, .. }) = course.pages.pop_back() {
+        cursor.at = then;
     }
+    cursor.summary.finished = walked.is_ok() && course.at.is_none();
+    keeper.keep(&cursor).await?;
+    walked?;
     Ok(cursor.summary)
 }
 
-async fn uploads(
-    reconcile: &Reconcile,
-    run: &Run,
-    cursor: &mut Cursor,
-    versioned: bool,
-) -> Result<(), ReconcileError> {
-    let page = reconcile
-        .inputs
-        .objects(INPUT, cursor.place.as_ref(), versioned)
-        .await?;
-    let place = |listed: &Listed| Place {
-        key: listed.key.clone(),
-        // S3's own word for the version of an object from before there were any.
-        version: versioned.then(|| listed.version.clone().unwrap_or_else(|| "null".to_owned())),
-    };
-    let items = page.entries.into_iter().map(|listed| {
-        let place = place(&listed);
-        (listed, place)
-    });
-    let page = Page {
-        items: items.collect(),
-        next: page.next,
-    };
-    through(run, cursor, page, Phase::Records, |listed: Listed| {
-        async move { reconcile.look_at_upload(run, &listed).await }.boxed()
-    })
-    .await;
-    Ok(())
+/// Writes places down, and has what was found meanwhile counted.
+struct Keeper<'a> {
+    document: Option<Document>,
+    told: (u64, u64),
+    meter: &'a Meter,
 }
 
-async fn records(reconcile: &Reconcile, run: &Run, cursor: &mut Cursor) -> Result<(), ReconcileError> {
-    let after = cursor.place.as_ref().map(|place| place.key.as_str());
-    let page = reconcile.outputs_of_catalog(after).await?;
-    through(run, cursor, page, Phase::Outputs, |id: AssetId| {
-        async move { reconcile.look_at_record(run, &id).await }.boxed()
-    })
-    .await;
-    Ok(())
-}
-
-async fn outputs(reconcile: &Reconcile, run: &Run, cursor: &mut Cursor) -> Result<(), ReconcileError> {
-    let after = cursor.place.as_ref().map(|place| place.key.as_str());
-    let page = reconcile.outputs.folders(OUTPUT, after).await?;
-    let mut items = Vec::new();
-    for folder in page.entries {
-        let name = folder.trim_start_matches(OUTPUT).trim_end_matches('/');
-        if let Ok(id) = name.parse::<AssetId>() {
-            let place = Place {
-                key: folder,
-                version: None,
-            };
-            items.push((id, place));
-        }
-    }
-    let known = match items.first() {
-        Some((first, _)) => reconcile.records_from(first).await?,
-        None => HashSet::new(),
-    };
-    let page = Page {
-        items,
-        next: page.next,
-    };
-    // There is nothing after this: `Uploads` stands for the end.
-    through(run, cursor, page, Phase::Uploads, |id: AssetId| {
-        let known = known.contains(&id);
-        async move {
-            if known {
-                return Looked::Fine;
+impl Keeper<'_> {
+    async fn keep(&mut self, cursor: &Cursor) -> Result<(), ReconcileError> {
+        let Some(open) = &mut self.document else {
+            return Ok(());
+        };
+        if open.write(cursor).await? {
+            // Who does not keep the place does not count either, so that two runs at once count nothing twice.
+            if let Some(outcome) = cursor.summary.since(self.told) {
+                self.meter.tell(&outcome);
             }
-            reconcile.look_at_outputs(run, &id).await
+            self.told = cursor.summary.findings();
+        } else {
+            warn!("another run keeps the place; this one goes on without");
+            self.document = None;
         }
-        .boxed()
-    })
-    .await;
-    Ok(())
+        Ok(())
+    }
 }
 
-/// Looks at a page's items, so many at a time, and moves the cursor on. What has been begun is brought to its end; out
-/// of time, nothing more is begun.
-async fn through<'a, T>(
-    run: &Run,
-    cursor: &mut Cursor,
-    page: Page<T>,
-    then: Phase,
-    look: impl Fn(T) -> BoxFuture<'a, Looked>,
-) {
-    let mut items = page.items.into_iter();
-    let mut looks = FuturesUnordered::new();
-    loop {
-        while looks.len() < ABREAST && vod_aws::now() < run.stop {
-            let Some((item, place)) = items.next() else { break };
-            looks.push(look(item));
-            cursor.place = Some(place);
+/// One run's part of a pass.
+struct Course<'a> {
+    reconcile: &'a Reconcile,
+    run: &'a Run,
+    /// Where the next page begins; nowhere: the pass is through.
+    at: Option<At>,
+    summary: Summary,
+    /// Looks under way, each with the number of its page.
+    flying: FuturesUnordered<BoxFuture<'a, (usize, Looked)>>,
+    /// Pages with looks under way or after such a one, the oldest first.
+    pages: VecDeque<Begun>,
+    /// Pages that came before those.
+    ended: usize,
+}
+
+impl<'a> Course<'a> {
+    async fn walk(&mut self, cursor: &mut Cursor, keeper: &mut Keeper<'_>) -> Result<(), ReconcileError> {
+        let versioned = self.reconcile.inputs.is_versioned().await?;
+        while let Some(At { phase, place }) = self.at.clone()
+            && vod_aws::now() < self.run.stop
+        {
+            let place = place.as_ref();
+            match phase {
+                Phase::Uploads => self.uploads(place, versioned).await?,
+                Phase::Records => self.records(place).await?,
+                Phase::Outputs => self.outputs(place).await?,
+            }
+            if let Some(at) = self.settled() {
+                cursor.at = at;
+                cursor.summary = self.summary.clone();
+                keeper.keep(cursor).await?;
+            }
         }
-        let Some(looked) = looks.next().await else { break };
-        count(&mut cursor.summary, looked);
+        Ok(())
     }
-    if items.len() > 0 {
-        return;
+
+    /// How far all looks have ended, if that is farther than before.
+    fn settled(&mut self) -> Option<At> {
+        let mut settled = None;
+        // The newest stays: at the end it says where to go on.
+        while self.pages.len() > 1 && self.pages[0].flying == 0 {
+            settled = self.pages.pop_front().map(|page| page.then);
+            self.ended += 1;
+        }
+        settled
     }
-    cursor.place = page.next;
-    if cursor.place.is_none() {
-        cursor.summary.finished = then == Phase::Uploads;
-        cursor.phase = then;
+
+    async fn uploads(&mut self, place: Option<&Place>, versioned: bool) -> Result<(), ReconcileError> {
+        let (reconcile, run) = (self.reconcile, self.run);
+        let page = reconcile.inputs.objects(INPUT, place, versioned).await?;
+        let items = page.entries.into_iter().map(|listed| {
+            let place = Place {
+                key: listed.key.clone(),
+                // S3's own word for the version of an object from before there were any.
+                version: versioned.then(|| listed.version.clone().unwrap_or_else(|| "null".to_owned())),
+            };
+            (listed, place)
+        });
+        let page = Page {
+            items: items.collect(),
+            next: page.next,
+        };
+        let look = |listed: Listed| async move { reconcile.look_at_upload(run, &listed).await }.boxed();
+        self.through(page, Phase::Uploads, Some(Phase::Records), look)
+            .await;
+        Ok(())
+    }
+
+    async fn records(&mut self, place: Option<&Place>) -> Result<(), ReconcileError> {
+        let (reconcile, run) = (self.reconcile, self.run);
+        let page = reconcile
+            .page_of_catalog(place.map(|place| place.key.as_str()))
+            .await?;
+        let look = |id: AssetId| async move { reconcile.look_at_record(run, &id).await }.boxed();
+        self.through(page, Phase::Records, Some(Phase::Outputs), look)
+            .await;
+        Ok(())
+    }
+
+    async fn outputs(&mut self, place: Option<&Place>) -> Result<(), ReconcileError> {
+        let (reconcile, run) = (self.reconcile, self.run);
+        let after = place.map(|place| place.key.as_str());
+        let page = reconcile.outputs.folders(OUTPUT, after).await?;
+        let folder = |key: String| {
+            let name = key.trim_start_matches(OUTPUT).trim_end_matches('/');
+            let id = name.parse::<AssetId>().ok()?;
+            Some((id, Place { key, version: None }))
+        };
+        let items: Vec<_> = page.entries.into_iter().filter_map(folder).collect();
+        let known = match items.first() {
+            Some((first, _)) => reconcile.records_from(first).await?,
+            None => HashSet::new(),
+        };
+        let page = Page {
+            items,
+            next: page.next,
+        };
+        let look = |id: AssetId| {
+            if known.contains(&id) {
+                return futures::future::ready(Looked::Fine).boxed();
+            }
+            async move { reconcile.look_at_outputs(run, &id).await }.boxed()
+        };
+        self.through(page, Phase::Outputs, None, look).await;
+        Ok(())
+    }
+
+    /// Begins the looks at a page's items, so many at a time, and moves on. Out of time, nothing more is begun.
+    async fn through<T>(
+        &mut self,
+        page: Page<T>,
+        phase: Phase,
+        next: Option<Phase>,
+        look: impl Fn(T) -> BoxFuture<'a, Looked>,
+    ) {
+        let mut items = page.items.into_iter();
+        let mut then = self.at.clone().unwrap_or_default();
+        self.pages.push_back(Begun {
+            flying: 0,
+            then: then.clone(),
+        });
+        while items.len() > 0 && vod_aws::now() < self.run.stop {
+            if self.flying.len() >= ABREAST {
+                self.land().await;
+                continue;
+            }
+            let Some((item, place)) = items.next() else { break };
+            self.fly(&place.key, look(item));
+            let place = Some(place);
+            then = At { phase, place };
+        }
+        if items.len() == 0 {
+            let turn = match (page.next, next) {
+                (place @ Some(_), _) => Some(At { phase, place }),
+                (None, next) => next.map(|phase| At { phase, place: None }),
+            };
+            self.at.clone_from(&turn);
+            then = turn.unwrap_or(then);
+        } else {
+            self.at = Some(then.clone());
+        }
+        if let Some(page) = self.pages.back_mut() {
+            page.then = then;
+        }
+    }
+
+    /// Begins a look, in the newest page. One that panics is a failure and ends no others.
+    fn fly(&mut self, key: &str, look: BoxFuture<'a, Looked>) {
+        let (page, key) = (self.ended + self.pages.len() - 1, key.to_owned());
+        let look = AssertUnwindSafe(look).catch_unwind().map(move |looked| {
+            let panicked = || Looked::Found(vec![Finding::panicked(key)]);
+            (page, looked.unwrap_or_else(|_| panicked()))
+        });
+        self.flying.push(look.boxed());
+        if let Some(page) = self.pages.back_mut() {
+            page.flying += 1;
+        }
+    }
+
+    /// Waits for the end of one look. `false`: there is none.
+    async fn land(&mut self) -> bool {
+        let Some((page, looked)) = self.flying.next().await else {
+            return false;
+        };
+        if let Some(page) = self.pages.get_mut(page - self.ended) {
+            page.flying -= 1;
+        }
+        count(&mut self.summary, looked);
+        true
     }
 }
 
@@ -244,7 +324,7 @@ fn count(summary: &mut Summary, looked: Looked) {
 }
 
 impl Reconcile {
-    async fn outputs_of_catalog(&self, after: Option<&str>) -> Result<Page<AssetId>, ReconcileError> {
+    async fn page_of_catalog(&self, after: Option<&str>) -> Result<Page<AssetId>, ReconcileError> {
         let page = self.inputs.keys(CATALOG, after).await?;
         let items = page.entries.into_iter().filter_map(|key| {
             let id = asset_of_record(&key)?;
@@ -266,140 +346,5 @@ impl Reconcile {
             .iter()
             .filter_map(|key| asset_of_record(key))
             .collect())
-    }
-
-    async fn look_at_upload(&self, run: &Run, listed: &Listed) -> Looked {
-        let (bucket, version) = (self.inputs.bucket(), listed.version.as_deref());
-        let id = AssetId::new(bucket, &listed.key, version, &listed.etag);
-        let found =
-            |found: &str, outcome| Looked::Found(vec![Finding::new(&id, &listed.key, found, outcome)]);
-        let record = match self.catalog.get(&id).await {
-            Ok(record) => record.map(|record| record.value),
-            Err(error) => return found("its record was not read", unreadable(&error)),
-        };
-        let what = match decide::upload(listed, record.as_ref(), &run.patience) {
-            UploadStep::Nothing => return Looked::Fine,
-            UploadStep::Wait => return Looked::Waiting,
-            UploadStep::Lost => "it has no record",
-            UploadStep::CameAgain => "it came again after a failure",
-        };
-        let removal = match &record {
-            None => self.submit.removals().get(&id).await,
-            Some(_) => Ok(None),
-        };
-        let came_after = match removal {
-            Ok(Some(removal)) if removal.covers(None, listed.modified) => return Looked::Fine,
-            Ok(removal) => removal.is_some(),
-            Err(error) => return found(what, failed(&error.into())),
-        };
-        if run.look_only {
-            return found(what, Outcome::WouldMend);
-        }
-        let source = Source {
-            bucket: bucket.to_owned(),
-            key: listed.key.clone(),
-            version: listed.version.clone(),
-            etag: listed.etag.clone(),
-            size: listed.size,
-            uploaded_at: listed.modified,
-            ..Source::default()
-        };
-        let mended = Self::limited(async {
-            // Jobs from before a removal are no reason not to encode again.
-            if came_after || record.is_some() || !self.rebuild(&id, &source, Vec::new(), run).await? {
-                self.send_again(&source, run).await?;
-            }
-            Ok(())
-        });
-        found(what, outcome(mended.await))
-    }
-
-    async fn look_at_record(&self, run: &Run, id: &AssetId) -> Looked {
-        let record = match self.catalog.get(id).await {
-            Ok(Some(record)) => record.value,
-            Ok(None) => return Looked::Fine,
-            Err(error) => {
-                let finding = Finding::new(id, "", "its record was not read", unreadable(&error));
-                return Looked::Found(vec![finding]);
-            }
-        };
-        let found =
-            |found: &str, outcome| Looked::Found(vec![Finding::new(id, &record.source.key, found, outcome)]);
-        match decide::record(&record, &run.patience) {
-            RecordStep::Nothing => Looked::Fine,
-            RecordStep::Wait => Looked::Waiting,
-            RecordStep::GiveUp => found(
-                "it failed three times with an error that should pass",
-                Outcome::GivenUp,
-            ),
-            RecordStep::Ask(active) => self.ask(run, &record, &active).await,
-            RecordStep::TakeOver | RecordStep::Retry if run.look_only => {
-                found("it waits for somebody to go on with it", Outcome::WouldMend)
-            }
-            RecordStep::TakeOver => {
-                let mended = Self::limited(self.send_again(&record.source, run)).await;
-                found("whoever had claimed it has died", outcome(mended))
-            }
-            RecordStep::Retry => {
-                let retried = Self::limited(async { Ok(self.submit.retry(id, &run.invocation()).await?) });
-                match retried.await {
-                    Ok(true) => found("it failed with an error that should pass", Outcome::Mended),
-                    Ok(false) => found("it failed, and its upload is no longer there", Outcome::GivenUp),
-                    Err(error) => found("it failed with an error that should pass", failed(&error)),
-                }
-            }
-        }
-    }
-
-    /// Outputs without a record whose upload is gone too: what MediaConvert still knows of them is all there is.
-    async fn look_at_outputs(&self, run: &Run, id: &AssetId) -> Looked {
-        match self.catalog.get(id).await {
-            Ok(Some(_)) => return Looked::Fine,
-            Ok(None) => {}
-            Err(error) => {
-                let finding = Finding::new(id, "", "its record was not read", unreadable(&error));
-                return Looked::Found(vec![finding]);
-            }
-        }
-        match self.submit.removals().get(id).await {
-            Ok(None) => {}
-            Ok(Some(_)) => {
-                let what = "outputs of a video that was taken down: do it again";
-                return Looked::Found(vec![Finding::new(id, "", what, Outcome::GivenUp)]);
-            }
-            Err(error) => {
-                let what = "its tombstone was not read";
-                return Looked::Found(vec![Finding::new(id, "", what, failed(&error.into()))]);
-            }
-        }
-        let what = "outputs without a record, and their upload is gone";
-        let mended = Self::limited(self.adopt(id, run)).await;
-        let outcome = match mended {
-            Ok(Adopted::NotAlone) => return Looked::Fine,
-            Ok(Adopted::Done) if run.look_only => Outcome::WouldMend,
-            Ok(Adopted::Done) => Outcome::Mended,
-            Ok(Adopted::Unknown) => Outcome::GivenUp,
-            Err(error) => failed(&error),
-        };
-        Looked::Found(vec![Finding::new(id, "", what, outcome)])
-    }
-}
-
-/// A record that is damaged stays so; one that could not be fetched may be fetched next time.
-fn unreadable(error: &CatalogError) -> Outcome {
-    match error {
-        CatalogError::Damaged { .. } => Outcome::GivenUp,
-        error => Outcome::Failed(vod_aws::chain(error)),
-    }
-}
-
-pub(crate) fn failed(error: &ReconcileError) -> Outcome {
-    Outcome::Failed(vod_aws::chain(error))
-}
-
-pub(crate) fn outcome(result: Result<(), ReconcileError>) -> Outcome {
-    match result {
-        Ok(()) => Outcome::Mended,
-        Err(error) => failed(&error),
     }
 }

@@ -74,7 +74,7 @@ impl Reconcile {
             info!(asset = %id, state = record.state.as_str(), jobs = jobs.len(), "record rebuilt");
         }
         if unfinished {
-            self.send_again(source, run).await?;
+            self.send_again(source, Some(&record), run).await?;
         }
         Ok(true)
     }

@@ -34,7 +34,8 @@ impl Submit {
         }
     }
 
-    async fn put_reason(
+    /// Puts on record why no job could be created. Attempts that another delivery is at work on stay as they are.
+    pub async fn put_reason(
         &self,
         object: &ObjectCreated,
         invocation: &Invocation,
@@ -50,8 +51,9 @@ impl Submit {
         let mut record = Record::new(id, source, now);
         record.state = State::Error;
         record.reason = Some(format!("{}: {}", error.meaning, error.message));
+        record.repairs = u32::from(invocation.repair);
         if !self.catalog.claim(&record).await? {
-            let change = |known: &mut Record| give_up(known, &invocation.holder, &error, now);
+            let change = |known: &mut Record| give_up(known, invocation, &error, now);
             self.catalog.change(&record.id, change).await?;
         }
         Ok(())
@@ -73,18 +75,28 @@ pub(crate) fn undelivered(job: &Job) -> bool {
             .is_some_and(|error| error.code == UNDELIVERABLE)
 }
 
-/// Ends what was planned and never became a job, unless another delivery is at work on it.
-fn give_up(record: &mut Record, holder: &str, error: &JobError, now: Timestamp) -> bool {
+/// Ends what was planned and never became a job, unless another delivery is at work on it. What has been given up
+/// before is told the newer reason.
+fn give_up(record: &mut Record, invocation: &Invocation, error: &JobError, now: Timestamp) -> bool {
     let lease = record.lease.as_ref();
-    let ours = lease.is_none_or(|lease| lease.holder == holder || lease.until <= now);
+    let holds = lease.is_some_and(|lease| lease.holder == invocation.holder);
+    if !holds && lease.is_some_and(|lease| lease.until > now) {
+        return false;
+    }
     let mut ended = false;
-    let planned = |job: &&mut Job| job.job_id.is_none() && !job.state.is_terminal();
-    for job in record.jobs.iter_mut().filter(planned).filter(|_| ours) {
+    let planned = |job: &&mut Job| job.job_id.is_none() && (!job.state.is_terminal() || undelivered(job));
+    for job in record.jobs.iter_mut().filter(planned) {
         plan::fail(job, error.clone());
+        ended = true;
+    }
+    if record.jobs.is_empty() && record.state == State::Error {
+        record.reason = Some(format!("{}: {}", error.meaning, error.message));
         ended = true;
     }
     if ended {
         record.lease = None;
+        // The claim of a repair has been counted already.
+        record.repairs += u32::from(invocation.repair && !holds);
         vod_core::state::refresh(record);
     }
     ended
@@ -134,6 +146,36 @@ mod tests {
         record
     }
 
+    fn delivery(holder: &str) -> Invocation {
+        Invocation {
+            holder: holder.to_owned(),
+            deadline: at(60),
+            repair: false,
+        }
+    }
+
+    #[test]
+    fn a_repair_that_failed_counts_once_and_its_reason_replaces_the_older_one() {
+        let repair = Invocation {
+            repair: true,
+            ..delivery("reconcile-1")
+        };
+        let mut record = claimed(&templates());
+        // Claimed by the repair, which counted it.
+        (record.lease, record.repairs) = (claimed(&[]).lease, 1);
+        record.lease.as_mut().unwrap().holder = "reconcile-1".into();
+        assert!(give_up(&mut record, &repair, &undeliverable(5, "first"), at(10)));
+        assert_eq!(record.repairs, 1);
+        // This one failed before it could claim.
+        assert!(give_up(&mut record, &repair, &undeliverable(5, "second"), at(11)));
+        assert_eq!(record.repairs, 2);
+        let messages: Vec<_> = record.jobs.iter().filter_map(|job| job.error.as_ref()).collect();
+        assert!(
+            messages.iter().all(|error| error.message == "second"),
+            "{messages:?}"
+        );
+    }
+
     fn templates() -> [LoadedTemplate; 2] {
         ["a", "b"].map(|name| LoadedTemplate::parse(name, name, br#"{"OutputGroups":[{}]}"#))
     }
@@ -145,7 +187,7 @@ mod tests {
         record.jobs[1].job_id = Some("j".into());
         record.jobs[1].state = JobState::Complete;
         let error = undeliverable(5, "no connection");
-        assert!(give_up(&mut record, "m1", &error, at(10)));
+        assert!(give_up(&mut record, &delivery("m1"), &error, at(10)));
         assert_eq!((record.state, &record.lease), (State::Error, &None));
         assert_eq!(record.reason.as_deref(), Some(error.meaning.as_str()));
         assert!(given_up(&record));
@@ -164,7 +206,7 @@ mod tests {
         for (holder, second, expected) in [("m1", 10, true), ("m2", 10, false), ("m2", 20, true)] {
             let mut record = claimed(&templates());
             assert_eq!(
-                give_up(&mut record, holder, &error, at(second)),
+                give_up(&mut record, &delivery(holder), &error, at(second)),
                 expected,
                 "{holder} {second}"
             );

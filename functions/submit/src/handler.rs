@@ -75,6 +75,8 @@ pub struct Invocation {
     pub holder: String,
     /// When Lambda ends this invocation.
     pub deadline: Timestamp,
+    /// Whether `reconcile` goes on with what deliveries have left: the record counts how often that was in vain.
+    pub repair: bool,
 }
 
 impl Submit {
@@ -127,6 +129,7 @@ impl Submit {
                 let invocation = Invocation {
                     holder: event.context.request_id.clone(),
                     deadline,
+                    repair: false,
                 };
                 self.uploads(&uploads, None, &invocation).await?;
                 Ok(Value::Null)
@@ -137,6 +140,7 @@ impl Submit {
                     let invocation = Invocation {
                         holder: message.id.clone(),
                         deadline,
+                        repair: false,
                     };
                     let last = message.receive_count >= self.config.max_receives;
                     let last = last.then_some(message.receive_count);

@@ -1,6 +1,8 @@
 //! The submit function: an upload becomes a record and a MediaConvert job.
 
+mod claim;
 mod config;
+mod create;
 mod dead_letter;
 mod handler;
 mod plan;

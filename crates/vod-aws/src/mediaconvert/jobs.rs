@@ -9,7 +9,7 @@ use aws_sdk_mediaconvert::types::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{MediaConvert, MediaConvertError, SEARCH_PAGES};
+use super::{MediaConvert, MediaConvertError, SEARCH_PAGES, search_term};
 
 /// A job, with what is needed to write its last event again.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,7 @@ impl MediaConvert {
         for _ in 0..SEARCH_PAGES {
             let search = self.client.search_jobs().order(Order::Descending).max_results(20);
             let search = search
-                .set_input_file(input.map(str::to_owned))
+                .set_input_file(input.map(|url| search_term(url).to_owned()))
                 .set_next_token(token);
             let answer = search.send().await.map_err(|error| MediaConvertError {
                 action: "search for jobs",

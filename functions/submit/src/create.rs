@@ -1,0 +1,186 @@
+//! From planned attempts to jobs, found or created, and onto the record.
+
+use jiff::SignedDuration;
+use tracing::{info, warn};
+use vod_aws::{CreateJobError, LoadedTemplate};
+use vod_core::catalogue;
+use vod_core::job::{self, JobRequest};
+use vod_core::record::{Job, JobError, Record};
+
+use crate::handler::{Invocation, Submit, SubmitError};
+use crate::plan;
+
+/// No CreateJob is started with less than this left.
+const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// SearchJobs' index may lag: a takeover looks a second time after this.
+const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// One attempt's way into the record.
+struct Created {
+    template: String,
+    attempt: u32,
+    outcome: Result<Started, JobError>,
+}
+
+/// A job that is there.
+struct Started {
+    job_id: String,
+    /// What was sent and the template's hash, if the job is of this invocation's making. Of one that was found, the
+    /// record has known the plan since before it was created.
+    sent: Option<(JobRequest, String)>,
+}
+
+impl Submit {
+    /// Creates the jobs that are planned and missing, and stores what came of it.
+    pub(crate) async fn create_jobs(
+        &self,
+        record: Record,
+        templates: &[LoadedTemplate],
+        invocation: &Invocation,
+    ) -> Result<(), SubmitError> {
+        let mut created = Vec::new();
+        let mut failure = None;
+        for planned in record
+            .latest_attempts()
+            .filter(|job| job.job_id.is_none() && !job.state.is_terminal())
+        {
+            match self.create(&record, planned, templates, invocation).await {
+                Ok(outcome) => {
+                    let (template, attempt) = (planned.template.clone(), planned.attempt);
+                    created.push(Created {
+                        template,
+                        attempt,
+                        outcome,
+                    });
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        // What has been created goes on record even when a later one failed: nothing is created twice.
+        let finished = failure.is_none();
+        let change = |record: &mut Record| {
+            let before = record.clone();
+            store(record, &created);
+            if finished {
+                record.lease = None;
+                record.repairs = 0;
+            }
+            *record != before
+        };
+        self.catalog.change(&record.id, change).await?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// One attempt: the job found or created, or the reason why there can be none.
+    async fn create(
+        &self,
+        record: &Record,
+        planned: &Job,
+        templates: &[LoadedTemplate],
+        invocation: &Invocation,
+    ) -> Result<Result<Started, JobError>, SubmitError> {
+        let (request, template_sha256) = match self.request(record, planned, templates) {
+            Ok(request) => request,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        if let Some(job_id) = self.existing(record, &request, invocation).await? {
+            info!(asset = %record.id, %job_id, template = planned.template, attempt = planned.attempt, "job found");
+            return Ok(Ok(Started { job_id, sent: None }));
+        }
+        if vod_aws::now() + CREATE_MARGIN > invocation.deadline {
+            return Err(SubmitError::OutOfTime);
+        }
+        match self.mediaconvert.create_job(&request.body).await {
+            Ok(job_id) => {
+                info!(asset = %record.id, %job_id, template = planned.template, attempt = planned.attempt, "job created");
+                let sent = Some((request, template_sha256));
+                Ok(Ok(Started { job_id, sent }))
+            }
+            Err(CreateJobError::Refused { status, message }) => {
+                warn!(asset = %record.id, status, message, template = planned.template, "job refused");
+                Ok(Err(catalogue::refused(status, &message)))
+            }
+            Err(source) => Err(SubmitError::CreateJob {
+                asset: record.id.to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// The job of an attempt as it would be sent now, and its template's hash; or why there can be none.
+    pub(crate) fn request(
+        &self,
+        record: &Record,
+        planned: &Job,
+        templates: &[LoadedTemplate],
+    ) -> Result<(JobRequest, String), JobError> {
+        let template = templates
+            .iter()
+            .find(|template| template.name == planned.template);
+        let Some(template) = template else {
+            let text = format!("{}: removed since the upload was claimed", planned.template);
+            return Err(catalogue::unusable_template(&text));
+        };
+        let (target, rules) = (self.target(record, planned), self.config.rules);
+        let usable = template.template.as_ref().map_err(String::clone);
+        let request = usable.and_then(|template| {
+            job::build(template, &target, &record.source.media, rules).map_err(|error| error.to_string())
+        });
+        let request = request.map_err(|problem| catalogue::unusable_template(&problem))?;
+        Ok((request, template.sha256.clone()))
+    }
+
+    /// The job that a delivery before this one has created without living to put it on record. A claim of our own
+    /// making cannot have one.
+    async fn existing(
+        &self,
+        record: &Record,
+        request: &JobRequest,
+        invocation: &Invocation,
+    ) -> Result<Option<String>, SubmitError> {
+        let own = record.updated_at == record.created_at
+            && record
+                .lease
+                .as_ref()
+                .is_some_and(|lease| lease.holder == invocation.holder);
+        if own {
+            return Ok(None);
+        }
+        let url = format!("s3://{}/{}", record.source.bucket, record.source.key);
+        let (metadata, since) = (&request.body["userMetadata"], record.created_at);
+        if let Some(job_id) = self.mediaconvert.find_job(&url, metadata, since).await? {
+            return Ok(Some(job_id));
+        }
+        vod_aws::sleep(SECOND_LOOK).await;
+        Ok(self.mediaconvert.find_job(&url, metadata, since).await?)
+    }
+}
+
+/// Puts the outcomes on record. Events may have been faster: what they brought stays.
+fn store(record: &mut Record, created: &[Created]) {
+    let now = vod_aws::now();
+    for Created {
+        template,
+        attempt,
+        outcome,
+    } in created
+    {
+        let job = record.attempt_mut(template, *attempt);
+        match outcome {
+            Ok(Started { job_id, sent }) => {
+                job.job_id = Some(job_id.clone());
+                job.submitted_at = job.submitted_at.or(Some(now));
+                if let Some((request, template_sha256)) = sent {
+                    job.changes.clone_from(&request.changes);
+                    job.thumbnail_interval_ms = request.thumbnail_interval_ms;
+                    job.template_sha256 = Some(template_sha256.clone());
+                }
+            }
+            Err(error) => plan::fail(job, error.clone()),
+        }
+    }
+    vod_core::state::refresh(record);
+}
