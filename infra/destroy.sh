@@ -5,7 +5,8 @@
 #   infra/destroy.sh --yes        does it
 #
 # --stack NAME (vod)  --region NAME
-# --delete-films    also every film, output and record (the bucket itself too, if the stack made it)
+# --delete-films    also every film, output and record (the bucket itself too, if the stack made it; in one that was
+#                   there before, input/, output/, catalog/, ops/ and web/, and nothing else)
 # --delete-keys     also the signing keys at once; otherwise Secrets Manager keeps them for 7 days
 # --help
 # Stopped half-way, it goes on where it was when it is run again.

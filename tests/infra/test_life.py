@@ -105,9 +105,9 @@ def interrupt(aws, scripts, service, operation, arrives, script, *arguments):
 
 
 DEPLOY = [
-    ("sts", "GetCallerIdentity", False), ("secretsmanager", "CreateSecret", True), ("s3", "CreateBucket", True), ("s3", "CreateBucket", False),
-    ("s3", "PutBucketTagging", False), ("s3", "PutObject", True), ("cloudformation", "CreateChangeSet", False),
-    ("cloudformation", "ExecuteChangeSet", False), ("cloudformation", "ExecuteChangeSet", True), ("secretsmanager", "PutSecretValue", False),
+    ("secretsmanager", "CreateSecret", True), ("s3", "CreateBucket", True), ("s3", "PutObject", False),
+    ("cloudformation", "CreateChangeSet", False), ("cloudformation", "ExecuteChangeSet", False),
+    ("cloudformation", "ExecuteChangeSet", True), ("secretsmanager", "PutSecretValue", False),
 ]
 
 
@@ -123,7 +123,7 @@ def test_ctrl_c_in_a_deploy_is_mended_by_the_next(aws, scripts, service, operati
 
 DESTROY = [
     ("cloudformation", "DeleteStack", False), ("cloudformation", "DeleteStack", True), ("s3", "DeleteObjects", True),
-    ("s3", "DeleteBucket", False), ("secretsmanager", "DeleteSecret", True),
+    ("secretsmanager", "DeleteSecret", True),
 ]
 
 

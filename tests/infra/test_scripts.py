@@ -30,6 +30,9 @@ def changes(aws):
 
 def test_deploy_from_nothing_again_and_with_new_code(aws, scripts):
     first = scripts.deploy("--set", "AlarmEmail=a@example.com")
+    # Stack tags go to every resource that takes tags.
+    (sent,) = [body.decode() for _, operation, body in aws.requests if operation == "CreateChangeSet"]
+    assert "Tags.member.1.Key=vod%3Astack" in sent and "Tags.member.1.Value=vod" in sent
     assert "ready: https://d111111abcdef8.cloudfront.net/" in first.said
     parameters = aws.parameters("vod")
     assert parameters["BucketName"] == BUCKET and parameters["BucketMode"] == "create"
