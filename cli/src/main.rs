@@ -109,7 +109,8 @@ fn log(command: &Command) {
     let default = match command {
         // The signer logs each answer: who waits for an upload asks twice a second.
         Command::Up(_) => "info,signer=warn",
-        _ => "warn",
+        // What goes wrong with credentials is told in our own words.
+        _ => "warn,aws_config=off,aws_runtime=off",
     };
     let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()

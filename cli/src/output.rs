@@ -70,12 +70,15 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// An SDK error for people, like those of our own calls; `permission` is what such a call needs on AWS.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub(crate) fn sdk<E>(what: &str, permission: &str, error: SdkError<E, Response>) -> anyhow::Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let status = error.raw_response().map(|answer| answer.status().as_u16());
-    let Some(status) = status.filter(|_| error.as_service_error().is_some()) else {
+    // An answer that cannot be read is none, whatever its status.
+    let is_refusal = |status: &u16| *status >= 300 && error.as_service_error().is_some();
+    let Some(status) = status.filter(is_refusal) else {
         return anyhow!("{what}: {}", plain(&crate::wire::root(&error)));
     };
     let text = |word: Option<&str>| word.unwrap_or_default().to_owned();

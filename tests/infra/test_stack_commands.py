@@ -112,6 +112,24 @@ def test_from_an_upload_to_its_removal(hybrid, film):
     assert (summary["lost"], summary["given_up"]) == (0, 0) and hybrid.json("ls") == []
 
 
+def test_what_lies_in_a_bucket_of_its_own_is_removed_there(aws, stack):  # noqa: F811
+    """The stack's two buckets, with an asset of the same id in both: only what viewers see goes."""
+    s3, outputs, asset = aws.client("s3"), aws.stacks["vod"]["outputs"], "film-0123456789abcdef-01234567"
+    s3.create_bucket(Bucket="watched")
+    keys = [f"output/{asset}/default/hls/video_{n}.ts" for n in range(20)]
+    for key in keys:
+        s3.put_object(Bucket="watched", Key=key, Body=b"")
+    s3.put_object(Bucket="watched", Key="output/film-0123456789abcdef-01234568/x", Body=b"")
+    s3.put_object(Bucket=outputs["Bucket"], Key=keys[0], Body=b"")
+    outputs["OutputBucket"] = "watched"
+    done = vod(stack, "rm", asset, "--yes", "--json", "--stack", "vod")
+    assert done.returncode == 0 and json.loads(done.stdout)["outputs"] == 20, done.stderr
+    left = [o["Key"] for o in s3.list_objects_v2(Bucket="watched").get("Contents", [])]
+    assert left == ["output/film-0123456789abcdef-01234568/x"]
+    left = [o["Key"] for o in s3.list_objects_v2(Bucket=outputs["Bucket"])["Contents"]]
+    assert left == [f"ops/removed/{asset}.json", keys[0]] and len(aws.invalidations) == 1
+
+
 def test_dead_letters_are_listed_and_sent_again(hybrid):
     sqs, outputs = hybrid.aws.client("sqs"), hybrid.aws.stacks["vod"]["outputs"]
     assert hybrid.json("dead-letters") == []

@@ -94,6 +94,11 @@ def notify(aws, **changes):
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [setting]})
 
 
+def another_queue(aws):
+    aws.client("sqs").create_queue(QueueName="theirs")
+    return f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"
+
+
 def trust(aws, service):
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
     aws.client("iam").update_assume_role_policy(RoleName="vod-MediaConvertRole", PolicyDocument=json.dumps(document))
@@ -130,8 +135,7 @@ BREAKS = {
     "stack stuck": (lambda a: a.stacks["vod"].update(status="UPDATE_ROLLBACK_FAILED"), ["stack"], "continue-update-rollback"),
     "output missing": (lambda a: a.stacks["vod"]["outputs"].pop("KeyGroupId"), ["stack"], "KeyGroupId"),
     "bucket gone": (lambda a: a.client("s3").delete_bucket(Bucket=BUCKET), ["bucket", "notification"], "NoSuchBucket"),
-    "notification to another queue": (lambda a: notify(a, QueueArn=a.known["<UploadDeadLetters.Arn>"]),
-                                      ["notification"], "tells the queue of nothing"),
+    "notification to another queue": (lambda a: notify(a, QueueArn=another_queue(a)), ["notification"], "tells the queue of nothing"),
     "notification of deletions": (lambda a: notify(a, Events=["s3:ObjectRemoved:*"]), ["notification"], "all that is created"),
     "notification of mp4 only": (lambda a: notify(a, Filter={"Key": {"FilterRules": [{"Name": "suffix", "Value": ".mp4"}]}}),
                                  ["notification"], "some uploads only"),

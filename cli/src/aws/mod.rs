@@ -78,7 +78,7 @@ impl Aws {
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        let sdk = loader.load().await;
+        let sdk = Box::pin(loader.load()).await;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         anyhow::ensure!(
             !region.is_empty(),
@@ -300,6 +300,11 @@ impl Aws {
             return Ok(answer);
         }
         Err(AwsError::Refused(Box::new(call.refusal(&answer))))
+    }
+
+    /// Whether there are credentials; whether AWS takes them is another question.
+    pub(crate) async fn has_credentials(&self) -> Result<(), AwsError> {
+        self.credentials().await.map(|_| ())
     }
 
     async fn credentials(&self) -> Result<Credentials, AwsError> {

@@ -3,19 +3,30 @@
 use anyhow::ensure;
 
 use super::{Finding, alarms, distribution, events, functions, link, queues, storage, viewers};
+use crate::aws::Aws;
 use crate::stack::cloud::{self, Description};
 use crate::stack::outputs::Outputs;
 use crate::stack::{Choice, Stack};
 
 pub(super) async fn examine(choice: &Choice, name: &str) -> Vec<Finding> {
-    let mut found = None;
-    let deploy = format!("`infra/deploy.sh --stack {name}` makes the stack, and brings it up to date");
+    let (mut aws, mut found) = (None, None);
     let look = async {
-        let (stack, text) = find(choice, name).await?;
+        let account = choice.aws().await?;
+        account.has_credentials().await?;
+        let text = format!("there are credentials, for {}", account.region());
+        aws = Some(account);
+        Ok(text)
+    };
+    let sign_in = "sign in (`aws sso login`), or choose with --profile and --region";
+    let mut findings = vec![link("account", sign_in, look).await];
+    let Some(aws) = aws else { return findings };
+    let look = async {
+        let (stack, text) = find(aws, choice, name).await?;
         found = Some(stack);
         Ok(text)
     };
-    let mut findings = vec![link("stack", deploy, look).await];
+    let deploy = format!("`infra/deploy.sh --stack {name}` makes the stack, and brings it up to date");
+    findings.push(link("stack", deploy, look).await);
     let Some(stack) = found else { return findings };
     let Some(outputs) = stack.outputs.as_deref() else {
         return findings;
@@ -28,13 +39,11 @@ pub(super) async fn examine(choice: &Choice, name: &str) -> Vec<Finding> {
     findings
 }
 
-async fn find(choice: &Choice, name: &str) -> anyhow::Result<(Stack, String)> {
-    let aws = choice.aws().await?;
+async fn find(aws: Aws, choice: &Choice, name: &str) -> anyhow::Result<(Stack, String)> {
     let description = cloud::existing(&aws, name).await?;
     let text = status(&description)?;
     let outputs = Outputs::read(&description)?;
-    let token = choice.token.as_deref().filter(|token| !token.trim().is_empty());
-    Ok((Stack::cloud(aws, outputs, token), text))
+    Ok((Stack::cloud(aws, outputs, choice.token()), text))
 }
 
 /// What only makes other commands hesitate is broken for the doctor, but for an update that was taken back whole.

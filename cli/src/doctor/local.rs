@@ -21,8 +21,8 @@ pub(super) async fn examine(choice: &Choice) -> Vec<Finding> {
     let Ok(stack) = Stack::find(choice).await else {
         return findings;
     };
-    let stale = "stop and start `vod up`: what endpoints.json tells does not answer";
-    let api = link("api", stale, api(&stack)).await;
+    let outdated = "stop and start `vod up`: what endpoints.json tells does not answer";
+    let api = link("api", outdated, api(&stack)).await;
     let answers = api.ok;
     findings.push(api);
     if !answers {

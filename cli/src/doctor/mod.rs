@@ -128,10 +128,9 @@ async fn link(
 fn judge(error: &anyhow::Error) -> (State, Option<String>) {
     let aws = error.chain().find_map(|cause| cause.downcast_ref::<AwsError>());
     match aws {
-        None => (State::Broken, None),
         // What does not exist or answer is broken; what AWS does not tell us is not known.
+        None | Some(AwsError::Unreachable { .. }) => (State::Broken, None),
         Some(error) if error.is_missing() => (State::Broken, None),
-        Some(AwsError::Unreachable { .. }) => (State::Broken, None),
         Some(error) => (State::Unknown, error.missing_permission()),
     }
 }

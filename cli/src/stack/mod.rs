@@ -72,7 +72,7 @@ impl Choice {
     }
 
     /// A token that was given, if it is one.
-    fn token(&self) -> Option<&str> {
+    pub(crate) fn token(&self) -> Option<&str> {
         self.token
             .as_deref()
             .map(str::trim)
@@ -136,7 +136,7 @@ impl Stack {
         let tokens = match token {
             Some(token) => Tokens::Given(token.to_owned()),
             None if outputs.has_provider => Tokens::Provider,
-            None => Tokens::Minted(Minter::new(aws.clone(), &outputs)),
+            None => Tokens::Minted(Box::new(Minter::new(aws.clone(), &outputs))),
         };
         Self {
             bucket: outputs.bucket.clone(),

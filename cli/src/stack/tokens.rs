@@ -21,7 +21,7 @@ pub(crate) enum Tokens {
     /// The user, or `endpoints.json`.
     Given(String),
     /// The stack's secret.
-    Minted(Minter),
+    Minted(Box<Minter>),
     /// An identity provider: not from here.
     Provider,
 }
