@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Names of all functions in Rust sources that stand under a test attribute.
+/// Names of all functions in Rust sources that stand under a test attribute, and of the red team's attempts.
 fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder of this repository") {
         let path = entry.expect("an entry").path();
@@ -28,6 +28,9 @@ fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
 fn tests_of(source: &str, found: &mut BTreeSet<String>) {
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
+        if let Some(attempt) = line.strip_prefix("attempt!(") {
+            found.extend(attempt.split(',').next().map(str::to_owned));
+        }
         is_test |= line.starts_with("#[test") || line.starts_with("#[tokio::test");
         let function = line.trim_start_matches("async ").strip_prefix("fn ");
         if let (true, Some(function)) = (is_test, function) {
@@ -53,7 +56,7 @@ fn every_test_that_a_document_names_exists() {
     for room in ["cli", "crates", "functions", "tests"] {
         tests_in(&root().join(room), &mut tests);
     }
-    for document in ["docs/semantics.md", "ARCHITECTURE.md"] {
+    for document in ["docs/semantics.md", "docs/signatures.md", "ARCHITECTURE.md"] {
         let text = fs::read_to_string(root().join(document)).expect("a document");
         let named = names_in(&text);
         assert!(named.len() > 8, "{document} names only {named:?}");
@@ -106,4 +109,34 @@ fn every_fuzz_target_is_run_and_has_seeds() {
     }
     let dictionaries = stems("fuzz/dictionaries", Some("dict"));
     assert!(dictionaries.is_subset(&listed), "{dictionaries:?}");
+}
+
+#[test]
+fn every_vector_that_a_document_names_exists() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("a file of this repository");
+    let vectors = read("crates/vod-core/testdata/cloudfront/vectors.json");
+    let vectors: serde_json::Value = serde_json::from_str(&vectors).expect("JSON");
+    let names: Vec<_> = vectors["cases"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|case| case["name"].as_str())
+        .collect();
+    let document = read("docs/signatures.md");
+    let named: Vec<_> = document
+        .split('\u{201c}')
+        .skip(1)
+        .filter_map(|rest| rest.split('\u{201d}').next())
+        .filter(|name| *name != "quotes")
+        .collect();
+    assert!(named.len() > 50, "it names only {named:?}");
+    for name in named {
+        let there = names
+            .iter()
+            .any(|there| there == &name || there.ends_with(&format!(" {name}")));
+        assert!(
+            there,
+            "docs/signatures.md names a vector that does not exist: {name}"
+        );
+    }
 }

@@ -75,7 +75,13 @@ fn the_aws_cli_invalidates_what_the_edge_keeps() -> anyhow::Result<()> {
         let error = stack.aws(arguments).unwrap_err().to_string();
         assert!(error.contains(code), "{error}");
     };
-    let elsewhere = create.map(|argument| if argument == "ELOCAL" { "EDFDVBD6EXAMPLE" } else { argument });
+    let elsewhere = create.map(|argument| {
+        if argument == "ELOCAL" {
+            "EDFDVBD6EXAMPLE"
+        } else {
+            argument
+        }
+    });
     refused(&[&get[..], &["INONE"]].concat(), "NoSuchInvalidation");
     refused(&elsewhere, "NoSuchDistribution");
     refused(&[&create[..5], &["/*/x"]].concat(), "InvalidArgument");

@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_exact() {
+    fn policy_strings_are_exact() {
         assert_eq!(
             canned(
                 "https://d111111abcdef8.cloudfront.net/a.mp4?x=1&y=/",
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn other_writers_are_understood() {
+    fn policies_of_other_writers_are_understood() {
         let object = br#"{ "Statement": {"Condition":{"IpAddress":{"AWS:SourceIp":"203.0.113.7"},"DateLessThan":{"AWS:EpochTime":5}}} }"#;
         let expected = Policy {
             resource: None,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn networks() {
+    fn addresses_and_ranges_of_a_policy() {
         for (network, address, inside) in [
             ("192.0.2.0/24", "192.0.2.255", true),
             ("192.0.2.0/24", "192.0.3.0", false),

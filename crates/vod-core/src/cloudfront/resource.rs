@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn covered() {
+    fn what_a_resource_covers() {
         for (pattern, text) in [
             ("*", "https://e.com/a/b?c=d"),
             ("https://e.com/a.mp4", "https://e.com/a.mp4"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn not_covered() {
+    fn what_a_resource_does_not_cover() {
         for (pattern, text) in [
             ("https://e.com/a.mp4", "http://e.com/a.mp4"),
             ("https://e.com/a.mp4", "https://f.com/a.mp4"),

@@ -108,7 +108,7 @@ fn our_rsa_signatures_are_those_of_openssl() {
 }
 
 #[test]
-fn bodies_are_exact() {
+fn bodies_of_refusals_are_exact() {
     for (denied, body) in [
         (
             Denied::MissingKey,

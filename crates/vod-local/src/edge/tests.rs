@@ -349,6 +349,24 @@ async fn the_page_and_health() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_asked_for_each_time() {
+    let world = World::new().await;
+    crate::web::publish(&world.s3, "vod").await.unwrap();
+    for _ in 0..2 {
+        let page = world.get("/").await;
+        assert_eq!(page.header("x-cache"), "Miss from cloudfront");
+        assert!(page.text().starts_with("<!doctype html>"), "{}", page.text());
+        let known = [("if-none-match", page.header("etag"))];
+        assert_eq!(world.send("GET", "/", &known).await.status, 304);
+    }
+    // What somebody else puts there, without a word on caching, is kept.
+    put(&world.s3, "web/hand.html", "text/html", "<p>").await;
+    for cache in ["Miss from cloudfront", "Hit from cloudfront"] {
+        assert_eq!(world.get("/web/hand.html").await.header("x-cache"), cache);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn behind_another_name() {
     let world = World::at(Some("https://video.example.org")).await;
     let body = world.playback().await;
