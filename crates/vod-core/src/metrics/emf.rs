@@ -34,7 +34,7 @@ pub fn emf_line(outcome: &Outcome, application: &str, now: Timestamp) -> String 
     );
     line.insert(DIMENSION.to_owned(), application.into());
     line.insert("level".to_owned(), "INFO".into());
-    line.insert("timestamp".to_owned(), now.to_string().into());
+    line.insert("timestamp".to_owned(), format!("{now:.3}").into());
     Value::Object(line).to_string()
 }
 
