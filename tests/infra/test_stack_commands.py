@@ -291,6 +291,8 @@ def test_what_aws_refuses_is_said_plainly(aws, stack, fault, words):  # noqa: F8
 @pytest.mark.parametrize("operation, permission, arguments", [
     ("PutObject", "s3:PutObject", ["upload"]),
     ("HeadObject", "s3:GetObject", ["show", "input/film.mp4"]),
+    ("GetObject", "s3:GetObject", ["rm", "film-0123456789abcdef-01234567", "--yes"]),
+    ("ListBucket", "s3:ListBucket", ["check"]),
 ])
 def test_what_s3_refuses_is_said_plainly(aws, stack, film, operation, permission, arguments):  # noqa: F811
     aws.fail_once("s3", operation, "AccessDenied", "Access Denied", 403)

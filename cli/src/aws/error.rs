@@ -25,8 +25,6 @@ pub(crate) enum AwsError {
 /// A refusal, in the service's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The service for people: `SQS`.
-    pub(crate) service: String,
     /// What was tried: `SQS ListQueues`, or in the caller's words.
     pub(crate) what: String,
     /// The permission that this needs: `sqs:ListQueues`.
@@ -148,7 +146,6 @@ mod tests {
 
     fn refused(code: &str, message: &str, status: u16) -> AwsError {
         AwsError::Refused(Box::new(Refusal {
-            service: "SQS".to_owned(),
             what: "SQS ListQueues".to_owned(),
             permission: "sqs:ListQueues".to_owned(),
             status,

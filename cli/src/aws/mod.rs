@@ -396,7 +396,6 @@ impl<'a> Call<'a> {
             .or_else(|| word(&document["Message"]))
             .or_else(|| word(&error["Message"]));
         Refusal {
-            service: self.service.id.to_owned(),
             what: format!("{} {}", self.service.id, self.operation),
             permission: format!("{}:{}", self.service.prefix, self.operation),
             status: answer.status.as_u16(),

@@ -142,7 +142,6 @@ mod tests {
 
     fn refused(code: &str, status: u16) -> anyhow::Error {
         anyhow::Error::new(AwsError::Refused(Box::new(Refusal {
-            service: "IAM".to_owned(),
             what: "IAM GetRole".to_owned(),
             permission: "iam:GetRole".to_owned(),
             status,
