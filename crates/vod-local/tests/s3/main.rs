@@ -8,6 +8,7 @@ mod events;
 mod http;
 mod listing;
 mod logs;
+mod meter;
 mod multipart;
 mod objects;
 mod world;
