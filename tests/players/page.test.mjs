@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
-import { PATIENCE, answers, frames, launch, until } from "./lib/browser.mjs";
+import { PATIENCE, answers, everything, frames, launch, noteHiccups, until } from "./lib/browser.mjs";
 import { endpoints, folder, pageLink, sign, vod } from "./lib/stack.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -183,15 +183,7 @@ test("plays past the end of its link without a hiccup", async () => {
   await page.goto(pageLink());
   await page.locator(".card a", { hasText: "A walk by the sea" }).click();
   await page.locator(".big").click();
-  await page.evaluate(() => {
-    const video = document.querySelector("video");
-    window.events = [];
-    video.addEventListener("playing", () => {
-      for (const event of ["waiting", "pause", "emptied", "error"]) {
-        video.addEventListener(event, () => !video.ended && window.events.push(`${event} at ${video.currentTime}`));
-      }
-    }, { once: true });
-  });
+  await noteHiccups(page);
   // The second segment: hls.js throws the first away when another quality is chosen here.
   await until(page, (video) => video.currentTime > 6.5);
   const deadBy = Date.now();
@@ -214,22 +206,34 @@ test("plays past the end of its link without a hiccup", async () => {
 
 test("plays through a change of the signing key", async () => {
   const { context, page, complaints } = await tab(DESKTOP);
-  const seen = answers(page);
+  const seen = everything(page);
+  const clock = () => page.evaluate(() => document.querySelector("video").currentTime);
   await page.route("**/api/playback?*", (route) => route.continue({ url: `${route.request().url()}&ttl_seconds=4` }));
   await page.goto(pageLink());
   await page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  await page.locator(".big").waitFor();
+  await noteHiccups(page);
   await page.locator(".big").click();
   await until(page, (video) => video.currentTime > 0.5);
-  await vod("keys", "rotate");
+  const before = await clock();
+  const { active } = JSON.parse(await vod("keys", "rotate", "--json"));
+  const after = await clock();
+  assert.ok(before < after && after < 6, `the key changed while the clock ran from ${before} to ${after}`);
   await until(page, (video) => video.currentTime > 6.5);
+  assert.deepEqual(await page.evaluate(() => window.events), []);
+
+  // Another quality has to be loaded now, with links of the new key; and then the rest, to the end.
   await page.locator("[data-menu=quality] > button").click();
   await page.getByRole("menuitemradio", { name: "360p" }).click();
   await page.keyboard.press("0");
   await until(page, (video) => video.videoHeight === 360 && video.currentTime > 0.3);
-  await page.keyboard.press("8");
   await until(page, (video) => video.ended);
   const keys = seen.map(({ url }) => new URL(url).searchParams.get("Key-Pair-Id")).filter(Boolean);
   assert.equal(new Set(keys).size, 2, "links of two keys were used");
+  assert.equal(keys.at(-1), active);
+  for (const path of ["/api/playback", "/play/", "/output/", "/web/"]) {
+    assert.ok(seen.some(({ url }) => new URL(url).pathname.startsWith(path)), `no answer from ${path} was noted`);
+  }
   assert.deepEqual(seen.filter(({ status }) => status >= 400), []);
   assert.deepEqual(complaints, []);
   await context.close();

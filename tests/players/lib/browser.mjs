@@ -65,3 +65,35 @@ export function answers(page) {
   });
   return seen;
 }
+
+/**
+ * Notes every answer to the page, and every request that got none; what the page has broken off itself is not of interest.
+ * @param {import("playwright-core").Page} page
+ * @returns {{status: number, url: string}[]}
+ */
+export function everything(page) {
+  const seen = [];
+  page.on("response", (response) => seen.push({ status: response.status(), url: response.url() }));
+  page.on("requestfailed", (request) => {
+    const broken = request.failure()?.errorText ?? "";
+    if (broken !== "net::ERR_ABORTED") seen.push({ status: 599, url: `${request.url()}: ${broken}` });
+  });
+  return seen;
+}
+
+/**
+ * Notes in the page all that a viewer would take for a hiccup, but for the first second, which is a matter of how busy
+ * the machine is.
+ * @param {import("playwright-core").Page} page
+ */
+export async function noteHiccups(page) {
+  await page.evaluate(() => {
+    const video = document.querySelector("video");
+    window.events = [];
+    video.addEventListener("playing", () => {
+      for (const event of ["waiting", "pause", "emptied", "error"]) {
+        video.addEventListener(event, () => video.currentTime > 1 && !video.ended && window.events.push(`${event} at ${video.currentTime}`));
+      }
+    }, { once: true });
+  });
+}
