@@ -18,7 +18,7 @@ def actionlint(*paths):
 
 
 def test_actionlint_has_nothing_to_say():
-    assert [w.stem for w in WORKFLOWS] == ["check", "deploy", "release"]
+    assert [w.stem for w in WORKFLOWS] == ["check", "deploy", "fuzz", "release"]
     assert actionlint(*WORKFLOWS) == (0, "")
 
 
@@ -55,3 +55,14 @@ def test_release_ships_every_function_with_checksums_and_sbom():
     for name in FUNCTIONS:
         assert f"--bin {name}" in text
     assert "sha256sum" in text and "cyclonedx" in text and "--arm64" in text
+    # A package that has grown stops the release: Lambda would take 50 MB, and start slowly.
+    assert 'test "$size" -lt 10000000' in text and 'stat -c %s "dist/$name.zip"' in text
+    steps = [step.get("name", step.get("uses", "")) for step in yaml.safe_load(text)["jobs"]["build"]["steps"]]
+    order = [steps.index(name) for name in ("Build", "SBOM", "Checksums", "Release")]
+    assert order == sorted(order), "the checksums are of all that is released"
+
+
+def test_what_runs_on_a_schedule_is_a_target_of_make():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/fuzz.yml").read_text())
+    assert workflow[True]["schedule"] and any(step.get("run") == "make fuzz" for step in workflow["jobs"]["fuzz"]["steps"])
+    assert re.search(r"^fuzz:", (ROOT / "Makefile").read_text(), re.M)
