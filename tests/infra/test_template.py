@@ -479,6 +479,13 @@ def functions_are_arm64_traced_and_their_logs_end(template):
     drop("ReconcileAlias/UpdatePolicy"),
     put("SignerShift/Properties/AlarmConfiguration/Alarms", []),
     put("SubmitShift/Properties/AutoRollbackConfiguration/Enabled", False),
+    put("CompleteShift/Properties/AutoRollbackConfiguration/Events", ["DEPLOYMENT_FAILURE"]),
+    put("SignerShift/Properties/DeploymentConfigName", "CodeDeployDefault.LambdaAllAtOnce"),
+    put("ReconcileShift/Properties/DeploymentStyle/DeploymentOption", "WITHOUT_TRAFFIC_CONTROL"),
+    put("SignerShift/Properties/AlarmConfiguration/Enabled", False),
+    put("TrafficShiftRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal", {"Service": "lambda.amazonaws.com"}),
+    put("SubmitErrors/Properties/Period", 3600),
+    put("SignerErrors/Properties/Dimensions/0/Value", "other"),
 )
 def releases_go_live_by_alias_and_back_on_alarm(template):
     built = stack(template)
@@ -493,7 +500,19 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         assert PARAMETERS["Release"] == built.properties(f"{name}Version")["Description"]
         group = built.properties(f"{name}Shift")
         assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{name}Errors>"}]
-        assert group["AutoRollbackConfiguration"]["Enabled"] is True
+        assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
+        assert set(group["AutoRollbackConfiguration"]["Events"]) == {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"}
+        assert group["DeploymentStyle"] == {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
+        assert group["ServiceRoleArn"] == "<TrafficShiftRole.Arn>"
+        for shift in template["Parameters"]["TrafficShift"]["AllowedValues"]:
+            chosen = stack(template, TrafficShift=shift).properties(f"{name}Shift")
+            assert chosen["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{shift}"
+        # The alarm is the function's own, and rings while the shortest shift (five minutes) is still under way.
+        alarm = built.properties(f"{name}Errors")
+        assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": built.properties(f"{name}Function")["FunctionName"]}]
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 120
+    (trust,) = built.properties("TrafficShiftRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "codedeploy.amazonaws.com"}
 
 
 @noticed(
