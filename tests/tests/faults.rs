@@ -92,6 +92,7 @@ fn a_storm_loses_nothing_and_encodes_nothing_twice() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let storm = [
         "seed=20261121",
+        "uploads.drop=@2",
         "events.drop=0.1",
         "events.duplicate=0.3",
         "events.delay=0.2:100-2000",
@@ -107,7 +108,6 @@ fn a_storm_loses_nothing_and_encodes_nothing_twice() -> anyhow::Result<()> {
         "CreateJob.lost=@2",
         "PutObject.crash-after=@4",
         "SearchJobs.crash-before=0.1",
-        "uploads.drop=@2",
         "ffmpeg.kill=@1:0-100",
     ];
     let file = FaultFile::new(folder.path(), &storm)?;

@@ -47,25 +47,25 @@ impl Faults {
             return Fate::Deliver;
         };
         let subject = subject(body);
+        let mut fate = Fate::Deliver;
         for rule in &rules.list {
             let concerned = match rule.place {
                 Place::Events(name) => name.is_none_or(|name| name == queue),
                 Place::Calls(..) | Place::Ffmpeg => false,
             };
-            if !concerned {
-                continue;
-            }
-            let Some(drawn) = self.draw(&rules, rule, &subject) else {
+            // Every fault draws for every event, or the Nth of one would depend on the others.
+            let drawn = concerned.then(|| self.draw(&rules, rule, &subject)).flatten();
+            let Some(drawn) = drawn.filter(|_| fate == Fate::Deliver) else {
                 continue;
             };
             tracing::warn!(fault = rule.name, queue, event = subject, "fault");
-            return match rule.fault {
+            fate = match rule.fault {
                 Fault::Drop => Fate::Drop,
                 Fault::Duplicate => Fate::Twice(drawn.pause),
                 _ => Fate::Later(drawn.pause),
             };
         }
-        Fate::Deliver
+        fate
     }
 }
 
