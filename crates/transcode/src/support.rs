@@ -23,9 +23,10 @@ pub enum Support {
 /// What is done with the setting at a path.
 pub fn of(path: &str) -> Option<Support> {
     let found = |(prefix, settings): &Section| {
+        let rest = below(prefix, path)?;
         let mut settings = settings.iter();
         settings
-            .find(|(setting, _)| matches(prefix, setting, path))
+            .find(|(setting, _)| fits(setting, rest))
             .map(|(_, support)| *support)
     };
     TABLE.iter().find_map(found)
@@ -86,10 +87,22 @@ pub fn walk<E>(
     Ok(())
 }
 
-/// Whether a path is that of a setting below a prefix.
-fn matches(prefix: &str, setting: &str, path: &str) -> bool {
-    let mut pattern = prefix.split('/').chain(setting.split('/'));
-    let mut path = path.split('/');
+/// The rest of a path that leads below a prefix.
+fn below<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
+    let mut rest = path.strip_prefix('/')?;
+    for expected in prefix.split('/').skip(1) {
+        let (found, after) = rest.split_once('/')?;
+        if expected != "*" && expected != found {
+            return None;
+        }
+        rest = after;
+    }
+    Some(rest)
+}
+
+/// Whether the rest of a path is that of a setting.
+fn fits(setting: &str, rest: &str) -> bool {
+    let (mut pattern, mut path) = (setting.split('/'), rest.split('/'));
     loop {
         match (pattern.next(), path.next()) {
             (Some("**"), Some(_)) | (None, None) => return true,
@@ -117,11 +130,8 @@ mod tests {
             ("/a", "*", "/a/Audio Selector 1", true),
             ("", "a/b", "/a/b", true),
         ] {
-            assert_eq!(
-                matches(prefix, setting, path),
-                expected,
-                "{prefix} {setting} {path}"
-            );
+            let found = below(prefix, path).is_some_and(|rest| fits(setting, rest));
+            assert_eq!(found, expected, "{prefix} {setting} {path}");
         }
     }
 

@@ -86,13 +86,11 @@ proptest! {
         let mut alone = String::new();
         let mut refused = None;
         for (index, line) in text.split_inclusive('\n').enumerate() {
-            match rewritten(&format!("#EXTM3U\n{line}")) {
-                Ok(two) => alone.push_str(&two["#EXTM3U\n".len()..]),
-                Err(_) => {
-                    refused = Some(PlaylistError::Outside { line: index + 1 });
-                    break;
-                }
-            }
+            let Ok(two) = rewritten(&format!("#EXTM3U\n{line}")) else {
+                refused = Some(PlaylistError::Outside { line: index + 1 });
+                break;
+            };
+            alone.push_str(&two["#EXTM3U\n".len()..]);
         }
         prop_assert_eq!(rewritten(&text), refused.map_or(Ok(alone), Err));
     }

@@ -62,7 +62,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 /// Changes one part: `None` takes it away, and a list of edits may meet a part that is gone.
-fn edit(document: &mut Value, at: &Index, with: Option<Value>) {
+fn edit(document: &mut Value, at: Index, with: Option<Value>) {
     let mut found = Vec::new();
     pointers(document, "", &mut found);
     let pointer = at.get(&found);
@@ -120,7 +120,7 @@ proptest! {
     ) {
         let mut document = DOCUMENT.clone();
         for (at, with) in edits {
-            edit(&mut document, &at, with);
+            edit(&mut document, at, with);
         }
         let wire = to_wire(document.clone());
         prop_assert_eq!(to_wire(wire.clone()), wire);
