@@ -69,6 +69,8 @@ explain() {
             echo "that bucket's name is taken by another account: choose one with --bucket" ;;
         *LimitExceeded* | *TooMany* | *ServiceQuotaExceeded*)
             echo "a quota of the account is used up: raise it in Service Quotas, or remove what is not used; AWS says: $(tail -n 1 <<<"$1")" ;;
+        *"Versioning must be 'Enabled'"*)
+            echo "S3 copies from versioned buckets only: turn versioning on ('aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket …'), then start again" ;;
         *"_IN_PROGRESS state"* | *OperationInProgress* | *InvalidChangeSetStatus* | *ResourceExistsException* | *BucketAlreadyOwnedByYou* | *OperationAborted*)
             echo "another run is under way, or AWS has not finished the last one: wait until it has ended, then start again" ;;
         *Throttling* | *"Rate exceeded"*) echo "AWS is throttling: start again in a minute" ;;
