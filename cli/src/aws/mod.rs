@@ -4,18 +4,17 @@
 //! goes out by hand, signed by aws-sigv4: an SDK crate for each would cost minutes of building, and CloudFormation's
 //! alone more than everything else here. Credentials, region and endpoints are aws-config's to find.
 
+mod call;
 mod credentials;
 mod error;
 pub(crate) mod service;
 mod xml;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -25,6 +24,7 @@ use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
 use vod_local::endpoints::Endpoints;
 
+use self::call::Call;
 use self::credentials::Cached;
 pub(crate) use self::error::{AwsError, Refusal};
 use self::service::{LAMBDA, MEDIACONVERT, Protocol, Service};
@@ -43,18 +43,6 @@ pub(crate) struct Aws {
     sdk: SdkConfig,
     region: String,
     wire: Wire,
-}
-
-/// One call, before it is signed.
-struct Call<'a> {
-    service: &'a Service,
-    operation: &'a str,
-    method: Method,
-    path: String,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-    patience: Duration,
-    attempts: u32,
 }
 
 /// What a function gave.
@@ -327,81 +315,6 @@ impl Aws {
             endpoint: endpoint.to_owned(),
             reason: format!("no request can be made of it ({error})"),
         })
-    }
-}
-
-impl<'a> Call<'a> {
-    fn new(service: &'a Service, operation: &'a str, method: Method, path: String) -> Self {
-        Self {
-            service,
-            operation,
-            method,
-            path,
-            headers: Vec::new(),
-            body: String::new(),
-            patience: PATIENCE,
-            attempts: ATTEMPTS,
-        }
-    }
-
-    fn sign(
-        &self,
-        identity: &aws_smithy_runtime_api::client::identity::Identity,
-        endpoint: &str,
-        region: &str,
-    ) -> Result<Request<SdkBody>, Box<dyn std::error::Error + Send + Sync>> {
-        let uri = format!("{endpoint}{}", self.path);
-        let host = crate::wire::origin(endpoint);
-        let host = host.split("://").nth(1).unwrap_or_default();
-        let mut headers = vec![("host", host)];
-        headers.extend(self.headers.iter().map(|(name, value)| (*name, value.as_str())));
-        let mut settings = SigningSettings::default();
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let params = v4::SigningParams::builder()
-            .identity(identity)
-            .region(region)
-            .name(self.service.signing_name())
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()?
-            .into();
-        let body = SignableBody::Bytes(self.body.as_bytes());
-        let signable = SignableRequest::new(self.method.as_str(), &uri, headers.iter().copied(), body)?;
-        let (instructions, _) = sign(signable, &params)?.into_parts();
-        let mut request = Request::builder().method(&self.method).uri(&uri);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(SdkBody::from(self.body.as_str()))?;
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
-    }
-
-    /// The error in an answer, in any of the three protocols.
-    fn refusal(&self, answer: &Answer) -> Refusal {
-        let text = String::from_utf8_lossy(&answer.body);
-        let document = serde_json::from_str(&text).ok().or_else(|| xml::parse(&text));
-        let document = document.unwrap_or(Value::Null);
-        let error = &document["ErrorResponse"]["Error"];
-        let word = |value: &Value| value.as_str().map(str::to_owned);
-        let header = answer.headers.get("x-amzn-errortype").map(str::to_owned);
-        let code = header
-            .or_else(|| word(&document["__type"]))
-            .or_else(|| word(&error["Code"]))
-            .unwrap_or_default();
-        // `com.amazonaws.sqs#QueueDoesNotExist`, `AccessDeniedException:http://…`
-        let code = code.rsplit('#').next().unwrap_or_default();
-        let code = code.split(':').next().unwrap_or_default();
-        let message = word(&document["message"])
-            .or_else(|| word(&document["Message"]))
-            .or_else(|| word(&error["Message"]));
-        Refusal {
-            what: format!("{} {}", self.service.id, self.operation),
-            permission: format!("{}:{}", self.service.prefix, self.operation),
-            status: answer.status.as_u16(),
-            code: code.to_owned(),
-            message: message.unwrap_or_default(),
-        }
     }
 }
 
