@@ -108,6 +108,7 @@ fn fifty_kills_lose_nothing_and_encode_nothing_twice() -> anyhow::Result<()> {
         done.with_context(|| stack.log().unwrap_or_default())?;
     }
     outputs_are_whole(&stack)?;
+    nothing_is_half_written(&stack)?;
     each_is_encoded_once(&stack)?;
     let links = stack.vod_json(&["sign", &key(0)])?;
     let seconds = media::play(links["hls"].as_str().unwrap_or_default())?;
@@ -136,6 +137,39 @@ fn outputs_are_whole(stack: &LocalStack) -> anyhow::Result<()> {
         counts.iter().all(|count| *count == counts[0]),
         "outputs differ: {counts:?}"
     );
+    Ok(())
+}
+
+/// Under `output/`, whoever's it is: what a playlist names is there, each playlist has its end, each MP4 its index.
+fn nothing_is_half_written(stack: &LocalStack) -> anyhow::Result<()> {
+    let mut playlists = 0;
+    for file in files(&stack.download("output/")?)? {
+        let path = Path::new(&file);
+        let bytes = std::fs::read(path)?;
+        ensure!(!bytes.is_empty(), "{file} is empty");
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("m3u8") => {
+                let text = String::from_utf8(bytes)?;
+                let folder = path.parent().context("a file lies in a folder")?;
+                let missing = text
+                    .lines()
+                    .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                    .find(|uri| !folder.join(uri).is_file());
+                ensure!(missing.is_none(), "{file} names {missing:?}");
+                ensure!(
+                    text.contains("#EXT-X-STREAM-INF") || text.contains("#EXT-X-ENDLIST"),
+                    "{file} has no end"
+                );
+                playlists += 1;
+            }
+            Some("mp4") => ensure!(
+                bytes.windows(4).any(|name| name == b"moov"),
+                "{file} has no index"
+            ),
+            _ => {}
+        }
+    }
+    ensure!(playlists > UPLOADS, "{playlists} playlists of {UPLOADS} uploads");
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 mod events;
 mod http;
 mod mediaconvert;
+mod meter;
 mod options;
 mod report;
 mod s3;
@@ -113,11 +114,12 @@ fn wire(world: &World) -> anyhow::Result<()> {
         grace: jiff::SignedDuration::from_mins(15),
         retry: jiff::SignedDuration::from_mins(5),
     };
+    let meter = meter::meter(world);
     Wiring::start(
         world,
-        Submit::with_clients(s3.clone(), mediaconvert.clone(), submit),
-        Complete::with_client(s3.clone(), complete),
-        Reconcile::with_clients(s3, mediaconvert, reconcile),
+        Submit::with_clients(s3.clone(), mediaconvert.clone(), submit).metered(meter.clone()),
+        Complete::with_client(s3.clone(), complete).metered(meter.clone()),
+        Reconcile::with_clients(s3, mediaconvert, reconcile).metered(meter),
     );
     Ok(())
 }

@@ -44,8 +44,8 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
             continue;
         }
         let fault = match fault(state, &id) {
-            // Replaced before it was read: its record says so, and nothing is encoded.
-            Ok(RecordState::Ignored) if upload.replaced && count == 0 => continue,
+            // Replaced before it was read, or before it could be tried again: its record says so.
+            Ok(RecordState::Ignored | RecordState::Error) if upload.replaced && count == 0 => continue,
             Ok(RecordState::Complete) if count == 1 => continue,
             Ok(RecordState::Complete) => format!("{count} successful jobs"),
             Ok(state) => format!(
@@ -76,7 +76,12 @@ fn fault(state: &State, id: &AssetId) -> Result<RecordState, String> {
     let record: Record =
         serde_json::from_slice(&object.body).map_err(|error| format!("its record is damaged: {error}"))?;
     if record.state != RecordState::Complete {
-        return Ok(record.state);
+        let error = record.latest_attempts().find_map(|job| job.error.as_ref());
+        let waits = error.is_some_and(|error| error.retryable) || record.reason.is_none();
+        return match record.state {
+            RecordState::Error if waits => Err("lost: its record says ERROR and is not final".to_owned()),
+            state => Ok(state),
+        };
     }
     let [outputs] = &record.outputs[..] else {
         return Err("its record is COMPLETE and not whole".to_owned());

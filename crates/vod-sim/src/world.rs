@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use jiff::Timestamp;
+use vod_core::record::State::Ignored;
 use vod_core::record::{Job as RecordedJob, JobState as RecordedState, Record};
 
 use crate::options::{Mutation, Options};
@@ -68,7 +69,7 @@ pub(crate) struct State {
     /// CreateJob's token bucket.
     pub(crate) tickets: f64,
     pub(crate) refilled: Duration,
-    /// Records that say COMPLETE or IGNORED.
+    /// Records that say COMPLETE, IGNORED, or ERROR for good.
     pub(crate) settled: usize,
     pub(crate) calls: BTreeMap<&'static str, u64>,
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -129,12 +130,14 @@ impl World {
     }
 }
 
-/// What a record says of itself: its members come in the contract's order.
+/// Whether nothing more happens to a record, by what it says of itself: its members come in the contract's order.
 fn is_settled(body: &[u8]) -> bool {
     let state = b"\"state\":\"";
     let at = body.windows(state.len()).position(|window| window == state);
     let value = at.map_or(&[][..], |at| &body[at + state.len()..]);
-    value.starts_with(b"COMPLETE") || value.starts_with(b"IGNORED")
+    let says = |what: &[u8]| body.windows(what.len()).any(|window| window == what);
+    let failed = || says(b"\"retryable\":false") && !says(b"\"retryable\":true");
+    value.starts_with(b"COMPLETE") || value.starts_with(b"IGNORED") || value.starts_with(b"ERROR") && failed()
 }
 
 /// What a new version of a record has forgotten of the old one: an attempt, its job, how far it had come.
@@ -159,7 +162,9 @@ fn went_back(old: &[u8], new: &[u8]) -> Option<String> {
                 && later.changes.len() >= job.changes.len()
         })
     };
-    let lost = old.jobs.iter().find(|job| !kept(job));
+    // What was only planned for an upload that is gone by now never was.
+    let planned = |job: &&RecordedJob| new.state == Ignored && job.job_id.is_none();
+    let lost = old.jobs.iter().find(|job| !planned(job) && !kept(job));
     lost.map(|job| format!("attempt {} of {}", job.attempt, job.template))
 }
 

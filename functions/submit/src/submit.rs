@@ -94,8 +94,10 @@ impl Submit {
                 Next::TakeUp => dead_letter::take_up(known, &[]),
                 Next::Nothing(_) | Next::Restart => return false,
             }
-            if known.jobs.is_empty() {
-                known.state = State::Ignored;
+            if known.jobs.iter().all(|job| job.job_id.is_none()) {
+                // Nothing was begun, so nothing has failed. A job that nobody put on record tells of itself.
+                known.jobs.clear();
+                (known.state, known.lease, known.repairs) = (State::Ignored, None, 0);
                 known.reason = Some(reason.to_owned());
             } else {
                 plan::abandon(known, reason);

@@ -1,0 +1,35 @@
+//! What the functions count, while anything may go wrong: never twice.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use vod_aws::Meter;
+use vod_core::metrics::What;
+
+use crate::world::World;
+
+/// A meter that takes an outcome which is told twice for a fault.
+pub(crate) fn meter(world: &World) -> Meter {
+    let (world, told) = (world.clone(), Mutex::new(HashSet::new()));
+    Meter::new(move |outcome| {
+        let what = match outcome.what {
+            What::Submitted { .. } => "submitted",
+            What::Completed(_) => "completed",
+            // A message that was given up can be given up again, and reconcile finds again what it cannot mend.
+            What::Failed { .. } | What::Canceled | What::Ignored | What::Reconciled { .. } => return,
+        };
+        let Some(subject) = &outcome.subject else { return };
+        let once = (
+            subject.asset.clone(),
+            subject.template.clone(),
+            subject.attempt,
+            what,
+        );
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.insert(once) {
+            let asset = &subject.asset;
+            let twice = format!("{asset}: {what} was counted twice");
+            world.state().violations.push(twice);
+        }
+    })
+}
