@@ -54,7 +54,8 @@ fn known() -> BTreeSet<String> {
 pub(crate) fn check(state: &Path) {
     let made = made(state);
     if let Some(file) = std::env::var_os(RECORD) {
-        let lines: String = made.iter().map(|call| format!("{call}\n")).collect();
+        let lines: Vec<String> = made.into_iter().collect();
+        let lines = lines.join("\n") + "\n";
         let file = std::fs::File::options().create(true).append(true).open(file);
         return file
             .and_then(|mut file| file.write_all(lines.as_bytes()))
