@@ -19,13 +19,13 @@ pub struct Operation {
     /// S3 only, decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Which part of the stack called, where it was one of [`CALLERS`].
+    /// Which part of the stack called, where it was one that has a role on AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<&'static str>,
 }
 
 /// The parts that have a role on AWS. Here they are told by the session token of their credentials.
-pub const CALLERS: [&str; 5] = ["submit", "complete", "signer", "reconcile", "mediaconvert"];
+const CALLERS: [&str; 5] = ["submit", "complete", "signer", "reconcile", "mediaconvert"];
 
 /// Any other token stays out of the log.
 fn caller(headers: &HeaderMap) -> Option<&'static str> {
