@@ -1,17 +1,15 @@
 """`vod doctor --stack`: a stack that is well, each of its links broken once, and each permission taken away."""
 
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
 
 import stack_stub
 from aws_stub import ACCOUNT
-from conftest import ROOT
+from conftest import TARGET
 
-VOD = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug/vod"
+VOD = TARGET / "vod"
 BUCKET = f"vod-{ACCOUNT}-us-east-1"
 LINKS = [
     "account", "stack", "bucket", "notification", "queue", "queue policy", "dead letters", "event source", "submit", "role", "mediaconvert",

@@ -8,6 +8,11 @@ fn examine(stack: &LocalStack) -> anyhow::Result<(Option<i32>, Vec<Value>)> {
     let output = stack.vod(&["doctor", "--json"])?;
     let findings: Value = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let findings_agree = |finding: &Value| finding["ok"] == (finding["state"] == "ok");
+    ensure!(
+        findings.as_array().is_some_and(|all| all.iter().all(findings_agree)),
+        "{findings:#}"
+    );
     Ok((
         output.status.code(),
         findings.as_array().context("no list")?.clone(),
@@ -16,7 +21,7 @@ fn examine(stack: &LocalStack) -> anyhow::Result<(Option<i32>, Vec<Value>)> {
 
 /// The links that are broken.
 fn broken(findings: &[Value]) -> Vec<&str> {
-    let bad = findings.iter().filter(|finding| finding["ok"] == false);
+    let bad = findings.iter().filter(|finding| finding["state"] == "broken");
     bad.filter_map(|finding| finding["link"].as_str()).collect()
 }
 
