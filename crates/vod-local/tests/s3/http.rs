@@ -39,6 +39,27 @@ async fn anonymous_requests_are_denied() {
     assert!(response.headers().contains_key("x-amz-request-id"));
 }
 
+/// Fuzzing found that such a date ended the connection of a debug build without an answer.
+#[tokio::test]
+async fn a_date_that_is_none_is_refused() {
+    let world = World::new().await;
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=vod%2F20260101%2Fus-east-1%2Fs3%2Faws4_request\
+                 &X-Amz-Date=20260101T0-0000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
+    let url = format!("{}/{BUCKET}/x", world.endpoint);
+    let presigned = send(Method::GET, &format!("{url}?{query}"), &[], b"").await;
+    let authorization = "AWS4-HMAC-SHA256 Credential=vod/20260101/us-east-1/s3/aws4_request, \
+                         SignedHeaders=host;x-amz-date, Signature=00";
+    let headers = [
+        ("authorization", authorization),
+        ("x-amz-date", "2026-101T000000Z"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+    ];
+    let signed = send(Method::GET, &url, &headers, b"").await;
+    for response in [presigned, signed] {
+        assert!(response.status().is_client_error(), "{}", response.status());
+    }
+}
+
 #[tokio::test]
 async fn a_browser_uploads_by_a_presigned_put() {
     let world = World::new().await;
