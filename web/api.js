@@ -23,10 +23,15 @@ const PAGES = 20;
 
 /** An answer that is not what was asked for, in words for people. */
 export class Refused extends Error {
-  /** @param {number} status 0 if there was no answer @param {string} message */
-  constructor(status, message) {
+  /**
+   * @param {number} status 0 if there was no answer
+   * @param {string} message
+   * @param {string} state that of the asset, where it is not COMPLETE
+   */
+  constructor(status, message, state = "") {
     super(message);
     this.status = status;
+    this.state = state;
   }
 }
 
@@ -57,7 +62,7 @@ async function get(path, signal) {
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new Refused(response.status, sentence(body.detail ?? `the server answered ${response.status}`));
+    throw new Refused(response.status, sentence(body.detail ?? `the server answered ${response.status}`), body.state);
   }
   const date = Date.parse(response.headers.get("date") ?? "");
   return { body, serverNow: Number.isNaN(date) ? Date.now() : date };
@@ -89,7 +94,7 @@ export async function playback(id, seconds) {
   return fromPlayback(body, serverNow, Date.now());
 }
 
-/** Whether nothing more happens to an asset by itself. @param {Asset} record */
+/** Whether nothing more happens to an asset by itself. @param {{state: string}} record */
 export function isFinal(record) {
   return ["COMPLETE", "ERROR", "CANCELED", "IGNORED"].includes(record.state);
 }

@@ -8,8 +8,8 @@
 
 import * as api from "./api.js";
 import { find, make, notice } from "./dom.js";
-import { clock, day, moment, size } from "./format.js";
-import { Library } from "./library.js";
+import { clock, day, moment, sentence, size } from "./format.js";
+import { Library, remedyOf, stateOf } from "./library.js";
 import { fromShared, titleOf } from "./link.js";
 import { Player } from "./player.js";
 import { share } from "./share.js";
@@ -104,7 +104,7 @@ async function watch(id) {
     });
   } catch (error) {
     if (location.hash !== here) return;
-    if (error instanceof api.Refused && error.status === 409) return notReady(id, error);
+    if (error instanceof api.Refused && error.status === 409) return notReady(id, error.state);
     if (error instanceof api.Refused && error.status === 404) {
       return show(notice("Not here", "There is no such video.", [{ label: "Library", act: () => (location.hash = "#/") }]), "Videos");
     }
@@ -112,11 +112,53 @@ async function watch(id) {
   }
 }
 
-/** @param {string} id @param {api.Refused} error */
-function notReady(id, error) {
-  const timer = setTimeout(() => void watch(id), LOOK);
-  const back = { label: "Library", act: () => (location.hash = "#/") };
-  show(notice("Not ready yet", `${error.message} It starts here when it is.`, [back]), "Videos", () => clearTimeout(timer));
+/**
+ * Says what keeps an asset from being watched, and shows the film as soon as nothing does.
+ * @param {string} id
+ * @param {string} state
+ */
+function notReady(id, state) {
+  const view = notice(titleOf(id), "", [{ label: "Library", act: () => (location.hash = "#/") }]);
+  const bar = document.createElement("progress");
+  bar.max = 100;
+  bar.setAttribute("aria-label", "Conversion");
+  find(view, "p").after(bar);
+  let timer = 0;
+  let gone = false;
+
+  /** @param {string} state */
+  async function tell(state) {
+    // A token may allow watching and not the library: then the state is all there is to tell.
+    const record = await api.asset(id).catch(() => undefined);
+    if (gone) return;
+    const known = record ?? { state };
+    const final = api.isFinal(known);
+    if (record) find(view, "h1").textContent = record.title;
+    const why = record ? remedyOf(record) : "";
+    find(view, "p").textContent = `${sentence(stateOf(known))} ${final ? why : "It starts here by itself when it is ready."}`;
+    bar.hidden = final;
+    if (record?.state === "PROGRESSING") bar.value = record.progress;
+    else bar.removeAttribute("value");
+    if (!final) timer = setTimeout(look, LOOK);
+  }
+
+  async function look() {
+    try {
+      await api.playback(id);
+      if (!gone) void watch(id);
+    } catch (error) {
+      if (gone) return;
+      if (error instanceof api.Refused && error.status === 409) return tell(error.state);
+      if (error instanceof api.Refused && error.status === 0) return void (timer = setTimeout(look, LOOK));
+      refused(error);
+    }
+  }
+
+  show(view, "Videos", () => {
+    gone = true;
+    clearTimeout(timer);
+  });
+  void tell(state);
 }
 
 /** @param {string} shared @param {string | null} title */

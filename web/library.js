@@ -13,16 +13,19 @@ const LOOK_AT_ALL_PER_RECORD = 100;
 /** With fewer videos, eyes are quicker than a search. */
 const SEARCH_FROM = 9;
 
-/** @param {api.Asset} record */
-function stateOf(record) {
+/**
+ * Where an asset is, in words. Of a record that may not be read, the state alone is known.
+ * @param {Partial<api.Asset> & {state: string}} record
+ */
+export function stateOf(record) {
   switch (record.state) {
     case "COMPLETE": {
       const variants = (record.outputs ?? []).flatMap((set) => set.hls?.variants ?? []);
       const best = Math.max(0, ...variants.map(lines));
-      return [day(record.source.uploaded_at), best ? `${best}p` : ""].filter(Boolean).join(" · ");
+      return [record.source ? day(record.source.uploaded_at) : "", best ? `${best}p` : ""].filter(Boolean).join(" · ");
     }
     case "PROGRESSING":
-      return `Converting, ${record.progress} %`;
+      return record.progress === undefined ? "Converting" : `Converting, ${record.progress} %`;
     case "QUEUED":
     case "SUBMITTED":
       return "Waiting to be converted";
@@ -31,14 +34,14 @@ function stateOf(record) {
     case "CANCELED":
       return "Canceled";
     case "IGNORED":
-      return `Not a video: ${record.reason ?? "ignored"}`;
+      return record.reason ? `Not a video: ${record.reason}` : "Not a video";
     default:
       return "Could not be converted";
   }
 }
 
 /** What to do about a failure. @param {api.Asset} record */
-function remedyOf(record) {
+export function remedyOf(record) {
   if (record.state !== "ERROR") return "";
   const error = record.jobs?.findLast((job) => job.error)?.error;
   const said = error ? [error.meaning, error.remedy] : [record.reason ?? ""];

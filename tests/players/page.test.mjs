@@ -239,6 +239,42 @@ test("plays through a change of the signing key", async () => {
   await context.close();
 });
 
+test("an asset that is not ready says how far it is, or why not, and starts by itself", async () => {
+  const { context, page } = await tab(PHONE);
+  const asset = (await sign()).asset;
+  let record = { state: "PROGRESSING", progress: 40 };
+  await page.route("**/api/playback?*", (route) => {
+    if (record.state === "COMPLETE") return route.continue();
+    return route.fulfill({ status: 409, contentType: "application/problem+json", body: JSON.stringify({ detail: "not COMPLETE", state: record.state }) });
+  });
+  await page.route(`**/api/assets/${asset}`, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ json: { ...(await response.json()), ...record } });
+  });
+  const open = async () => {
+    await page.goto("about:blank");
+    await page.goto(`${pageLink()}`);
+    await page.locator(".card").first().waitFor();
+    await page.goto(`${endpoints.edge}/#/watch/${asset}`);
+  };
+  await open();
+  await page.getByText("Converting, 40 %. It starts here by itself").waitFor();
+  await page.locator(".notice h1", { hasText: "A walk by the sea" }).waitFor();
+  assert.equal(await page.locator(".notice progress").evaluate((bar) => bar.value), 40);
+  await accessible(page, "the wait");
+  record = { state: "PROGRESSING", progress: 60 };
+  await page.getByText("Converting, 60 %.").waitFor();
+  record = { state: "COMPLETE", progress: 100 };
+  await page.locator(".player").waitFor();
+
+  const error = { code: 1040, message: "m", meaning: "the file could not be opened", remedy: "upload it again" };
+  record = { state: "ERROR", progress: 0, jobs: [{ attempt: 1, state: "ERROR", error }] };
+  await open();
+  await page.getByText("Could not be converted. The file could not be opened. Upload it again.").waitFor();
+  assert.equal(await page.locator(".notice progress").isHidden(), true);
+  await context.close();
+});
+
 test("a shared link plays without a token, and says so when it has expired", async () => {
   const { context, page } = await watching({ ...DESKTOP, permissions: ["clipboard-read", "clipboard-write"] });
   await page.locator(".share").click();
