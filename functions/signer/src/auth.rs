@@ -47,7 +47,7 @@ impl Scope {
 pub struct Expected {
     /// `iss`.
     pub issuer: Option<String>,
-    /// `aud`.
+    /// `aud`. Amazon Cognito's access tokens have none: there it is the app client's id (`client_id`).
     pub audience: Option<String>,
 }
 
@@ -59,8 +59,9 @@ pub struct ShortKey(usize);
 /// Checks tokens.
 pub struct Auth {
     keys: Keys,
-    /// All but the algorithm, which is the key's.
+    /// All but the algorithm, which is the key's, and the audience.
     validation: Validation,
+    audience: Option<String>,
 }
 
 /// What tokens are signed with.
@@ -78,6 +79,7 @@ impl Auth {
         }
         Ok(Self {
             keys: Keys::Secret(DecodingKey::from_secret(secret)),
+            audience: expected.audience.clone(),
             validation: validation(expected),
         })
     }
@@ -91,6 +93,7 @@ impl Auth {
     pub(crate) fn with_jwks(jwks: Jwks, expected: Expected) -> Self {
         Self {
             keys: Keys::Set(Box::new(jwks)),
+            audience: expected.audience.clone(),
             validation: validation(expected),
         }
     }
@@ -108,10 +111,14 @@ impl Auth {
             return Err(invalid());
         }
         let claims = self.claims(token).await?;
-        if !claims.is_current(now.as_second()) {
+        let for_us = self
+            .audience
+            .as_deref()
+            .is_none_or(|audience| claims.is_for(audience));
+        if !for_us || !claims.is_current(now.as_second()) {
             return Err(invalid());
         }
-        if !claims.scope.has(scope) {
+        if !claims.may(scope) {
             return Err(
                 Problem::forbidden(format!("the token lacks the scope `{}`", scope.as_str()))
                     .authenticate(r#"Bearer error="insufficient_scope""#),
@@ -149,14 +156,11 @@ fn validation(expected: Expected) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     // Times are compared with our own clock, in `Claims::is_current`.
     validation.validate_exp = false;
-    validation.validate_aud = expected.audience.is_some();
+    // The audience is looked at in `Claims::is_for`.
+    validation.validate_aud = false;
     if let Some(issuer) = expected.issuer {
         validation.set_issuer(&[issuer]);
         validation.required_spec_claims.insert("iss".to_owned());
-    }
-    if let Some(audience) = expected.audience {
-        validation.set_audience(&[audience]);
-        validation.required_spec_claims.insert("aud".to_owned());
     }
     validation
 }
@@ -219,38 +223,54 @@ struct Claims {
     #[serde(default)]
     nbf: Option<i64>,
     #[serde(default)]
-    scope: Scopes,
+    aud: Option<Names>,
+    #[serde(default)]
+    client_id: Option<String>,
+    #[serde(default)]
+    token_use: Option<String>,
+    #[serde(default)]
+    scope: Names,
     #[serde(default)]
     assets: Option<Vec<String>>,
 }
 
 impl Claims {
+    /// Whether it was made for us. A token with another audience is not, whoever its client is.
+    fn is_for(&self, audience: &str) -> bool {
+        match &self.aud {
+            Some(Names::One(one)) => one == audience,
+            Some(Names::List(list)) => list.iter().any(|one| one == audience),
+            None => {
+                self.token_use.as_deref() == Some("access") && self.client_id.as_deref() == Some(audience)
+            }
+        }
+    }
+
+    /// RFC 8693 has scopes in one string with spaces; some issuers write an array.
+    fn may(&self, scope: Scope) -> bool {
+        let fits = |name: &str| name == scope.as_str() || name == Scope::Admin.as_str();
+        match &self.scope {
+            Names::One(text) => text.split_ascii_whitespace().any(fits),
+            Names::List(list) => list.iter().any(|name| fits(name)),
+        }
+    }
+
     fn is_current(&self, now: i64) -> bool {
         now < self.exp.saturating_add(LEEWAY) && self.nbf.is_none_or(|nbf| now >= nbf.saturating_sub(LEEWAY))
     }
 }
 
-/// RFC 8693 has scopes in one string with spaces; some issuers write an array.
+/// One string, or a list of them.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scopes {
-    Text(String),
+enum Names {
+    One(String),
     List(Vec<String>),
 }
 
-impl Default for Scopes {
+impl Default for Names {
     fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Scopes {
-    fn has(&self, scope: Scope) -> bool {
-        let fits = |name: &str| name == scope.as_str() || name == Scope::Admin.as_str();
-        match self {
-            Self::Text(text) => text.split_ascii_whitespace().any(fits),
-            Self::List(list) => list.iter().any(|name| fits(name)),
-        }
+        Self::List(Vec::new())
     }
 }
 
@@ -360,6 +380,21 @@ mod tests {
             (json!({"iss": "them", "aud": "vod"}), false),
             (json!({"iss": "us"}), false),
             (json!({"aud": "vod"}), false),
+            // Amazon Cognito: in access tokens the client stands in for the audience, and in no others.
+            (
+                json!({"iss": "us", "client_id": "vod", "token_use": "access"}),
+                true,
+            ),
+            (
+                json!({"iss": "us", "client_id": "x", "token_use": "access"}),
+                false,
+            ),
+            (json!({"iss": "us", "client_id": "vod", "token_use": "id"}), false),
+            (json!({"iss": "us", "client_id": "vod"}), false),
+            (
+                json!({"iss": "us", "client_id": "vod", "token_use": "access", "aud": "x"}),
+                false,
+            ),
         ] {
             let mut claims = claims;
             claims["exp"] = (NOW + 60).into();
