@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use vod_core::metrics::{self, Outcome};
 
+type Sink = dyn Fn(&Outcome) + Send + Sync;
+
 /// Whoever is told what has happened; by default nobody. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Meter(Option<Arc<dyn Fn(&Outcome) + Send + Sync>>);
+pub struct Meter(Option<Arc<Sink>>);
 
 impl Meter {
     /// Tells `sink`.

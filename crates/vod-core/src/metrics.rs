@@ -49,19 +49,19 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn count(name: &'static str) -> Option<CloudWatch> {
-    Some(CloudWatch {
+const fn count(name: &'static str) -> CloudWatch {
+    CloudWatch {
         name,
         unit: "Count",
         scale: 1.0,
-    })
+    }
 }
 
 pub const JOBS_SUBMITTED: Metric = Metric {
     name: "vod_jobs_submitted_total",
     kind: Kind::Counter,
     labels: &["template"],
-    cloudwatch: count("JobsSubmitted"),
+    cloudwatch: Some(count("JobsSubmitted")),
     help: "Jobs that MediaConvert has taken.",
 };
 
@@ -69,7 +69,7 @@ pub const JOBS_COMPLETED: Metric = Metric {
     name: "vod_jobs_completed_total",
     kind: Kind::Counter,
     labels: &["template"],
-    cloudwatch: count("JobsCompleted"),
+    cloudwatch: Some(count("JobsCompleted")),
     help: "Jobs that have succeeded.",
 };
 
@@ -77,7 +77,7 @@ pub const JOBS_FAILED: Metric = Metric {
     name: "vod_jobs_failed_total",
     kind: Kind::Counter,
     labels: &["template", "class"],
-    cloudwatch: count("JobsFailed"),
+    cloudwatch: Some(count("JobsFailed")),
     help: "Attempts that have failed, those that never became a job included; class says whose business it is.",
 };
 
@@ -85,7 +85,7 @@ pub const JOBS_CANCELED: Metric = Metric {
     name: "vod_jobs_canceled_total",
     kind: Kind::Counter,
     labels: &["template"],
-    cloudwatch: count("JobsCanceled"),
+    cloudwatch: Some(count("JobsCanceled")),
     help: "Jobs that somebody has canceled.",
 };
 
@@ -93,7 +93,7 @@ pub const UPLOADS_IGNORED: Metric = Metric {
     name: "vod_uploads_ignored_total",
     kind: Kind::Counter,
     labels: &[],
-    cloudwatch: count("UploadsIgnored"),
+    cloudwatch: Some(count("UploadsIgnored")),
     help: "Uploads that are nothing to encode: folders, empty files, files gone before they were read.",
 };
 
@@ -126,7 +126,7 @@ pub const RECONCILE_LOST: Metric = Metric {
     name: "vod_reconcile_lost_total",
     kind: Kind::Counter,
     labels: &[],
-    cloudwatch: count("ReconcileLost"),
+    cloudwatch: Some(count("ReconcileLost")),
     help: "Findings of reconcile: lost, stuck or forgotten. What is given up is found again in each pass.",
 };
 
@@ -134,7 +134,7 @@ pub const RECONCILE_MENDED: Metric = Metric {
     name: "vod_reconcile_mended_total",
     kind: Kind::Counter,
     labels: &[],
-    cloudwatch: count("ReconcileMended"),
+    cloudwatch: Some(count("ReconcileMended")),
     help: "Findings that reconcile has brought back on their way.",
 };
 
@@ -142,7 +142,7 @@ pub const RECONCILE_GIVEN_UP: Metric = Metric {
     name: "vod_reconcile_given_up",
     kind: Kind::Gauge,
     labels: &[],
-    cloudwatch: count("ReconcileGivenUp"),
+    cloudwatch: Some(count("ReconcileGivenUp")),
     help: "Findings of the last whole pass that only a person can mend.",
 };
 
@@ -150,7 +150,7 @@ pub const RECONCILE_UNMENDED: Metric = Metric {
     name: "vod_reconcile_unmended",
     kind: Kind::Gauge,
     labels: &[],
-    cloudwatch: count("ReconcileUnmended"),
+    cloudwatch: Some(count("ReconcileUnmended")),
     help: "Findings of the last whole pass that are not mended: given up, or left to the next pass.",
 };
 

@@ -124,8 +124,8 @@ mod tests {
             failed: 1,
         });
         let (lost, mended) = (1, 0);
-        let last = What::Reconciled { lost, mended, passed };
-        assert_eq!(what(summary.since(told)), last);
+        let ending = What::Reconciled { lost, mended, passed };
+        assert_eq!(what(summary.since(told)), ending);
     }
 
     #[test]

@@ -199,7 +199,7 @@ fn encoded(groups: &[GroupDetail]) -> Encoded {
     let mut encoded = Encoded::default();
     for detail in groups.iter().flat_map(|group| &group.output_details) {
         let path = detail.output_file_paths.first();
-        let image = path.is_some_and(|path| path.ends_with(".jpg"));
+        let image = path.is_some_and(|path| path.rsplit('.').next() == Some("jpg"));
         let Some(duration_ms) = detail.duration_in_ms.filter(|_| !image) else {
             continue;
         };
