@@ -1,4 +1,5 @@
-//! S3 as far as the functions use it: GET, HEAD, conditional PUT, ListObjectsV2, ListObjectVersions, `GetBucketVersioning`.
+//! S3 as far as the functions use it: GET, HEAD, conditional PUT, `ListObjectsV2`, `ListObjectVersions`,
+//! `GetBucketVersioning`.
 
 use std::fmt::Write as _;
 use std::ops::Bound;
