@@ -10,7 +10,9 @@ fn examine(stack: &LocalStack) -> anyhow::Result<(Option<i32>, Vec<Value>)> {
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
     let findings_agree = |finding: &Value| finding["ok"] == (finding["state"] == "ok");
     ensure!(
-        findings.as_array().is_some_and(|all| all.iter().all(findings_agree)),
+        findings
+            .as_array()
+            .is_some_and(|all| all.iter().all(findings_agree)),
         "{findings:#}"
     );
     Ok((

@@ -55,16 +55,43 @@ fn is_fresh(credentials: &Credentials, now: SystemTime) -> bool {
 
 /// Why there are none, for people.
 pub(super) fn explain(error: &CredentialsError) -> AwsError {
-    let reason = plain(&root(error));
+    let reason = root(error);
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => AwsError::NoCredentials(reason),
-        _ => AwsError::BadCredentials(reason),
+        CredentialsError::CredentialsNotLoaded(_) => AwsError::NoCredentials(short(&reason)),
+        _ => AwsError::BadCredentials(short(&reason)),
     }
+}
+
+/// In one line: the chain lists all that it has tried, of which a profile that is not there is worth telling.
+fn short(reason: &str) -> String {
+    if !reason.contains('\n') {
+        return plain(reason);
+    }
+    let is_telling = |line: &&str| line.starts_with("Profile:") && !line.contains("not enabled");
+    let told = reason.lines().map(str::trim).find(is_telling);
+    plain(told.unwrap_or("none were found"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_has_one_line() {
+        for (reason, told) in [
+            ("the SSO session has expired", "the SSO session has expired"),
+            (
+                "no credentials found in chain. Attempted:\n  Profile: the provider was not enabled\n  Imds: off",
+                "none were found",
+            ),
+            (
+                "Attempted:\n  Environment: not set\n  Profile: `films` is not defined\n",
+                "Profile: `films` is not defined",
+            ),
+        ] {
+            assert_eq!(short(reason), told);
+        }
+    }
 
     #[tokio::test]
     async fn asked_for_once_and_again_before_they_end() {

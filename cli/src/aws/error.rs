@@ -12,11 +12,12 @@ pub(crate) enum AwsError {
     NoCredentials(String),
     #[error("the AWS credentials cannot be had: {0}; `aws sso login` mends an SSO session that has ended")]
     BadCredentials(String),
-    #[error("{service} cannot be reached at {endpoint}: {reason}; check the region's name and the network")]
+    #[error("{service} cannot be reached at {endpoint}: {reason}; {hint}")]
     Unreachable {
         service: String,
         endpoint: String,
         reason: String,
+        hint: &'static str,
     },
     #[error("{}", .0.sentence())]
     Refused(Box<Refusal>),

@@ -151,6 +151,14 @@ impl Aws {
         url.trim_end_matches('/').to_owned()
     }
 
+    /// What to think of when nobody answers there.
+    fn hint(&self, service: &Service) -> &'static str {
+        match self.own_endpoint(service.id) {
+            Some(_) => "does the local stack still run, is AWS_ENDPOINT_URL right?",
+            None => "check the region's name and the network",
+        }
+    }
+
     /// An operation of a JSON service.
     pub(crate) async fn json(
         &self,
@@ -280,6 +288,7 @@ impl Aws {
             service: call.service.id.to_owned(),
             endpoint: endpoint.clone(),
             reason,
+            hint: self.hint(call.service),
         };
         let request = self.signed(call, &endpoint).await?;
         let answer = self.wire.send(request, call.patience).await;
@@ -314,6 +323,7 @@ impl Aws {
             service: service.id.to_owned(),
             endpoint: endpoint.to_owned(),
             reason: format!("no request can be made of it ({error})"),
+            hint: self.hint(service),
         })
     }
 }
