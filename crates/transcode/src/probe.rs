@@ -170,7 +170,7 @@ fn audio_track(stream: &Value) -> Option<AudioTrack> {
         codec: text(&stream["codec_name"]).unwrap_or_default(),
         channels,
         sample_rate: number(&stream["sample_rate"]).unwrap_or(0),
-        language: text(&stream["tags"]["language"]).filter(|language| language != "und"),
+        language: word(&stream["tags"]["language"]).filter(|language| language != "und"),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
     })
 }
@@ -270,8 +270,15 @@ fn side_data(stream: &Value) -> impl Iterator<Item = &Value> {
     stream["side_data_list"].as_array().into_iter().flatten()
 }
 
+/// The name of a colour property.
 fn color(value: &Value) -> Option<String> {
-    text(value).filter(|name| !matches!(name.as_str(), "unknown" | "reserved"))
+    word(value).filter(|name| !matches!(name.as_str(), "unknown" | "reserved"))
+}
+
+/// A name that becomes a part of the command line, so it must be plain; else it is none.
+fn word(value: &Value) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    text(value).filter(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -380,7 +387,10 @@ mod tests {
         assert_eq!((hdr.bit_depth, hdr.dolby_vision_profile), (10, Some(8)));
         assert!(video(&json!({"pix_fmt": "yuvj420p"})).full_range);
         assert_eq!(video(&json!({"pix_fmt": "p010le"})).bit_depth, 10);
-        assert_eq!(video(&json!({"color_space": "unknown"})).color_matrix, None);
+        // The last two would have reached the filter graph, as fuzzing found.
+        for name in ["unknown", "", "a,b", "bt709\0"] {
+            assert_eq!(video(&json!({"color_space": name})).color_matrix, None, "{name}");
+        }
     }
 
     #[test]
