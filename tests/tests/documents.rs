@@ -116,7 +116,7 @@ fn every_vector_that_a_document_names_exists() {
     let read = |path: &str| fs::read_to_string(root().join(path)).expect("a file of this repository");
     let vectors = read("crates/vod-core/testdata/cloudfront/vectors.json");
     let vectors: serde_json::Value = serde_json::from_str(&vectors).expect("JSON");
-    let names: Vec<_> = vectors["cases"]
+    let there: Vec<_> = vectors["cases"]
         .as_array()
         .expect("a list")
         .iter()
@@ -131,11 +131,11 @@ fn every_vector_that_a_document_names_exists() {
         .collect();
     assert!(named.len() > 50, "it names only {named:?}");
     for name in named {
-        let there = names
+        let exists = there
             .iter()
-            .any(|there| there == &name || there.ends_with(&format!(" {name}")));
+            .any(|case| case == &name || case.ends_with(&format!(" {name}")));
         assert!(
-            there,
+            exists,
             "docs/signatures.md names a vector that does not exist: {name}"
         );
     }
