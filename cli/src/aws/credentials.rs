@@ -67,8 +67,8 @@ fn short(reason: &str) -> String {
     if !reason.contains('\n') {
         return plain(reason);
     }
-    let is_telling = |line: &&str| line.starts_with("Profile:") && !line.contains("not enabled");
-    let told = reason.lines().map(str::trim).find(is_telling);
+    let profile = "Profile: the credential provider was not enabled: ";
+    let told = reason.lines().find_map(|line| line.trim().strip_prefix(profile));
     plain(told.unwrap_or("none were found"))
 }
 
@@ -81,12 +81,12 @@ mod tests {
         for (reason, told) in [
             ("the SSO session has expired", "the SSO session has expired"),
             (
-                "no credentials found in chain. Attempted:\n  Profile: the provider was not enabled\n  Imds: off",
+                "no credentials found in chain. Attempted:\n  Profile: the credential provider was not enabled\n  Imds: off",
                 "none were found",
             ),
             (
-                "Attempted:\n  Environment: not set\n  Profile: `films` is not defined\n",
-                "Profile: `films` is not defined",
+                "Attempted:\n  Profile: the credential provider was not enabled: no profile `films`\n  Imds: off",
+                "no profile `films`",
             ),
         ] {
             assert_eq!(short(reason), told);
