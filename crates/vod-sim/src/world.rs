@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use jiff::Timestamp;
+use vod_core::catalogue::UNDELIVERABLE;
 use vod_core::record::State::Ignored;
 use vod_core::record::{Job as RecordedJob, JobState as RecordedState, Record};
 
@@ -162,8 +163,14 @@ fn went_back(old: &[u8], new: &[u8]) -> Option<String> {
                 && later.changes.len() >= job.changes.len()
         })
     };
-    // What was only planned for an upload that is gone by now never was.
-    let planned = |job: &&RecordedJob| new.state == Ignored && job.job_id.is_none();
+    // What was only planned for an upload that is gone by now never was, and an attempt that was given up before it
+    // became a job is taken up again.
+    let given_up = |job: &RecordedJob| {
+        job.error
+            .as_ref()
+            .is_some_and(|error| error.code == UNDELIVERABLE)
+    };
+    let planned = |job: &&RecordedJob| job.job_id.is_none() && (new.state == Ignored || given_up(job));
     let lost = old.jobs.iter().find(|job| !planned(job) && !kept(job));
     lost.map(|job| format!("attempt {} of {}", job.attempt, job.template))
 }
