@@ -1,4 +1,4 @@
-//! Listings of a versioned bucket, from answers in the form of the S3 API reference ("ListObjectVersions").
+//! Listings of a versioned bucket, from answers in the form of the S3 API reference (`ListObjectVersions`).
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -60,11 +60,11 @@ const FIRST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
     <LastModified>2026-01-06T00:00:00.000Z</LastModified><ETag>"e5"</ETag><Size>6</Size></Version>
 </ListVersionsResult>"#;
 /// A page that holds a delete marker alone is not the end.
-const SECOND: &str = r#"<ListVersionsResult>
+const SECOND: &str = r"<ListVersionsResult>
   <IsTruncated>true</IsTruncated><NextKeyMarker>input/d.mp4</NextKeyMarker><NextVersionIdMarker>d1</NextVersionIdMarker>
   <DeleteMarker><Key>input/d.mp4</Key><VersionId>d1</VersionId><IsLatest>true</IsLatest>
     <LastModified>2026-01-04T00:00:00.000Z</LastModified></DeleteMarker>
-</ListVersionsResult>"#;
+</ListVersionsResult>";
 const LAST: &str = "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>";
 
 #[tokio::test]

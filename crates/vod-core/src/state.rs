@@ -321,8 +321,11 @@ mod tests {
         record
     }
 
+    /// Events in the order of their arrival, each with the attempt that it is about.
+    type Course = Vec<(Change, u32)>;
+
     /// A course of the same events: any order, and some of them again.
-    fn course(events: Vec<(Change, u32)>) -> impl Strategy<Value = Vec<(Change, u32)>> {
+    fn course(events: Course) -> impl Strategy<Value = Course> {
         let again = prop::sample::subsequence(events.clone(), 0..=events.len());
         again.prop_flat_map(move |again| {
             let all: Vec<_> = events.iter().cloned().chain(again).collect();
@@ -331,7 +334,7 @@ mod tests {
     }
 
     /// Some events, and two courses that they could take.
-    fn two_courses() -> impl Strategy<Value = (Vec<(Change, u32)>, Vec<(Change, u32)>)> {
+    fn two_courses() -> impl Strategy<Value = (Course, Course)> {
         prop::collection::vec(any_event(), 1..12)
             .prop_flat_map(|events| (course(events.clone()), course(events)))
     }
