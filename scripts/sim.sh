@@ -7,7 +7,20 @@ cd "$(dirname "$0")/.."
 cargo build --locked --profile fast --package vod-sim
 simulation=${CARGO_TARGET_DIR:-target}/fast/vod-sim
 failed=0
+simulate() {
+    "$simulation" "$@" || failed=1
+}
+
 for seed in ${SEEDS:-1 2 3}; do
-    "$simulation" --seed "$seed" "$@" || failed=1
+    simulate --seed "$seed" "$@"
 done
+if (($# == 0)); then
+    # Where one safeguard covers for another, each stands alone once: leases, the queue, the search.
+    echo "== forgetful tokens: leases alone keep deliveries apart"
+    simulate --uploads 150 --faults 8 --seed 2 --heard --token-seconds 1
+    echo "== no reconcile: what SQS brings again is enough"
+    simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2
+    echo "== many deaths: the search alone finds jobs that are not on record"
+    simulate --uploads 120 --faults 10 --seed 3
+fi
 exit "$failed"
