@@ -151,8 +151,13 @@ fn outputs(set: &OutputSet) -> Vec<String> {
             .map(|it| format!("{}{}", short(&it.key), facts(it))),
     );
     if let Some(thumbnails) = &set.thumbnails {
+        let noun = if thumbnails.count == 1 {
+            "picture"
+        } else {
+            "pictures"
+        };
         lines.push(format!(
-            "{} ({} pictures)",
+            "{} ({} {noun})",
             short(&thumbnails.pattern),
             thumbnails.count
         ));

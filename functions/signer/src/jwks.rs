@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -19,6 +18,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::warn;
+
+use crate::outgoing::connector;
 
 /// How old a set may grow.
 const TIME_TO_LIVE: Duration = Duration::from_mins(10);
@@ -68,17 +69,9 @@ impl Jwks {
         if !is_trusted(url) {
             return Err(NotASet(url.to_owned()));
         }
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .read_timeout(Duration::from_secs(5))
-            .build();
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .connector_settings(settings)
-            .build();
         Ok(Self {
             url: url.to_owned(),
-            connector,
+            connector: connector(),
             known: RwLock::default(),
             tried: Mutex::default(),
             retry: RETRY,

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod config;
 mod jwks;
 mod openapi;
+mod outgoing;
 mod play;
 mod playback;
 mod problem;

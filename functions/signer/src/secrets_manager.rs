@@ -12,13 +12,14 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use vod_aws::AwsConfig;
+
+use crate::outgoing::connector;
 
 /// Replaces the service's address, as in the SDKs.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
@@ -54,16 +55,8 @@ impl SecretsManager {
             None,
             "environment",
         );
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .read_timeout(Duration::from_secs(5))
-            .build();
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .connector_settings(settings)
-            .build();
         Self(Arc::new(Client {
-            connector,
+            connector: connector(),
             identity: credentials.into(),
             region: aws.region.clone(),
             endpoint,
