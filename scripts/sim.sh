@@ -17,7 +17,7 @@ done
 if (($# == 0)); then
     # Where one safeguard covers for another, each stands alone once: leases, the queue, the search.
     echo "== forgetful tokens: leases alone keep deliveries apart"
-    simulate --uploads 150 --faults 8 --seed 2 --heard --token-seconds 1
+    simulate --uploads 150 --faults 8 --seed 1 --heard --token-seconds 1
     echo "== no reconcile: what SQS brings again is enough"
     simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2
     echo "== many deaths: the search alone finds jobs that are not on record"

@@ -147,6 +147,10 @@ pub fn refresh(record: &mut Record) {
         // Nobody has anything left to do, even if whoever claimed it died before saying so.
         record.lease = None;
     }
+    if state == State::Complete {
+        // Vain they were not: a job was brought about, even if only its end is on record.
+        record.repairs = 0;
+    }
 }
 
 /// The record's state as a function of its latest attempts (the contract's rule, in its order).

@@ -83,13 +83,8 @@ fn fault(state: &State, id: &AssetId) -> Result<RecordState, String> {
             state => Ok(state),
         };
     }
-    let [outputs] = &record.outputs[..] else {
-        return Err("its record is COMPLETE and not whole".to_owned());
-    };
-    let thumbnails = outputs.thumbnails.as_ref();
-    let known = thumbnails.is_some_and(|thumbnails| thumbnails.interval_ms.is_some());
-    if outputs.hls.is_none() || record.lease.is_some() || record.repairs > 0 || !known {
-        return Err("its record is COMPLETE and not whole".to_owned());
+    if let Some(what) = unfinished(&record) {
+        return Err(format!("its record is COMPLETE and {what}"));
     }
     let job_id = record.latest_attempts().next().and_then(|job| job.job_id.clone());
     let job = job_id
@@ -98,6 +93,25 @@ fn fault(state: &State, id: &AssetId) -> Result<RecordState, String> {
     match job {
         Some(job) if *job.asset == *id.as_str() && job.state == JobState::Complete => Ok(record.state),
         _ => Err("its record names another job than the one that succeeded".to_owned()),
+    }
+}
+
+/// What a COMPLETE record still lacks, or still has.
+fn unfinished(record: &Record) -> Option<&'static str> {
+    let [outputs] = &record.outputs[..] else {
+        return Some("has not one set of outputs");
+    };
+    let thumbnails = outputs.thumbnails.as_ref();
+    if outputs.hls.is_none() {
+        Some("names no playlist")
+    } else if thumbnails.is_none_or(|thumbnails| thumbnails.interval_ms.is_none()) {
+        Some("does not tell how far apart its thumbnails are")
+    } else if record.lease.is_some() {
+        Some("is still claimed")
+    } else if record.repairs > 0 {
+        Some("counts vain repairs")
+    } else {
+        None
     }
 }
 

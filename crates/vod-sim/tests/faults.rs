@@ -11,7 +11,7 @@ const LEASES: &[&str] = &[
     "--faults",
     "8",
     "--seed",
-    "2",
+    "1",
     "--heard",
     "--token-seconds",
     "1",
