@@ -36,8 +36,12 @@ pub(crate) async fn spawn(
     spawn_from_lasting_thread(command).await
 }
 
+/// Goes on to its arguments only while the process of the given id is its parent: `setpriv` asks for the signal
+/// after the fork, and of a parent that died before that the kernel never tells (`prctl(2)`, `PR_SET_PDEATHSIG`).
+const ONLY_WITH_ITS_PARENT: &str = r#"test "$PPID" = "$0" && exec "$@""#;
+
 /// The program wrapped by util-linux: `setpriv` lets the kernel kill it when we die, however that happens;
-/// `prlimit` sets its limits. Both replace themselves by what they start, so the process id is the program's.
+/// `prlimit` sets its limits. Each replaces itself by what it starts, so the process id is the program's.
 fn limited(program: &str, limits: &Limits) -> Command {
     static WRAPPERS: OnceLock<bool> = OnceLock::new();
     let wrap = *WRAPPERS.get_or_init(|| {
@@ -51,7 +55,9 @@ fn limited(program: &str, limits: &Limits) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "prlimit", "--core=0"]);
+    command.args(["--pdeathsig", "KILL", "sh", "-c", ONLY_WITH_ITS_PARENT]);
+    command.arg(std::process::id().to_string());
+    command.args(["prlimit", "--core=0"]);
     command.arg(format!("--as={}", limits.memory)).arg(program);
     command
 }
