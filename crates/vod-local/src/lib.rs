@@ -5,6 +5,8 @@
 //! crosses real HTTP and the real JSON, as on AWS.
 
 pub mod access;
+#[cfg(test)]
+mod api_tests;
 pub mod clock;
 pub mod cloudfront;
 pub mod db;
@@ -17,8 +19,6 @@ pub mod lambda;
 pub mod mediaconvert;
 pub mod metrics;
 pub mod queue;
-#[cfg(test)]
-mod random;
 mod reconciler;
 mod rotation;
 pub mod s3;

@@ -10,11 +10,9 @@ mod keys;
 mod pem;
 mod policy;
 mod resource;
-#[cfg(test)]
-mod rules;
 mod sign;
 #[cfg(test)]
-mod vectors;
+mod tests;
 mod verify;
 
 pub use keyring::{Keyring, KeyringError, PublicKeys};

@@ -175,8 +175,6 @@ impl Edge {
 }
 
 #[cfg(test)]
-mod random;
-#[cfg(test)]
 mod red_team;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ use super::*;
 
 mod caching;
 mod objects;
+mod random;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_api_to_the_last_segment() {

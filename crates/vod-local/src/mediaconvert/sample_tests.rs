@@ -1,5 +1,5 @@
 use super::*;
-use crate::mediaconvert::worker_tests::{World, clip_with};
+use crate::mediaconvert::testing::world::{World, clip_with};
 
 /// The whole object and the hollow copy, both probed.
 async fn both(world: &World, clip: Vec<u8>, head: u64) -> (MediaInfo, Option<MediaInfo>, u64) {

@@ -1,5 +1,7 @@
 //! Jobs for tests.
 
+pub(super) mod world;
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use http::Uri;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::testing::{Answer, NOW, World, token};
+use crate::edge::testing::{Answer, NOW, World, token};
 
 struct Shared {
     runtime: Runtime,

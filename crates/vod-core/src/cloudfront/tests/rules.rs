@@ -1,8 +1,8 @@
 //! Rules of the developer guide that no vector shows; `docs/signatures.md` says which test holds which rule.
 
-use super::encoding::encode;
 use super::vectors::{keyring, public_keys, request};
-use super::*;
+use crate::cloudfront::encoding::encode;
+use crate::cloudfront::*;
 
 const FOLDER: &str = "https://d111111abcdef8.cloudfront.net/v/abc/*";
 const FILE: &str = "https://d111111abcdef8.cloudfront.net/v/abc/1.ts";

@@ -4,17 +4,17 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::encoding::{decode, encode};
-use super::*;
+use crate::cloudfront::encoding::{decode, encode};
+use crate::cloudfront::*;
 
-const P256: &str = include_str!("../../testdata/cloudfront/p256.pkcs8.pem");
-const P256_PUBLIC: &str = include_str!("../../testdata/cloudfront/p256.spki.pem");
-const RSA: &str = include_str!("../../testdata/cloudfront/rsa2048.pkcs8.pem");
-const RSA_PUBLIC: &str = include_str!("../../testdata/cloudfront/rsa2048.spki.pem");
+const P256: &str = include_str!("../../../testdata/cloudfront/p256.pkcs8.pem");
+const P256_PUBLIC: &str = include_str!("../../../testdata/cloudfront/p256.spki.pem");
+const RSA: &str = include_str!("../../../testdata/cloudfront/rsa2048.pkcs8.pem");
+const RSA_PUBLIC: &str = include_str!("../../../testdata/cloudfront/rsa2048.spki.pem");
 
 macro_rules! pem {
     ($name:literal) => {
-        include_str!(concat!("../../testdata/cloudfront/", $name, ".pem"))
+        include_str!(concat!("../../../testdata/cloudfront/", $name, ".pem"))
     };
 }
 
@@ -35,7 +35,7 @@ struct Case {
 }
 
 fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("../../testdata/cloudfront/vectors.json")).unwrap()
+    serde_json::from_str(include_str!("../../../testdata/cloudfront/vectors.json")).unwrap()
 }
 
 pub(super) fn public_keys() -> PublicKeys {

@@ -1,0 +1,80 @@
+//! What a stack stands on: its folder, its ports, its servers.
+
+use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::rotation::SigningKeys;
+
+/// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.
+const LOCK_TRIES: u32 = 20;
+
+/// Makes the state folder, for its owner alone, and takes it for this process.
+pub(super) fn lock(state: &Path) -> anyhow::Result<File> {
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
+    created.with_context(|| format!("failed to make the state folder {}", state.display()))?;
+    let path = state.join("lock");
+    let file = File::create(&path).with_context(|| format!("failed to open {}", path.display()))?;
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A process that was killed leaves its lock to a child it was just about to start, for a moment.
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => bail!(
+                "another `vod up` is running on {}; stop it, or give this one another folder with --state",
+                state.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("failed to lock {}", path.display()));
+            }
+        }
+    }
+}
+
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let hint =
+        "is another program using the port? choose another with --api or --edge (port 0 picks a free one)";
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("failed to listen on {address}: {hint}"))
+}
+
+/// The URL of a listener for programs on this machine.
+pub(super) fn url(listener: &TcpListener) -> anyhow::Result<String> {
+    let mut address = listener.local_addr()?;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(format!("http://{address}"))
+}
+
+pub(super) async fn follow(keys: SigningKeys, stop: CancellationToken) -> anyhow::Result<()> {
+    keys.follow(stop).await;
+    Ok(())
+}
+
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    // An answer in two writes would otherwise wait 40 ms for the peer's delayed acknowledgement.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await?;
+    Ok(())
+}

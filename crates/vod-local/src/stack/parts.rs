@@ -1,0 +1,307 @@
+//! The parts of a stack, each made from the same base: services, functions, and the queues between them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use complete::Complete;
+use reconcile::Reconcile;
+use signer::auth::{Auth, Expected};
+use signer::{App, Parts, Scheme, Secret};
+use submit::Submit;
+use tokio::net::TcpListener;
+use transcode::exec::Limits as EncodeLimits;
+use vod_aws::{AwsConfig, Catalog};
+
+use super::ground::url;
+use super::{BUCKET, PageLink, REGION, StackOptions};
+use crate::clock::{self, Clock};
+use crate::db::Db;
+use crate::edge::{self, EdgeOptions};
+use crate::endpoints::Endpoints;
+use crate::events::{Backoff, Delivery, Invoker, Poller};
+use crate::fault::Faults;
+use crate::lambda::{Functions, Limits};
+use crate::mediaconvert::{MediaConvert, Settings};
+use crate::metrics::Metrics;
+use crate::queue::{QueueSettings, Queues};
+use crate::rotation::SigningKeys;
+use crate::s3::{Notification, S3Options, S3Service};
+use crate::secrets::{ALL_SCOPES, Secrets};
+use crate::sigv4::Keys;
+use crate::sqs::Sqs;
+
+const ACCESS_KEY: &str = "vod";
+const SECRET_KEY: &str = "vod-local-secret";
+/// Uploads on their way to `submit`.
+const UPLOADS: &str = "uploads";
+/// MediaConvert's events on their way to `complete`.
+const JOB_EVENTS: &str = "job-events";
+/// The stack's own token is good for a year.
+const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
+/// The page's token is less than that: it stands in a terminal, and what stands there gets copied.
+const PAGE_SCOPES: &str = "library playback";
+const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
+/// Uploads are submitted four at a time, which is more than one machine encodes.
+const SUBMIT: Limits = Limits {
+    timeout: Duration::from_mins(1),
+    concurrency: 4,
+};
+const COMPLETE: Limits = Limits {
+    timeout: Duration::from_secs(30),
+    concurrency: 4,
+};
+const SIGNER: Limits = Limits {
+    timeout: Duration::from_secs(10),
+    concurrency: 64,
+};
+/// One at a time: two would find the same things.
+const RECONCILE: Limits = Limits {
+    timeout: Duration::from_mins(5),
+    concurrency: 1,
+};
+const QUEUE: QueueSettings = QueueSettings {
+    // As the AWS documentation asks: six times the function's timeout.
+    visibility_timeout: Duration::from_mins(6),
+    max_receive_count: 5,
+};
+/// A person waits here, so a failed delivery comes again sooner than on AWS.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(30),
+};
+/// `STATUS_UPDATE` events of a job are this far apart at least.
+const STATUS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What all parts are made of.
+pub(super) struct Base {
+    pub(super) state: PathBuf,
+    pub(super) api_url: String,
+    pub(super) edge_url: String,
+    pub(super) public_url: Option<String>,
+    pub(super) keys: Keys,
+    pub(super) aws: AwsConfig,
+    pub(super) secrets: Secrets,
+    pub(super) signing_keys: SigningKeys,
+    pub(super) db: Db,
+    pub(super) queues: Queues,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) faults: Option<Faults>,
+}
+
+impl Base {
+    pub(super) async fn open(
+        options: &StackOptions,
+        api: &TcpListener,
+        edge: &TcpListener,
+    ) -> anyhow::Result<Self> {
+        let api_url = url(api)?;
+        let edge_url = match &options.edge_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => url(edge)?,
+        };
+        let clock = clock::system();
+        let secrets = Secrets::open(&options.state)?;
+        let db = Db::open(&options.state.join("vod.db")).context("failed to open the state")?;
+        let queues = Queues::open(db.clone(), clock.clone()).await?;
+        queues.release().await?;
+        Ok(Self {
+            state: options.state.clone(),
+            keys: Keys {
+                access_key: ACCESS_KEY.into(),
+                secret_key: SECRET_KEY.into(),
+                region: REGION.into(),
+            },
+            aws: AwsConfig {
+                region: REGION.to_owned(),
+                access_key_id: ACCESS_KEY.to_owned(),
+                secret_access_key: SECRET_KEY.to_owned(),
+                session_token: None,
+                s3_endpoint: Some(api_url.clone()),
+                mediaconvert_endpoint: Some(api_url.clone()),
+            },
+            signing_keys: SigningKeys::new(&options.state, &secrets)?,
+            secrets,
+            api_url,
+            edge_url,
+            public_url: options.edge_url.clone(),
+            db,
+            metrics: Metrics::new(queues.clone(), &[UPLOADS, JOB_EVENTS]),
+            queues,
+            clock,
+            faults: Faults::open(&options.faults, &options.state)?,
+        })
+    }
+
+    pub(super) async fn s3(&self) -> anyhow::Result<S3Service> {
+        let uploads = Notification {
+            bucket: BUCKET.into(),
+            prefix: vod_core::keys::INPUT.into(),
+            queue: UPLOADS.into(),
+        };
+        let options = S3Options {
+            clock: self.clock.clone(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            region: REGION.to_owned(),
+            notifications: vec![uploads],
+            cors_origins: vec![self.edge_url.clone()],
+        };
+        let s3 = S3Service::open(self.db.clone(), self.queues.clone(), &self.state, options).await?;
+        s3.ensure_bucket(BUCKET).await?;
+        Ok(s3)
+    }
+
+    pub(super) fn sqs(&self) -> Sqs {
+        let served = [(UPLOADS, QUEUE), (JOB_EVENTS, QUEUE)];
+        Sqs::new(self.queues.clone(), self.keys.clone(), &self.api_url, &served)
+    }
+
+    pub(super) async fn mediaconvert(&self, jobs: usize) -> anyhow::Result<MediaConvert> {
+        let settings = Settings {
+            region: REGION.to_owned(),
+            events_queue: JOB_EVENTS.to_owned(),
+            work: self.state.join("work"),
+            concurrency: jobs,
+            status_interval: STATUS_INTERVAL,
+            limits: EncodeLimits::default(),
+            faults: self.faults.clone(),
+        };
+        let (db, queues, clock) = (self.db.clone(), self.queues.clone(), self.clock.clone());
+        Ok(MediaConvert::open(
+            db,
+            queues,
+            clock,
+            vod_aws::s3(&self.role("mediaconvert")),
+            settings,
+        )
+        .await?)
+    }
+
+    /// The functions as Lambda would host them: the same crates, with addresses of this machine.
+    pub(super) fn functions(&self) -> anyhow::Result<Functions> {
+        let (s3, mediaconvert) = self.clients("submit");
+        let submit = Submit::with_clients(s3, mediaconvert, submit::Config::local(BUCKET)?);
+        let submit = Arc::new(submit.metered(self.metrics.meter()));
+        let config = complete::Config {
+            bucket: BUCKET.to_owned(),
+            application: "vod".to_owned(),
+        };
+        let complete = Complete::with_client(self.clients("complete").0, config);
+        let complete = Arc::new(complete.metered(self.metrics.meter()));
+        let (s3, mediaconvert) = self.clients("reconcile");
+        let reconcile = Reconcile::with_clients(s3, mediaconvert, reconcile::Config::local(BUCKET)?);
+        let reconcile = Arc::new(reconcile.metered(self.metrics.meter()));
+        let signer = signer::router(self.signer()?);
+        let functions = Functions::builder(REGION)
+            .function("submit", SUBMIT, move |event| {
+                let submit = Arc::clone(&submit);
+                async move { submit.handle(event).await }
+            })
+            .function("complete", COMPLETE, move |event| {
+                let complete = Arc::clone(&complete);
+                async move { complete.handle(event).await }
+            })
+            .function("reconcile", RECONCILE, move |event| {
+                let reconcile = Arc::clone(&reconcile);
+                async move { reconcile.handle(event).await }
+            })
+            .http("signer", SIGNER, signer);
+        Ok(functions.build())
+    }
+
+    /// The credentials of one part, which Lambda tells by their session token; so does the access log here.
+    fn role(&self, part: &str) -> AwsConfig {
+        AwsConfig {
+            session_token: Some(part.to_owned()),
+            ..self.aws.clone()
+        }
+    }
+
+    /// A function's own. With faults on, its invocations can die at a call.
+    fn clients(&self, function: &str) -> (aws_sdk_s3::Client, vod_aws::MediaConvert) {
+        let aws = self.role(function);
+        let mut http = vod_aws::http();
+        if let Some(faults) = &self.faults {
+            http = faults.deadly(http);
+        }
+        let mediaconvert = vod_aws::mediaconvert_over(http.clone(), &aws);
+        (
+            vod_aws::s3_over(http, &aws),
+            vod_aws::MediaConvert::new(mediaconvert),
+        )
+    }
+
+    fn signer(&self) -> anyhow::Result<App> {
+        let s3 = vod_aws::s3(&self.role("signer"));
+        let scheme = if self.edge_url.starts_with("https://") {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        Ok(App::new(Parts {
+            catalog: Catalog::new(s3.clone(), BUCKET.to_owned()),
+            s3,
+            bucket: BUCKET.to_owned(),
+            output_bucket: BUCKET.to_owned(),
+            signing: Secret::watched(self.signing_keys.signing()),
+            auth: Secret::fixed(Auth::hs256(&self.secrets.jwt_secret, Expected::default())?),
+            scheme,
+            clock: self.clock.clone(),
+        }))
+    }
+
+    pub(super) fn edge(&self, cache: edge::Cache) -> anyhow::Result<EdgeOptions> {
+        let public_url = self.public_url.as_deref().map(str::parse).transpose();
+        Ok(EdgeOptions {
+            api_url: self.api_url.clone(),
+            bucket: BUCKET.to_owned(),
+            keys: self.keys.clone(),
+            trusted: self.signing_keys.trusted(),
+            edge_url: public_url.context("--edge-url is not of the form https://host[:port]")?,
+            cache,
+            clock: self.clock.clone(),
+        })
+    }
+
+    pub(super) fn invoker(&self) -> Invoker {
+        Invoker::new(&self.api_url, self.keys.clone())
+    }
+
+    pub(super) fn pollers(&self) -> Vec<Poller> {
+        let invoker = self.invoker();
+        let poller = |queue: &str, function: &str, delivery, concurrency| Poller {
+            queue: self.queues.queue(queue, QUEUE),
+            function: function.to_owned(),
+            delivery,
+            concurrency,
+            backoff: Some(BACKOFF),
+            invoker: invoker.clone(),
+            faults: self.faults.clone(),
+        };
+        vec![
+            poller(UPLOADS, "submit", Delivery::SqsBatch(1), SUBMIT.concurrency),
+            poller(JOB_EVENTS, "complete", Delivery::Bare, COMPLETE.concurrency),
+        ]
+    }
+
+    /// The token is in the fragment, which browsers send to nobody.
+    pub(super) fn page(&self) -> anyhow::Result<PageLink> {
+        let token = self.secrets.token(PAGE_SCOPES, &[], PAGE_TOKEN_SECONDS)?;
+        Ok(PageLink(format!("{}/#token={token}", self.edge_url)))
+    }
+
+    pub(super) fn endpoints(&self) -> anyhow::Result<Endpoints> {
+        Ok(Endpoints {
+            api: self.api_url.clone(),
+            edge: self.edge_url.clone(),
+            bucket: BUCKET.to_owned(),
+            region: REGION.to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            token: self.secrets.token(ALL_SCOPES, &[], TOKEN_SECONDS)?,
+        })
+    }
+}
