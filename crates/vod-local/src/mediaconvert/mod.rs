@@ -85,6 +85,10 @@ impl MediaConvert {
         s3: aws_sdk_s3::Client,
         settings: Settings,
     ) -> Result<Self, DbError> {
+        // Before the first request: one that looks at a file has its folder here, too.
+        if let Err(error) = scratch::wipe(&settings.work).await {
+            tracing::error!(%error, "failed to empty work folder");
+        }
         let store = Store::open(db, queues, clock, &settings.region, &settings.events_queue).await?;
         let inner = Inner {
             store,

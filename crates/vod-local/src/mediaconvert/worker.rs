@@ -14,7 +14,6 @@ use self::attempt::Worker;
 use super::MediaConvert;
 use super::events::Event;
 use super::job::{Job, Status};
-use super::scratch;
 use super::store::{StoreError, Turn};
 
 mod attempt;
@@ -27,9 +26,6 @@ const REST: Duration = Duration::from_secs(1);
 const ALONE_AFTER: u32 = 2;
 
 pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
-    if let Err(error) = scratch::wipe(&service.settings().work).await {
-        tracing::error!(%error, "failed to empty work folder");
-    }
     persist(&shutdown, || service.store().recover()).await;
     let slots = Arc::new(Semaphore::new(service.concurrency()));
     let mut workers = JoinSet::new();

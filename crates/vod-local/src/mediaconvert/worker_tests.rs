@@ -4,9 +4,10 @@ use aws_sdk_mediaconvert::types::{Codec, Format, JobStatus, ProbeInputFile};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::testing;
 use super::testing::world::{World, clip, open, start};
 use super::transfer::{self, Location};
+use super::{MediaConvert, Settings, testing};
+use crate::clock;
 use crate::db::Db;
 
 /// The job of [`testing::settings`] and an HLS group with one rendition.
@@ -208,6 +209,27 @@ async fn a_job_that_was_broken_off_starts_again() {
     worker.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_looked_at_stays_when_the_worker_starts() {
+    let mut world = World::new().await;
+    world.shutdown.cancel();
+    (&mut world.worker).await.unwrap();
+    let service = open(&world.db, &world.queues, &world.s3, world.state.path()).await;
+    let looked_at = service.scratch().await.ok().unwrap();
+    world
+        .create(&testing::settings(
+            "s3://vod/input/none.mp4",
+            "s3://vod/output/x/video",
+        ))
+        .await;
+    let shutdown = CancellationToken::new();
+    let worker = start(service, &shutdown);
+    world.until("ERROR").await;
+    assert!(looked_at.path().is_dir());
+    shutdown.cancel();
+    worker.await.unwrap();
+}
+
 /// A process that dies leaves its jobs PROGRESSING.
 async fn die(db: &Db, job: &str) {
     let job = job.to_owned();
@@ -246,6 +268,64 @@ async fn nine_deaths_are_survived_and_the_tenth_is_not() {
         shutdown.cancel();
         worker.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_during_which_the_process_died_twice_runs_by_itself() {
+    let mut world = World::new().await;
+    world.put("input/a.mp4", clip("320x180", 2)).await;
+    world.shutdown.cancel();
+    (&mut world.worker).await.unwrap();
+    let settings = Settings {
+        concurrency: 2,
+        ..testing::service_settings(world.state.path())
+    };
+    let (db, queues, s3) = (world.db.clone(), world.queues.clone(), world.s3.clone());
+    let service = MediaConvert::open(db, queues, clock::system(), s3, settings)
+        .await
+        .unwrap();
+    let create = async || {
+        let mut request = testing::request("s3://vod/input/a.mp4", None, 0);
+        request.settings = testing::settings("s3://vod/input/a.mp4", "s3://vod/output/x/video");
+        service
+            .store()
+            .create(request, "queue-arn".to_owned())
+            .await
+            .unwrap()
+            .id
+    };
+    let suspect = create().await;
+    for _ in 0..2 {
+        die(&world.db, &suspect).await;
+        service.store().recover().await.unwrap();
+    }
+    create().await;
+    create().await;
+    let shutdown = CancellationToken::new();
+    let worker = start(service.clone(), &shutdown);
+    let (mut running, mut most, mut ended) = (Vec::new(), 0, 0);
+    while ended < 4 {
+        let event = world.event().await;
+        let job = event["detail"]["jobId"].as_str().unwrap().to_owned();
+        match event["detail"]["status"].as_str().unwrap() {
+            "PROGRESSING" => {
+                running.push(job.clone());
+                most = most.max(running.len());
+                assert!(running.len() == 1 || !running.contains(&suspect), "{running:?}");
+                if job == suspect {
+                    create().await;
+                }
+            }
+            "COMPLETE" => {
+                running.retain(|id| *id != job);
+                ended += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(most, 2, "others run side by side");
+    shutdown.cancel();
+    worker.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
