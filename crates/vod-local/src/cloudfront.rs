@@ -106,8 +106,8 @@ async fn create(State(api): State<Api>, body: Bytes) -> Response {
         let message = "The XML document is not an InvalidationBatch.";
         return error(StatusCode::BAD_REQUEST, "MalformedInput", message);
     };
-    if let Some(message) = batch.fault() {
-        return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
+    if let Some((status, code, message)) = batch.fault() {
+        return error(status, code, message);
     }
     let mut done = api.done.lock().unwrap_or_else(PoisonError::into_inner);
     let known = done
@@ -118,7 +118,8 @@ async fn create(State(api): State<Api>, body: Bytes) -> Response {
         // The same call again, as SDKs do when an answer was lost.
         Some(known) if known.batch == batch => known,
         Some(_) => {
-            let message = "Your caller reference is associated with another invalidation batch.";
+            let message = "Your request contains a caller reference that was used for a previous invalidation batch for \
+                           the same distribution.";
             return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
         }
         None => {
@@ -216,20 +217,26 @@ async fn show(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> 
 }
 
 impl Batch {
-    /// What CloudFront would not take.
-    fn fault(&self) -> Option<&'static str> {
+    /// What CloudFront would not take: status, code and text (API reference, `CreateInvalidation`).
+    fn fault(&self) -> Option<(StatusCode, &'static str, &'static str)> {
+        let invalid = |message| Some((StatusCode::BAD_REQUEST, "InvalidArgument", message));
         if self.reference.is_empty() {
-            return Some("The parameter CallerReference is required.");
+            return invalid("The parameter CallerReference is required.");
         }
         if self.quantity.parse() != Ok(self.paths.len()) {
-            return Some("The parameter Quantity is not the number of items.");
+            let message = "The value of Quantity and the size of Items don't match.";
+            return Some((StatusCode::BAD_REQUEST, "InconsistentQuantities", message));
+        }
+        if self.paths.len() > PATHS_MAX {
+            let message = "Invalidation batch specified is too large.";
+            return Some((StatusCode::PAYLOAD_TOO_LARGE, "BatchTooLarge", message));
         }
         let odd = |path: &String| {
             let stars = path.matches('*').count();
             !path.is_ascii() || path.contains(' ') || stars > 1 || (stars == 1 && !path.ends_with('*'))
         };
-        if self.paths.is_empty() || self.paths.len() > PATHS_MAX || self.paths.iter().any(odd) {
-            return Some("Your request contains one or more invalid invalidation paths.");
+        if self.paths.is_empty() || self.paths.iter().any(odd) {
+            return invalid("Your request contains one or more invalid invalidation paths.");
         }
         None
     }

@@ -35,25 +35,31 @@ fn a_batch_is_read() {
 fn bad_batches_are_refused() {
     assert_eq!(batch("1", &["/*"]).fault(), None);
     assert_eq!(batch("1", &["*"]).fault(), None);
-    for (quantity, paths) in [
-        ("0", &[][..]),
-        ("2", &["/a"]),
-        ("x", &["/a"]),
-        ("1", &["/*/a"]),
-        ("1", &["/**"]),
-        ("1", &["/a b"]),
-        ("1", &["/\u{e9}"]),
+    for (quantity, paths, expected) in [
+        ("0", &[][..], "InvalidArgument"),
+        ("2", &["/a"], "InconsistentQuantities"),
+        ("x", &["/a"], "InconsistentQuantities"),
+        ("1", &["/*/a"], "InvalidArgument"),
+        ("1", &["/**"], "InvalidArgument"),
+        ("1", &["/a b"], "InvalidArgument"),
+        ("1", &["/\u{e9}"], "InvalidArgument"),
+        ("3001", &["/a"; 3001], "BatchTooLarge"),
     ] {
-        assert!(batch(quantity, paths).fault().is_some(), "{quantity} {paths:?}");
+        let code = batch(quantity, paths).fault().map(|(_, code, _)| code);
+        assert_eq!(code, Some(expected), "{quantity} {paths:?}");
     }
 }
 
 /// Status, content type and body of the answer to an unsigned request.
 async fn asked(router: Router, method: &str, path: &str) -> (u16, String, String) {
+    sent(router, method, path, Body::empty()).await
+}
+
+async fn sent(router: Router, method: &str, path: &str, body: Body) -> (u16, String, String) {
     let request = http::Request::builder()
         .method(method)
         .uri(path)
-        .body(Body::empty())
+        .body(body)
         .unwrap();
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -88,13 +94,41 @@ async fn who_does_not_sign_is_refused_in_xml() {
     }
 }
 
-#[tokio::test]
-async fn invalidations_are_listed_the_newest_first() {
-    let api = Api {
+fn api() -> Api {
+    Api {
         cache: Cache::default(),
         clock: crate::clock::system(),
         done: Arc::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_call_makes_no_second_invalidation() {
+    let api = api();
+    let create = async |path: &str| {
+        let invalidation = Invalidation {
+            id: String::new(),
+            created: Timestamp::UNIX_EPOCH,
+            batch: batch("1", &[path]),
+        };
+        let place = format!("/2020-05-31/distribution/{DISTRIBUTION}/invalidation");
+        let xml = invalidation.to_xml();
+        let begin = xml.find("<InvalidationBatch>").unwrap();
+        let body = xml[begin..].replace("</Invalidation>", "");
+        sent(routes(api.clone()), "POST", &place, Body::from(body)).await
     };
+    let first = create("/a").await;
+    assert_eq!(first.0, 201, "{first:?}");
+    assert_eq!(create("/a").await, first);
+    let other = create("/b").await;
+    assert_eq!(other.0, 400, "{other:?}");
+    assert!(other.2.contains("<Code>InvalidArgument</Code>"), "{other:?}");
+    assert_eq!(api.done.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn invalidations_are_listed_the_newest_first() {
+    let api = api();
     let routes = routes(api.clone());
     for index in 0..3 {
         let made = Invalidation {
