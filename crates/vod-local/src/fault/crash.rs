@@ -78,12 +78,10 @@ fn operation(request: &HttpRequest) -> Operation {
     let method = Method::from_bytes(request.method().as_bytes()).unwrap_or_default();
     let uri = request.uri().parse().unwrap_or_default();
     let mut headers = HeaderMap::new();
-    if let Some(source) = request.headers().get(COPY).map(HeaderValue::from_str) {
-        headers.extend(
-            source
-                .ok()
-                .map(|source| (http::HeaderName::from_static(COPY), source)),
-        );
+    if let Some(source) = request.headers().get(COPY)
+        && let Ok(source) = HeaderValue::from_str(source)
+    {
+        headers.insert(COPY, source);
     }
     classify(Port::Api, &method, &uri, &headers)
 }

@@ -155,6 +155,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_nth_event_of_one_fault_does_not_depend_on_another_fault() {
+        let faults = faults(&["events.drop=@1", "events.delay=@2:7"]);
+        let fates: Vec<Fate> = (0..3).map(|_| faults.fate_of("uploads", "{}")).collect();
+        let put_off = Fate::Later(Duration::from_millis(7));
+        assert_eq!(fates, [Fate::Drop, put_off, Fate::Deliver]);
+    }
+
     #[tokio::test]
     async fn a_duplicate_has_no_duplicates() {
         let rules = ["events.duplicate=1:0", "seed=1"];

@@ -240,3 +240,17 @@ async fn who_waits_for_dead_letters_hears_of_one() {
     let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await;
     heard.expect("nobody was told").unwrap();
 }
+
+#[tokio::test]
+async fn the_oldest_message_counts_whoever_holds_it() {
+    let world = World::new().await;
+    assert_eq!(world.queues.depth("uploads").await.unwrap(), Depth::default());
+    for body in ["a", "b"] {
+        world.queues.send("uploads", body.to_owned()).await.unwrap();
+        world.pass(5);
+    }
+    world.queue.receive(1).await.unwrap();
+    let depth = world.queues.depth("uploads").await.unwrap();
+    assert_eq!(depth.oldest, SignedDuration::from_secs(10));
+    assert_eq!((depth.counts.visible, depth.counts.in_flight), (1, 1));
+}
