@@ -29,11 +29,11 @@ fn with_hls(input: &str) -> Value {
 }
 
 /// A long enough encode to be interrupted.
-fn slow(input: &str) -> Value {
+fn slow(input: &str, (width, height): (u32, u32)) -> Value {
     let mut settings = testing::settings(input, "s3://vod/output/slow/video");
     let video = &mut settings["outputGroups"][0]["outputs"][0]["videoDescription"];
-    video["width"] = 1280.into();
-    video["height"] = 720.into();
+    video["width"] = width.into();
+    video["height"] = height.into();
     video["codecSettings"]["h264Settings"]["maxBitrate"] = 5_000_000.into();
     settings
 }
@@ -153,9 +153,9 @@ async fn failures_have_their_codes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canceled_job_stops_and_says_no_more() {
     let world = World::new().await;
-    let id = world
-        .start("input/a.mp4", clip("1280x720", 20), &slow("s3://vod/input/a.mp4"))
-        .await;
+    // It would take longer than `until_clean` waits.
+    let settings = slow("s3://vod/input/a.mp4", (1920, 1080));
+    let id = world.start("input/a.mp4", clip("320x180", 180), &settings).await;
     let update = world.until("STATUS_UPDATE").await.pop().unwrap();
     assert_eq!(update["detail"]["jobProgress"]["currentPhase"], "TRANSCODING");
     world.sdk.cancel_job().id(&id).send().await.unwrap();
@@ -178,7 +178,11 @@ async fn a_canceled_job_stops_and_says_no_more() {
 async fn a_job_that_was_broken_off_starts_again() {
     let mut world = World::new().await;
     let id = world
-        .start("input/a.mp4", clip("1280x720", 10), &slow("s3://vod/input/a.mp4"))
+        .start(
+            "input/a.mp4",
+            clip("1280x720", 10),
+            &slow("s3://vod/input/a.mp4", (1280, 720)),
+        )
         .await;
     world.until("STATUS_UPDATE").await;
     world.shutdown.cancel();
