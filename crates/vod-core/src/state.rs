@@ -10,6 +10,9 @@
 //!
 //! Every cell is the maximum of two ranks, and percentages and warnings are maxima and unions too: the end
 //! depends on the set of events alone, whatever their order and however often each arrives.
+//!
+//! An attempt that we have ended because it was not known to have a job is open again with its job's first event:
+//! CreateJob may have worked without our hearing of it, and what has a job must not be tried again beside it.
 
 use jiff::Timestamp;
 
@@ -48,6 +51,9 @@ pub fn apply(
     let job = record.attempt_mut(template, attempt);
     if job.job_id.is_none() && !job_id.is_empty() {
         job.job_id = Some(job_id.to_owned());
+        if job.state == JobState::Error {
+            (job.state, job.error, job.finished_at) = (JobState::Submitted, None, None);
+        }
     }
     let won = advance(job, change, at);
     if let (true, Change::Complete { outputs, .. }) = (won, change) {
@@ -185,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::asset::AssetId;
+    use crate::catalogue;
     use crate::record::Source;
 
     fn record() -> Record {
@@ -206,7 +213,7 @@ mod tests {
     }
 
     fn failure() -> Change {
-        Change::Error(crate::catalogue::explain(1010, "no moov"))
+        Change::Error(catalogue::explain(1010, "no moov"))
     }
 
     fn complete(prefix: &str) -> Change {
@@ -243,6 +250,7 @@ mod tests {
             for (event, to) in events.iter().zip(row) {
                 let mut record = record();
                 record.jobs[0].state = from;
+                record.jobs[0].job_id = Some("j".into());
                 apply(&mut record, "default", 1, "j", event, at(1));
                 assert_eq!(record.jobs[0].state, to, "{from:?} + {event:?}");
             }
@@ -272,6 +280,32 @@ mod tests {
         apply(&mut record, "default", 1, "j", &complete("a1"), at(3));
         assert_eq!(record.outputs[0].prefix, "a2");
         assert_eq!(record.state, State::Complete);
+    }
+
+    /// CreateJob may have worked without our hearing of it: the attempt is given up, and its job goes on.
+    #[test]
+    fn an_attempt_given_up_before_its_job_was_known_is_what_its_job_says() {
+        let explained = catalogue::explain(1010, "no moov");
+        for (event, state, error) in [
+            (Change::Progress(Some(5)), JobState::Progressing, None),
+            (Change::Input(Media::default()), JobState::Progressing, None),
+            (failure(), JobState::Error, Some(explained)),
+            (Change::Canceled, JobState::Canceled, None),
+            (complete("p"), JobState::Complete, None),
+        ] {
+            let mut record = record();
+            record.jobs[0].state = JobState::Error;
+            record.jobs[0].error = Some(catalogue::undeliverable(5, "no connection"));
+            record.jobs[0].finished_at = Some(at(1));
+            refresh(&mut record);
+            apply(&mut record, "default", 1, "j", &event, at(2));
+            let job = &record.jobs[0];
+            assert_eq!((job.state, &job.error), (state, &error), "{event:?}");
+            assert_eq!(job.finished_at, state.is_terminal().then(|| at(2)), "{event:?}");
+            // From here on it has ended, or not, as any other.
+            apply(&mut record, "default", 1, "j", &Change::Progress(None), at(3));
+            assert_eq!(record.jobs[0].state, state, "{event:?}");
+        }
     }
 
     #[test]

@@ -127,8 +127,10 @@ pub(crate) fn go_on_counting(jobs: &mut [Job], removal: Option<&Removal>) {
     }
 }
 
-/// Adds the attempts of a restart: of every template that has not succeeded, the next number.
+/// Adds the attempts of a restart: of every template that has not succeeded, the next number. What was given up keeps
+/// its own, by which a job is found that nobody has heard of.
 pub(crate) fn add_attempts(record: &mut Record, templates: &[LoadedTemplate]) {
+    dead_letter::take_up(record, &[]);
     for template in templates {
         let last = record
             .jobs
@@ -136,7 +138,7 @@ pub(crate) fn add_attempts(record: &mut Record, templates: &[LoadedTemplate]) {
             .filter(|job| job.template == template.name)
             .max_by_key(|job| job.attempt);
         match last.map(|job| (job.attempt, job.state)) {
-            Some((_, JobState::Complete)) => {}
+            Some((_, state)) if state == JobState::Complete || !state.is_terminal() => {}
             Some((number, _)) => record.jobs.push(attempt(template, number + 1)),
             None => record.jobs.push(attempt(template, 1)),
         }
@@ -273,21 +275,26 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_leaves_alone_what_has_succeeded() {
+    fn a_restart_leaves_alone_what_has_succeeded_and_what_may_have_a_job() {
         let loaded = |name: &str| LoadedTemplate::parse(name, name, br#"{"OutputGroups":[{}]}"#);
-        let templates = [loaded("a"), loaded("b"), loaded("c")];
+        let templates = [loaded("a"), loaded("b"), loaded("c"), loaded("d")];
         let mut record = record(State::Error, None);
-        record.jobs = first_attempts(&templates[..2]);
+        record.jobs = first_attempts(&templates[..3]);
         record.jobs[0].state = JobState::Complete;
         record.jobs[1].state = JobState::Error;
+        fail(
+            &mut record.jobs[2],
+            vod_core::catalogue::undeliverable(5, "no connection"),
+        );
         add_attempts(&mut record, &templates);
         let attempts: Vec<_> = record
             .jobs
             .iter()
             .map(|job| (job.template.as_str(), job.attempt))
             .collect();
-        assert_eq!(attempts, [("a", 1), ("b", 1), ("b", 2), ("c", 1)]);
-        // `a` is done and b, c wait: the record is open again.
+        assert_eq!(attempts, [("a", 1), ("b", 1), ("b", 2), ("c", 1), ("d", 1)]);
+        assert_eq!(record.jobs[3].state, JobState::Submitted);
+        // `a` is done and the others wait: the record is open again.
         assert_eq!(record.state, State::Progressing);
     }
 }
