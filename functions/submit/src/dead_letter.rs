@@ -1,5 +1,5 @@
 //! The last delivery of a message, after which it lies in the dead letters: the reason goes into the record, and
-//! whoever brings the upload again goes on where this one gave up.
+//! whoever brings the upload again goes on where this one gave up, or ends it where there is nothing to go on with.
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -10,7 +10,7 @@ use vod_core::events::ObjectCreated;
 use vod_core::record::{Job, JobError, JobState, Record, State};
 
 use crate::handler::{Invocation, Submit, SubmitError};
-use crate::plan;
+use crate::plan::{self, Next};
 use crate::submit::source;
 
 impl Submit {
@@ -123,13 +123,33 @@ pub(crate) fn take_up(record: &mut Record, templates: &[LoadedTemplate]) {
     vod_core::state::refresh(record);
 }
 
+/// Ends what a delivery that died, or gave up, has left of an upload that can no longer be read. Returns whether there
+/// was anything to end.
+pub(crate) fn close(record: &mut Record, reason: &str, holder: &str, now: Timestamp) -> bool {
+    // By its own source: the newer object, which may lie at the key, is not this upload come again.
+    match plan::next(record, &record.source, holder, now) {
+        Next::TakeOver => {}
+        Next::TakeUp => take_up(record, &[]),
+        Next::Nothing(_) | Next::Restart => return false,
+    }
+    if record.jobs.iter().all(|job| job.job_id.is_none()) {
+        // Nothing was begun, so nothing has failed. A job that nobody put on record tells of itself.
+        record.jobs.clear();
+        (record.state, record.lease, record.repairs) = (State::Ignored, None, 0);
+        record.reason = Some(reason.to_owned());
+    } else {
+        plan::abandon(record, reason);
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
     use vod_core::record::{Lease, Source};
 
     use super::*;
-    use crate::plan::{Next, next};
+    use crate::plan::next;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
@@ -198,6 +218,41 @@ mod tests {
         let attempts: Vec<_> = record.jobs.iter().map(|job| (job.attempt, job.state)).collect();
         assert_eq!(attempts, [(1, JobState::Submitted), (1, JobState::Complete)]);
         assert!(!given_up(&record) && record.reason.is_none());
+    }
+
+    #[test]
+    fn what_can_no_longer_be_read_is_ended_unless_somebody_is_at_work_on_it() {
+        let (live, over) = (at(10), at(20));
+        let mut given_up = claimed(&templates());
+        assert!(give_up(
+            &mut given_up,
+            &delivery("m1"),
+            &undeliverable(5, "no connection"),
+            live
+        ));
+        let mut begun = claimed(&templates());
+        begun.jobs[0].job_id = Some("j".into());
+        let mut failed = claimed(&templates());
+        failed.jobs.truncate(1);
+        plan::fail(&mut failed.jobs[0], vod_core::catalogue::explain(1010, "?"));
+        vod_core::state::refresh(&mut failed);
+        for (name, record, now, expected) in [
+            ("claimed", claimed(&templates()), live, None),
+            ("abandoned", claimed(&templates()), over, Some(State::Ignored)),
+            ("given up", given_up, live, Some(State::Ignored)),
+            ("begun", begun, over, Some(State::Progressing)),
+            ("failed", failed, over, None),
+        ] {
+            let mut closed = record.clone();
+            assert_eq!(
+                close(&mut closed, "gone", "m2", now),
+                expected.is_some(),
+                "{name}"
+            );
+            assert_eq!(closed.state, expected.unwrap_or(record.state), "{name}");
+            let told = closed.state == State::Ignored;
+            assert_eq!(closed.reason.as_deref() == Some("gone"), told, "{name}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use vod_core::removal::Removal;
 use crate::claim::{Claim, lease};
 use crate::dead_letter;
 use crate::handler::{Invocation, Submit, SubmitError};
-use crate::plan::{self, Next};
+use crate::plan;
 
 const REMOVED: &str = "the upload was removed before it could be read";
 const REPLACED: &str = "the upload was replaced by a newer one before it could be read";
@@ -88,22 +88,7 @@ impl Submit {
             info!(asset = %record.id, reason, "upload ignored");
             return Ok(());
         }
-        let close = |known: &mut Record| {
-            match plan::next(known, &record.source, &invocation.holder, now) {
-                Next::TakeOver => {}
-                Next::TakeUp => dead_letter::take_up(known, &[]),
-                Next::Nothing(_) | Next::Restart => return false,
-            }
-            if known.jobs.iter().all(|job| job.job_id.is_none()) {
-                // Nothing was begun, so nothing has failed. A job that nobody put on record tells of itself.
-                known.jobs.clear();
-                (known.state, known.lease, known.repairs) = (State::Ignored, None, 0);
-                known.reason = Some(reason.to_owned());
-            } else {
-                plan::abandon(known, reason);
-            }
-            true
-        };
+        let close = |known: &mut Record| dead_letter::close(known, reason, &invocation.holder, now);
         self.catalog.change(&record.id, close).await?;
         Ok(())
     }
