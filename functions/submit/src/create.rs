@@ -179,8 +179,40 @@ fn store(record: &mut Record, created: &[Created]) {
                     job.template_sha256 = Some(template_sha256.clone());
                 }
             }
-            Err(error) => plan::fail(job, error.clone()),
+            Err(error) if job.job_id.is_none() => plan::fail(job, error.clone()),
+            Err(_) => {}
         }
     }
     vod_core::state::refresh(record);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use vod_core::asset::AssetId;
+    use vod_core::record::{JobState, Source, State};
+    use vod_core::state::{self, Change};
+
+    use super::*;
+
+    #[test]
+    fn what_an_event_has_brought_stays() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let refused = Created {
+            template: "default".into(),
+            attempt: 1,
+            outcome: Err(catalogue::unusable_template("default: removed")),
+        };
+        for (heard, expected) in [(false, State::Error), (true, State::Progressing)] {
+            let mut record = Record::new(id.clone(), Source::default(), Timestamp::UNIX_EPOCH);
+            record.jobs.push(Job::planned("default", None, 1));
+            if heard {
+                let (event, at) = (Change::Progress(None), Timestamp::UNIX_EPOCH);
+                state::apply(&mut record, "default", 1, "j", &event, at);
+            }
+            store(&mut record, std::slice::from_ref(&refused));
+            assert_eq!(record.state, expected);
+            assert_eq!(record.jobs[0].state == JobState::Error, !heard);
+        }
+    }
 }
