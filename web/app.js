@@ -132,7 +132,8 @@ function notReady(id, state) {
     const record = await api.asset(id).catch(() => undefined);
     if (gone) return;
     const known = record ?? { state };
-    const final = api.isFinal(known);
+    // A record may have become COMPLETE since the link was refused: the next look gets it.
+    const final = api.isFinal(known) && known.state !== "COMPLETE";
     if (record) find(view, "h1").textContent = record.title;
     const why = record ? remedyOf(record) : "";
     find(view, "p").textContent = `${sentence(stateOf(known))} ${final ? why : "It starts here by itself when it is ready."}`;
