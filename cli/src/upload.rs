@@ -76,7 +76,12 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
         return uploaded(&key, &asset, args.json).map(|()| ExitCode::SUCCESS);
     }
     output::note(&format!("uploaded {key}, asset {asset}"));
-    let record = wait(&stack.api(), &asset, begun).await?;
+    let api = stack.api();
+    let record = tokio::select! {
+        record = wait(&api, &asset, begun) => record?,
+        // Since an upload in parts has asked for the signal it ends nobody by itself any more.
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; the encode goes on, and `vod show {asset}` follows it"),
+    };
     if args.json {
         output::json(&record)?;
     } else {

@@ -1,6 +1,9 @@
-//! kill -9 at any moment loses nothing.
+//! kill -9 at any moment loses nothing; Ctrl-C ends who waits, and nothing else.
 
-use anyhow::ensure;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
 use vod_tests::{LocalStack, clips, tools, wait};
 
 const KEY: &str = "input/interrupted.mp4";
@@ -48,5 +51,38 @@ fn kill_9_right_after_an_upload_loses_nothing() -> anyhow::Result<()> {
     for round in 0..3 {
         stack.wait_for_complete(&format!("input/round-{round}.mp4"))?;
     }
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_ends_a_command_that_waits_for_an_encode() -> anyhow::Result<()> {
+    // Submit waits for CreateJob all the while.
+    let stack = LocalStack::start_with(&["--fault", "CreateJob.slow=1:60000"])?;
+    // Larger than one part: sending parts is what takes the signal from its default.
+    let large = stack.scratch().join("large.mp4");
+    std::fs::write(&large, vec![7; 20 << 20])?;
+    let mut upload = Command::new(tools::built("vod")?)
+        .arg("--state")
+        .arg(stack.state())
+        .args(["upload", "--wait"])
+        .arg(&large)
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut said = BufReader::new(upload.stderr.take().context("no standard error")?);
+    let mut text = String::new();
+    while !text.contains("uploaded") {
+        ensure!(said.read_line(&mut text)? > 0, "it ended: {text}");
+    }
+    tools::run(Command::new("kill").args(["-INT", &upload.id().to_string()]))?;
+    let ended = wait::until("the command to end", wait::SOON / 4, || Ok(upload.try_wait()?));
+    if ended.is_err() {
+        upload.kill()?;
+    }
+    ensure!(ended?.code() == Some(1));
+    said.read_to_string(&mut text)?;
+    ensure!(
+        text.contains("interrupted") && text.contains("`vod show large-"),
+        "{text}"
+    );
     Ok(())
 }
