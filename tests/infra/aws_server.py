@@ -1,14 +1,15 @@
 """The real AWS CLI, started once: a script makes dozens of calls, and each would spend a second on imports.
 
 `Server(folder)` puts an `aws` into folder which hands its arguments, environment and open files to this process;
-that forks, and the fork is the CLI. What runs is awscli's own main, unchanged.
+that forks, and the fork is the CLI. What runs is awscli's own main, unchanged. The fork is in another session than its
+caller, so `aws` passes on to it what a terminal would send to both.
 """
 
 import array
 import contextlib
 import functools
 import gc
-import json
+import io
 import os
 import pathlib
 import signal
@@ -16,9 +17,13 @@ import socket
 import subprocess
 import sys
 
+# Few imports, and none of Python's sockets and JSON: they would cost more than all the rest of it.
 CLIENT = """#!{python} -SE
-import array, json, os, socket, sys
+import array, os, sys
+import _signal as signal, _socket as socket
 
+passed_on = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
+signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
 files = []
 for number in map(int, os.listdir("/proc/self/fd")):
     try:
@@ -26,18 +31,26 @@ for number in map(int, os.listdir("/proc/self/fd")):
         files.append(number)
     except OSError:
         pass  # the listing's own
-link = socket.socket(socket.AF_UNIX)
+link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 link.connect({path!r})
-text = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), files]).encode()
+variables = [name + b"=" + value for name, value in os.environb.items()]
+arguments = [os.fsencode(argument) for argument in sys.argv[1:]]
+numbers = b" ".join(b"%d" % number for number in files)
+text = b"\\0".join([os.getcwdb(), numbers, b"%d" % len(arguments), *arguments, *variables])
 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))
 link.sendmsg([len(text).to_bytes(4, "big")], [rights])
 link.sendall(text)
+cli = int.from_bytes(link.recv(4), "big")
+for number in passed_on:
+    signal.signal(number, lambda number, _: os.kill(cli, number))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
 code = link.recv(4)
-sys.exit(int.from_bytes(code, "big") if code else 255)
+os._exit(int.from_bytes(code, "big") if code else 255)
 """
 
 
 def _receive(link):
+    """The caller's arguments, environment, folder and numbers of its open files, and these files."""
     head, control, _, _ = link.recvmsg(4, socket.CMSG_LEN(256 * 4))
     fds = array.array("i")
     for _, _, data in control:
@@ -45,7 +58,9 @@ def _receive(link):
     size, text = int.from_bytes(head, "big"), b""
     while len(text) < size:
         text += link.recv(size - len(text))
-    return (*json.loads(text), list(fds))
+    folder, numbers, count, *rest = map(os.fsdecode, text.split(b"\0"))
+    arguments, variables = rest[: int(count)], rest[int(count) :]
+    return arguments, dict(v.split("=", 1) for v in variables), folder, map(int, numbers.split()), list(fds)
 
 
 def _become(arguments, environment, folder, numbers, fds, keep):
@@ -68,6 +83,7 @@ def _become(arguments, environment, folder, numbers, fds, keep):
     sys.argv = ["aws", *arguments]
     from awscli.clidriver import main
 
+    os.write(link, os.getpid().to_bytes(4, "big"))
     try:
         code = main()
     except SystemExit as error:
@@ -78,23 +94,34 @@ def _become(arguments, environment, folder, numbers, fds, keep):
     os._exit(0)
 
 
-def serve(path):
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def _warm():
+    """What each fork would otherwise do again: imports, and megabytes of models in JSON, below thousands of folders."""
     import awscli.clidriver
     import awscli.customizations.s3.subcommands  # noqa: F401
-    import botocore.loaders
+    import botocore.hooks
+    import botocore.session
     import s3transfer.manager  # noqa: F401
 
-    # The models are megabytes of JSON: read once, and shared by all forks.
-    botocore.loaders.JSONFileLoader.load_file = functools.cache(botocore.loaders.JSONFileLoader.load_file)
-    botocore.loaders.JSONFileLoader.__hash__ = lambda _: 0
-    botocore.loaders.JSONFileLoader.__eq__ = lambda *_: True
-    session = awscli.clidriver.create_clidriver().session
-    for service in ("cloudformation", "lambda", "mediaconvert", "s3", "secretsmanager", "sts"):
-        session.create_client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-        for kind in ("paginators-1", "waiters-2"):
-            with contextlib.suppress(Exception):
-                session.get_component("data_loader").load_service_model(service, kind)
+    driver = awscli.clidriver.create_clidriver()
+    loader = driver.session.get_component("data_loader")
+    botocore.session.create_loader = lambda _: loader
+    for command, operation in (("cloudformation", "describe-stacks"), ("lambda", "get-account-settings"), ("mediaconvert", "list-queues"),
+                               ("s3api", "head-object"), ("secretsmanager", "get-secret-value"), ("sts", "get-caller-identity")):
+        service = command.removesuffix("api")
+        driver.session.create_client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        with contextlib.redirect_stdout(io.StringIO()):
+            driver.main([command, operation, "--generate-cli-skeleton"])
+    # Both follow from their argument alone, and are asked some four hundred times in each run.
+    emitter, name_of = driver.session.get_component("event_emitter"), botocore.hooks.EventAliaser._alias_event_name
+    known = functools.cache(lambda name: name_of(emitter, name))
+    botocore.hooks.EventAliaser._alias_event_name = lambda _, name: known(name)
+    botocore.hooks.accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
+    awscli.clidriver.create_clidriver()
+
+
+def serve(path):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _warm()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)

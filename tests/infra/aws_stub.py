@@ -77,8 +77,13 @@ class Stub:
         self.faults.append((service, operation, code, message, status))
 
     def at(self, service, operation, act):
-        """Before the next such request is looked at, `act` is called; if it says False, the request has never arrived."""
-        self.watchers[service, operation] = act
+        """Before the next such request is looked at, `act` is called; if it says False, the request has never arrived.
+
+        Returns an event: that request has been dealt with, whether or not somebody still waits for the answer.
+        """
+        through = threading.Event()
+        self.watchers[service, operation] = act, through
+        return through
 
     def operations(self, changing_only=False):
         """What was asked for, as service:Operation, in order."""
@@ -167,10 +172,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.aws.paths.append((service, operation, urllib.parse.unquote(self.path.split("?")[0]), body))
         if problem:
             return self._error(service, "NotInTheModel", problem, 501)
-        act = self.aws.watchers.pop((service, operation), None)
-        if act and act() is False:
-            self.close_connection = True
-            return None
+        act, through = self.aws.watchers.pop((service, operation), (None, threading.Event()))
+        try:
+            if act and act() is False:
+                self.close_connection = True
+                return None
+            return self._respond(service, operation, body)
+        finally:
+            through.set()
+
+    def _respond(self, service, operation, body):
         for fault in self.aws.faults:
             if fault[:2] == (service, operation):
                 self.aws.faults.remove(fault)

@@ -89,16 +89,18 @@ def interrupt(aws, scripts, service, operation, arrives, script, *arguments):
     pressed = []
 
     def press():
-        pressed.append(operation)
         os.killpg(process.pid, signal.SIGINT)
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
+        pressed.append(process.poll())
         return arrives
 
-    aws.at(service, operation, press)
+    through = aws.at(service, operation, press)
     said, _ = process.communicate(timeout=200)
+    through.wait(60)
     assert pressed, f"{operation} was never asked for: {said}"
+    assert pressed[0] is not None, "it has waited for the answer"
     assert process.returncode == 130, (process.returncode, said)
     assert "interrupted: run the same command again" in said and "Traceback" not in said, said
     return said
