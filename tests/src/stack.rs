@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -182,19 +182,14 @@ impl LocalStack {
     pub fn put(&self, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let file = tempfile::NamedTempFile::new_in(self.scratch())?;
         std::fs::write(file.path(), bytes)?;
-        let path = file.path().to_string_lossy();
-        let bucket = &self.endpoints.bucket;
-        self.aws(&[
-            "s3api",
-            "put-object",
-            "--bucket",
-            bucket,
-            "--key",
-            key,
-            "--body",
-            &path,
-        ])
-        .map(drop)
+        self.put_file(key, file.path())
+    }
+
+    /// PutObject of a file, in one piece whatever its size.
+    pub fn put_file(&self, key: &str, file: &Path) -> anyhow::Result<()> {
+        let (bucket, file) = (&self.endpoints.bucket, file.to_string_lossy());
+        let put = ["s3api", "put-object", "--bucket", bucket, "--key", key];
+        self.aws(&[&put[..], &["--body", &file]].concat()).map(drop)
     }
 
     /// Everything below a prefix, copied into a new folder.
@@ -271,6 +266,26 @@ impl LocalStack {
             bail!("{key} ended otherwise: {record:#}\n{}", self.log()?);
         }
         Ok(record)
+    }
+
+    /// Waits until the one record of each upload is COMPLETE, and does sooner what reconcile does every few minutes:
+    /// claims and attempts may have been cut off.
+    pub fn reconcile_until_complete(&self, keys: &[String]) -> anyhow::Result<()> {
+        for key in keys {
+            let done = wait::until(key, wait::ENCODE, || {
+                let records = self.records(key)?;
+                ensure!(records.len() < 2, "{key} has {} records", records.len());
+                let done = records
+                    .first()
+                    .is_some_and(|record| record["state"] == "COMPLETE");
+                if !done {
+                    self.vod(&["reconcile"])?;
+                }
+                Ok(done.then_some(()))
+            });
+            done.with_context(|| self.log().unwrap_or_default())?;
+        }
+        Ok(())
     }
 }
 

@@ -42,25 +42,6 @@ impl FaultFile {
     }
 }
 
-/// Reconciles until the one record of each upload is COMPLETE.
-fn mend(stack: &LocalStack, keys: &[String]) -> anyhow::Result<()> {
-    for key in keys {
-        let done = wait::until(key, wait::ENCODE, || {
-            let records = stack.records(key)?;
-            ensure!(records.len() < 2, "{key} has {} records", records.len());
-            let done = records
-                .first()
-                .is_some_and(|record| record["state"] == "COMPLETE");
-            if !done {
-                stack.vod(&["reconcile"])?;
-            }
-            Ok(done.then_some(()))
-        });
-        done.with_context(|| stack.log().unwrap_or_default())?;
-    }
-    Ok(())
-}
-
 /// Of each upload exactly one job has succeeded.
 fn each_is_encoded_once(stack: &LocalStack, keys: &[String]) -> anyhow::Result<()> {
     let jobs = jobs(stack)?;
@@ -138,7 +119,7 @@ fn a_storm_loses_nothing_and_encodes_nothing_twice() -> anyhow::Result<()> {
             .with_context(|| stack.log().unwrap_or_default())?;
     }
     file.change(&stack, &[], "faults are off")?;
-    mend(&stack, &keys)?;
+    stack.reconcile_until_complete(&keys)?;
     each_is_encoded_once(&stack, &keys)?;
     ensure!(masters(&stack)? == keys.len(), "one live attempt each");
     Ok(())
@@ -152,7 +133,7 @@ fn a_function_that_dies_right_after_createjob_has_made_one_job() -> anyhow::Resu
     wait::until("the invocation to die", wait::SOON, || {
         Ok(stack.log()?.contains("the invocation ends here").then_some(()))
     })?;
-    mend(&stack, std::slice::from_ref(&key))?;
+    stack.reconcile_until_complete(&[key])?;
     let jobs = jobs(&stack)?;
     ensure!(jobs.len() == 1, "{} jobs", jobs.len());
     Ok(())
@@ -166,7 +147,7 @@ fn a_process_that_dies_right_after_createjob_has_made_one_job() -> anyhow::Resul
     let status = stack.wait_for_its_end()?;
     ensure!(!status.success(), "{status}");
     let stack = stack.kill_and_start_again()?;
-    mend(&stack, std::slice::from_ref(&key))?;
+    stack.reconcile_until_complete(&[key])?;
     let jobs = jobs(&stack)?;
     ensure!(jobs.len() == 1, "{} jobs", jobs.len());
     Ok(())
@@ -290,23 +271,13 @@ fn a_full_disk_is_got_over(stack: &LocalStack, disk: &dyn Room) -> anyhow::Resul
     // In mid-upload, in one piece and in parts.
     disk.fill(stack, 2 << 20)?;
     for key in ["input/one-piece.mp4", "input/in-parts.mp4"] {
-        let (bucket, path) = (&stack.endpoints.bucket, large.to_string_lossy());
-        let put = [
-            "s3api",
-            "put-object",
-            "--bucket",
-            bucket,
-            "--key",
-            key,
-            "--body",
-            &path,
-        ];
-        let refused = if key.contains("parts") {
-            stack.upload(&large, key).err()
+        let put = if key.contains("parts") {
+            stack.upload(&large, key)
         } else {
-            stack.aws(&put).map(drop).err()
+            stack.put_file(key, &large)
         };
-        let refused = format!("{:#}", refused.with_context(|| format!("{key} found room"))?);
+        let refused = put.err().with_context(|| format!("{key} found room"))?;
+        let refused = format!("{refused:#}");
         ensure!(refused.contains("InsufficientStorage"), "{refused}");
     }
     wait::until("cut uploads to leave nothing", wait::SOON, || {
@@ -343,11 +314,9 @@ fn a_full_disk_is_got_over(stack: &LocalStack, disk: &dyn Room) -> anyhow::Resul
         );
         Ok(Some(()))
     })?;
-    mend(stack, &["input/film.mp4".to_owned()])?;
-    each_is_encoded_once(
-        stack,
-        &["input/film.mp4".to_owned(), "input/before.mp4".to_owned()],
-    )?;
+    let keys = ["input/film.mp4".to_owned(), "input/before.mp4".to_owned()];
+    stack.reconcile_until_complete(&keys)?;
+    each_is_encoded_once(stack, &keys)?;
     stack.upload(&small, "input/after.mp4")?;
     stack.wait_for_complete("input/after.mp4")?;
     Ok(())

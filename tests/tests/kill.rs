@@ -91,22 +91,8 @@ fn fifty_kills_lose_nothing_and_encode_nothing_twice() -> anyhow::Result<()> {
         stack.upload(&clip, &key(number))?;
     }
 
-    for number in 0..UPLOADS {
-        let key = key(number);
-        let done = wait::until(&key, wait::ENCODE, || {
-            let records = stack.records(&key)?;
-            ensure!(records.len() < 2, "{key} has {} records", records.len());
-            let done = records
-                .first()
-                .is_some_and(|record| record["state"] == "COMPLETE");
-            if !done {
-                // Claims and attempts that a kill has ended: what reconcile does every few minutes, sooner.
-                stack.vod(&["reconcile"])?;
-            }
-            Ok(done.then_some(()))
-        });
-        done.with_context(|| stack.log().unwrap_or_default())?;
-    }
+    let keys: Vec<String> = (0..UPLOADS).map(key).collect();
+    stack.reconcile_until_complete(&keys)?;
     outputs_are_whole(&stack)?;
     nothing_is_half_written(&stack)?;
     each_is_encoded_once(&stack)?;
