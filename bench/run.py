@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stack-profile", default="fast", help="of vod and the engine (default: fast)")
     parser.add_argument("--function-profile", default="release", help="of the function (default: release)")
     parser.add_argument("--seconds", type=int, default=20, help="length of the clip (default: 20)")
-    parser.add_argument("--rounds", type=int, default=3, help="of the engine and S3 parts (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all parts but submit (default: 3)")
     parser.add_argument("--cold-starts", type=int, default=15, help="of the submit part (default: 15)")
     parser.add_argument("--mebibytes", type=int, default=1024, help="size of the S3 part's object (default: 1024)")
     return parser.parse_args()

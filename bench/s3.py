@@ -1,19 +1,14 @@
 """The S3 endpoint against a plain copy of the same file on the same disk."""
 
-import json
 import os
-import signal
-import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
-from common import binary, measure, mid, table
+from common import measure, mid, table
+from stack import client, running
 
 BLOCK = 1 << 20
 
@@ -24,42 +19,13 @@ def run(options, folder: Path) -> None:
         block = os.urandom(BLOCK)
         for _ in range(options.mebibytes):
             file.write(block)
-    process, endpoints = start(options, folder)
-    try:
+    with running(options, folder) as endpoints:
         results = rounds(options, folder, source, endpoints)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
     report(options, results)
 
 
-def start(options, folder: Path):
-    state = folder / "state"
-    log = (folder / "vod.log").open("wb")
-    process = subprocess.Popen(
-        [binary(options, options.stack_profile, "vod"), "--state", state, "up", "--api", "127.0.0.1:0"]
-        + ["--edge", "127.0.0.1:0"],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-    )
-    file = state / "endpoints.json"
-    while not file.is_file():
-        if process.poll() is not None:
-            sys.exit(f"bench: vod up ended: {(folder / 'vod.log').read_text()}")
-        sleep(0.05)
-    return process, json.loads(file.read_text())
-
-
 def rounds(options, folder: Path, source: Path, endpoints: dict) -> dict:
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoints["api"],
-        region_name=endpoints["region"],
-        aws_access_key_id=endpoints["access_key"],
-        aws_secret_access_key=endpoints["secret_key"],
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
+    s3 = client(endpoints)
     results = {"cp": [], "cp and fsync": [], "PUT": [], "GET": []}
     for number in range(options.rounds):
         # Not below input/: nothing is to be encoded.
@@ -70,9 +36,9 @@ def rounds(options, folder: Path, source: Path, endpoints: dict) -> dict:
         flushed = measure(["dd", f"if={source}", f"of={copy}", "bs=1M", "conv=fsync", "status=none"], folder)
         results["cp and fsync"].append(flushed.wall)
         copy.unlink()
-        results["PUT"].append(put(client.generate_presigned_url("put_object", Params=place), source))
-        results["GET"].append(get(client.generate_presigned_url("get_object", Params=place), source))
-        client.delete_object(**place)
+        results["PUT"].append(put(s3.generate_presigned_url("put_object", Params=place), source))
+        results["GET"].append(get(s3.generate_presigned_url("get_object", Params=place), source))
+        s3.delete_object(**place)
     return results
 
 

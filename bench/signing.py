@@ -10,21 +10,18 @@ crypto library without any of this: what nobody who uses it can be faster than (
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from time import process_time
 
-import boto3
-from botocore.config import Config
 from botocore.signers import CloudFrontSigner
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from common import binary, mid, table
-from s3 import start
+from stack import client, running
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ROOT / "crates/vod-core/testdata/cloudfront"
@@ -76,7 +73,9 @@ def run(options, folder: Path) -> None:
 
 
 def answer(command: list, **environment) -> dict:
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ, **environment})
+    done = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, **environment})
+    if done.returncode != 0:
+        sys.exit(f"bench: {command[0]} failed ({done.returncode})")
     return json.loads(done.stdout)
 
 
@@ -123,17 +122,11 @@ def edge(options, folder: Path) -> None:
     """/api/playback through edge, Function URL and signer, the record read from S3 each time."""
     state = folder / "signing"
     state.mkdir()
-    process, endpoints = start(options, state)
-    try:
+    with running(options, state) as endpoints:
         url = f"{endpoints['edge']}/api/playback?asset={put_film(endpoints)}"
-        load = [binary(options, options.stack_profile, "examples/load"), url, str(CONNECTIONS), "3"]
-        answer([*load[:-1], "1"], TOKEN=endpoints["token"])
-        found = [answer(load, TOKEN=endpoints["token"]) for _ in range(options.rounds)]
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"bench: {error}")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        load = [binary(options, options.stack_profile, "examples/load"), url, str(CONNECTIONS)]
+        answer([*load, "1"], TOKEN=endpoints["token"])
+        found = [answer([*load, "3"], TOKEN=endpoints["token"]) for _ in range(options.rounds)]
     rate = mid(one["requests"] / one["seconds"] for one in found)
     p50, p99 = (mid(one[what] for one in found) for what in ("p50_ms", "p99_ms"))
     table(f"(f) /api/playback through the edge, {CONNECTIONS} connections, client on the same machine",
@@ -142,14 +135,6 @@ def edge(options, folder: Path) -> None:
 
 def put_film(endpoints: dict) -> str:
     """A COMPLETE asset without an encode; returns its id."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoints["api"],
-        region_name=endpoints["region"],
-        aws_access_key_id=endpoints["access_key"],
-        aws_secret_access_key=endpoints["secret_key"],
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
     bucket, key, time = endpoints["bucket"], "input/film.mp4", "2026-01-01T00:00:00Z"
     digest = [hashlib.sha256(text.encode()).hexdigest() for text in (f"{bucket}\0{key}", "1")]
     asset = f"film-{digest[0][:16]}-{digest[1][:8]}"
@@ -161,5 +146,5 @@ def put_film(endpoints: dict) -> str:
                      "hls": {"master": f"{output}/hls/video.m3u8", "variants": []}}],
         "created_at": time, "updated_at": time,
     }
-    client.put_object(Bucket=bucket, Key=f"catalog/{asset}.json", Body=json.dumps(record).encode())
+    client(endpoints).put_object(Bucket=bucket, Key=f"catalog/{asset}.json", Body=json.dumps(record).encode())
     return asset
