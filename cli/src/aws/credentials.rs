@@ -74,6 +74,9 @@ fn short(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -93,16 +96,32 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn asked_for_once_and_again_before_they_end() {
-        let now = SystemTime::now();
-        for (ends_in, is_kept) in [(None, true), (Some(3600), true), (Some(60), false)] {
-            let end = ends_in.map(|seconds| now + Duration::from_secs(seconds));
+    /// Gives credentials that are good for this long, and counts how often it was asked.
+    #[derive(Debug)]
+    struct Counted(Option<Duration>, Arc<AtomicUsize>);
+
+    impl ProvideCredentials for Counted {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let end = self.0.map(|time| SystemTime::now() + time);
             let credentials = Credentials::new("id", "secret", None, end, "test");
-            assert_eq!(is_fresh(&credentials, now), is_kept, "{ends_in:?}");
-            let cached = Cached::new(SharedCredentialsProvider::new(credentials));
-            assert_eq!(cached.get().await.unwrap().access_key_id(), "id");
-            assert!(cached.kept.lock().await.is_some());
+            future::ProvideCredentials::ready(Ok(credentials))
+        }
+    }
+
+    #[tokio::test]
+    async fn asked_for_once_and_again_shortly_before_they_end() {
+        for (good_for, asked) in [(None, 1), (Some(3600), 1), (Some(60), 3)] {
+            let count = Arc::new(AtomicUsize::new(0));
+            let provider = Counted(good_for.map(Duration::from_secs), Arc::clone(&count));
+            let cached = Cached::new(SharedCredentialsProvider::new(provider));
+            for _ in 0..3 {
+                assert_eq!(cached.get().await.unwrap().access_key_id(), "id");
+            }
+            assert_eq!(count.load(Ordering::Relaxed), asked, "{good_for:?}");
         }
     }
 }

@@ -78,6 +78,7 @@ async fn ffmpeg() -> anyhow::Result<String> {
     let run = async |program: &str, argument: &str| {
         let output = tokio::process::Command::new(program)
             .args(["-hide_banner", argument])
+            .kill_on_drop(true)
             .output()
             .await;
         let output = output.with_context(|| format!("`{program}` cannot be run"))?;
