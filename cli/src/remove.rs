@@ -69,12 +69,11 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     if !args.yes {
         confirm(&asset, record.as_ref(), outputs.len(), args.source)?;
     }
-    let now = Timestamp::now();
-    let removal = removals.put(&asset, |earlier| {
-        Removal::new(&asset, record.as_ref(), earlier, now)
-    });
-    let removal = removal.await?;
-    // From here on nobody creates a job of it. Those that run must end before their outputs can go for good.
+    bury(&removals, &asset, record.as_ref()).await?;
+    // From here on nobody begins with it. What has come to its record since we asked counts as well: jobs that run must
+    // end before their outputs can go for good, and later attempts must not take the place of one of them.
+    let record = catalog.get(&asset).await?.map(|record| record.value);
+    let removal = bury(&removals, &asset, record.as_ref()).await?;
     let canceled = cancel(stack, record.as_ref()).await?;
     let s3 = stack.s3();
     let remove = s3
@@ -101,6 +100,13 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         "removed {}: {} outputs, its record{source}",
         removed.asset, removed.outputs
     ))
+}
+
+/// Writes the tombstone, which keeps what an earlier one says.
+async fn bury(removals: &Removals, asset: &AssetId, record: Option<&Record>) -> anyhow::Result<Removal> {
+    let now = Timestamp::now();
+    let put = removals.put(asset, |earlier| Removal::new(asset, record, earlier, now));
+    Ok(put.await?)
 }
 
 fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, source: bool) -> anyhow::Result<()> {

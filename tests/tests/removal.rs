@@ -1,7 +1,10 @@
 //! `vod rm`: what is taken down stays down, and the same file uploaded again starts anew.
 
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
 use anyhow::{Context, ensure};
-use vod_tests::{LocalStack, clips, http, wait};
+use vod_tests::{LocalStack, clips, http, tools, wait};
 
 const KEY: &str = "input/film.mp4";
 
@@ -117,6 +120,47 @@ fn a_video_can_be_taken_down_in_mid_encode() -> anyhow::Result<()> {
     ensure!(
         stack.vod_json(&["dead-letters"])? == serde_json::json!([]),
         "dead letters"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_happens_while_somebody_is_asked_counts() -> anyhow::Result<()> {
+    let stack = LocalStack::start_with(&["--fault", "CreateJob.slow=@1:5000"])?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    let record = stack.wait_for(KEY, &["QUEUED"], wait::SOON)?;
+    ensure!(record["jobs"][0]["job_id"].is_null(), "{record:#}");
+    let (vod, state) = (tools::built("vod")?, stack.state());
+    let asset = record["id"].as_str().context("no id")?;
+    let line = format!("'{}' --state '{}' rm {asset}", vod.display(), state.display());
+    // It asks nobody but a terminal.
+    let mut rm = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("`script` of bsdutils cannot be run")?;
+    let (mut keys, mut screen) = (
+        rm.stdin.take().context("none")?,
+        rm.stdout.take().context("none")?,
+    );
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    while !said.ends_with(b"[y/N] ") {
+        ensure!(screen.read(&mut byte)? == 1, "{}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
+    stack.wait_for(KEY, &["PROGRESSING"], wait::ENCODE)?;
+    keys.write_all(b"y\n")?;
+    screen.read_to_end(&mut said)?;
+    ensure!(rm.wait()?.success(), "{}", String::from_utf8_lossy(&said));
+    let log = stack.access_log()?;
+    ensure!(
+        log.iter().any(|line| line["operation"] == "CancelJob"),
+        "the job goes on"
+    );
+    ensure!(
+        stack.keys(&format!("output/{asset}/"))?.is_empty(),
+        "outputs are left"
     );
     Ok(())
 }
