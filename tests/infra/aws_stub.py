@@ -6,6 +6,7 @@ is answered here: parameters are checked against the template, its rules are eva
 checked against botocore's model of its service.
 """
 
+import functools
 import hashlib
 import http.client
 import http.server
@@ -28,6 +29,21 @@ ACCOUNT = "123456789012"
 _LOADER = botocore.session.get_session()
 
 
+# Once for all tests of a process: what it knows is the process's own anyway, and each test resets that.
+@functools.cache
+def _moto():
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    return moto.get_host_and_port()
+
+
+@functools.cache
+def _client(service, region):
+    host, port = _moto()
+    return boto3.client(
+        service, endpoint_url=f"http://{host}:{port}", region_name=region, aws_access_key_id="test", aws_secret_access_key="test")
+
+
 class Stub:
     """`with Stub() as aws:` then AWS_ENDPOINT_URL=aws.url."""
 
@@ -46,17 +62,15 @@ class Stub:
         self.concurrency = 1000
 
     def __enter__(self):
-        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.moto.start()
-        host, port = self.moto.get_host_and_port()
-        self.moto_at = (host, port)
+        self.moto_at = _moto()
         stub = self
 
         class Handler(self.handler or _Handler):
             aws = stub
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # Looks for the end of the test as often; half a second would be most of a short one.
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self._moto_request("POST", "/moto-api/reset", b"", {})
         return self
@@ -64,13 +78,9 @@ class Stub:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
-        self.moto.stop()
 
     def client(self, service):
-        return boto3.client(
-            service, endpoint_url=f"http://{self.moto_at[0]}:{self.moto_at[1]}", region_name=self.region,
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )
+        return _client(service, self.region)
 
     def fail_once(self, service, operation, code, message, status=400):
         """The next such request is refused."""
@@ -153,6 +163,8 @@ class Stub:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer goes out in two pieces: the second would wait 40 ms for the client to acknowledge the first.
+    disable_nagle_algorithm = True
     aws: Stub
 
     def log_message(self, *_):
@@ -427,10 +439,9 @@ def _operation(service, method, path, headers, body):
     """Name of the operation, and what is wrong with the request by the model of its service."""
     if service == "unsigned":
         return "Unsigned", "the request is not signed"
-    # Signed under another name than botocore's.
-    model = _LOADER.get_service_model({"monitoring": "cloudwatch"}.get(service, service))
     if service == "s3":
         return _s3_operation(method, path, headers), None
+    model = _model(service)
     target = headers.get("X-Amz-Target")
     if target:
         name = target.split(".")[-1]
@@ -440,7 +451,7 @@ def _operation(service, method, path, headers, body):
         name = query.get("Action", "")
         given = {key.split(".")[0] for key in query} - {"Action", "Version"}
     else:
-        return _rest_operation(model, method, path)
+        return _rest_operation(service, method, path)
     if name not in model.operation_names:
         return name, f"{service} has no operation {name}"
     shape = model.operation_model(name).input_shape
@@ -451,15 +462,29 @@ def _operation(service, method, path, headers, body):
     return name, None
 
 
-def _rest_operation(model, method, path):
-    plain = urllib.parse.urlparse(path).path.rstrip("/")
-    for name in model.operation_names:
-        rest = model.operation_model(name).http
+@functools.cache
+def _model(service):
+    # Signed under another name than botocore's.
+    return _LOADER.get_service_model({"monitoring": "cloudwatch"}.get(service, service))
+
+
+@functools.cache
+def _rest_operations(service):
+    """[(method, pattern of the path, operation)]"""
+    found = []
+    for name in _model(service).operation_names:
+        rest = _model(service).operation_model(name).http
         uri = re.sub(r"\{[^}]+\}", "@", rest["requestUri"].split("?")[0].rstrip("/"))
-        pattern = re.escape(uri).replace("@", "[^/]+")
-        if rest["method"] == method and re.fullmatch(pattern, plain):
+        found.append((rest["method"], re.compile(re.escape(uri).replace("@", "[^/]+")), name))
+    return found
+
+
+def _rest_operation(service, method, path):
+    plain = urllib.parse.urlparse(path).path.rstrip("/")
+    for verb, pattern, name in _rest_operations(service):
+        if verb == method and pattern.fullmatch(plain):
             return name, None
-    return plain, f"{model.service_name} has no operation for {method} {plain}"
+    return plain, f"{_model(service).service_name} has no operation for {method} {plain}"
 
 
 _S3 = {
