@@ -7,6 +7,7 @@ use vod_core::catalogue;
 use vod_core::job::{self, JobRequest};
 use vod_core::record::{Job, JobError, Record};
 
+use crate::dead_letter;
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan;
 
@@ -16,7 +17,7 @@ const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// One attempt's way into the record.
-struct Created {
+pub(crate) struct Created {
     template: String,
     attempt: u32,
     outcome: Result<Started, JobError>,
@@ -28,6 +29,17 @@ struct Started {
     /// What was sent and the template's hash, if the job is of this invocation's making. Of one that was found, the
     /// record has known the plan since before it was created.
     sent: Option<(JobRequest, String)>,
+}
+
+impl Created {
+    /// A job that another invocation has made.
+    pub(crate) fn found(template: &str, attempt: u32, job_id: String) -> Self {
+        Self {
+            template: template.to_owned(),
+            attempt,
+            outcome: Ok(Started { job_id, sent: None }),
+        }
+    }
 }
 
 impl Submit {
@@ -82,14 +94,16 @@ impl Submit {
         templates: &[LoadedTemplate],
         invocation: &Invocation,
     ) -> Result<Result<Started, JobError>, SubmitError> {
+        // Before anything else: what becomes of its template meanwhile changes nothing for a job that is there.
+        if !is_fresh(record, invocation)
+            && let Some(job_id) = self.existing(record, planned).await?
+        {
+            return Ok(Ok(Started { job_id, sent: None }));
+        }
         let (request, template_sha256) = match self.request(record, planned, templates) {
             Ok(request) => request,
             Err(problem) => return Ok(Err(problem)),
         };
-        if let Some(job_id) = self.existing(record, &request, invocation).await? {
-            info!(asset = %record.id, %job_id, template = planned.template, attempt = planned.attempt, "job found");
-            return Ok(Ok(Started { job_id, sent: None }));
-        }
         if vod_aws::now() + CREATE_MARGIN > invocation.deadline {
             return Err(SubmitError::OutOfTime);
         }
@@ -133,34 +147,47 @@ impl Submit {
         Ok((request, template.sha256.clone()))
     }
 
-    /// The job that a delivery before this one has created without living to put it on record. A claim of our own
-    /// making cannot have one.
-    async fn existing(
-        &self,
-        record: &Record,
-        request: &JobRequest,
-        invocation: &Invocation,
-    ) -> Result<Option<String>, SubmitError> {
-        let own = record.updated_at == record.created_at
-            && record
-                .lease
-                .as_ref()
-                .is_some_and(|lease| lease.holder == invocation.holder);
-        if own {
-            return Ok(None);
+    /// The jobs of attempts that nobody has put on record.
+    pub(crate) async fn unrecorded(&self, record: &Record) -> Result<Vec<Created>, SubmitError> {
+        let mut found = Vec::new();
+        for planned in record.latest_attempts().filter(|job| may_have_a_job(job)) {
+            if let Some(job_id) = self.existing(record, planned).await? {
+                found.push(Created::found(&planned.template, planned.attempt, job_id));
+            }
         }
+        Ok(found)
+    }
+
+    /// The job that a delivery before this one has created without living to put it on record.
+    async fn existing(&self, record: &Record, planned: &Job) -> Result<Option<String>, SubmitError> {
         let url = format!("s3://{}/{}", record.source.bucket, record.source.key);
-        let (metadata, since) = (&request.body["userMetadata"], record.created_at);
-        if let Some(job_id) = self.mediaconvert.find_job(&url, metadata, since).await? {
-            return Ok(Some(job_id));
+        let metadata = job::user_metadata(&self.target(record, planned));
+        let search = || self.mediaconvert.find_job(&url, &metadata, record.created_at);
+        let mut job_id = search().await?;
+        if job_id.is_none() {
+            vod_aws::sleep(SECOND_LOOK).await;
+            job_id = search().await?;
         }
-        vod_aws::sleep(SECOND_LOOK).await;
-        Ok(self.mediaconvert.find_job(&url, metadata, since).await?)
+        if let Some(job_id) = &job_id {
+            info!(asset = %record.id, %job_id, template = planned.template, attempt = planned.attempt, "job found");
+        }
+        Ok(job_id)
     }
 }
 
+/// Whether the record is a claim that this invocation has just made: no delivery before it can have created a job.
+fn is_fresh(record: &Record, invocation: &Invocation) -> bool {
+    let lease = record.lease.as_ref();
+    record.updated_at == record.created_at && lease.is_some_and(|lease| lease.holder == invocation.holder)
+}
+
+/// Whether CreateJob may have been called for an attempt without our hearing of it.
+fn may_have_a_job(job: &Job) -> bool {
+    job.job_id.is_none() && (!job.state.is_terminal() || dead_letter::undelivered(job))
+}
+
 /// Puts the outcomes on record. Events may have been faster: what they brought stays.
-fn store(record: &mut Record, created: &[Created]) {
+pub(crate) fn store(record: &mut Record, created: &[Created]) {
     let now = vod_aws::now();
     for Created {
         template,

@@ -9,6 +9,7 @@ use vod_core::catalogue::{UNDELIVERABLE, undeliverable};
 use vod_core::events::ObjectCreated;
 use vod_core::record::{Job, JobError, JobState, Record, State};
 
+use crate::create::{self, Created};
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan::{self, Next};
 use crate::submit::source;
@@ -123,17 +124,24 @@ pub(crate) fn take_up(record: &mut Record, templates: &[LoadedTemplate]) {
     vod_core::state::refresh(record);
 }
 
-/// Ends what a delivery that died, or gave up, has left of an upload that can no longer be read. Returns whether there
-/// was anything to end.
-pub(crate) fn close(record: &mut Record, reason: &str, holder: &str, now: Timestamp) -> bool {
+/// Ends what a delivery that died, or gave up, has left of an upload that can no longer be read; `found` are the jobs
+/// that it has created all the same. Returns whether there was anything to end.
+pub(crate) fn close(
+    record: &mut Record,
+    found: &[Created],
+    reason: &str,
+    holder: &str,
+    now: Timestamp,
+) -> bool {
     // By its own source: the newer object, which may lie at the key, is not this upload come again.
     match plan::next(record, &record.source, holder, now) {
         Next::TakeOver => {}
         Next::TakeUp => take_up(record, &[]),
         Next::Nothing(_) | Next::Restart => return false,
     }
+    create::store(record, found);
     if record.jobs.iter().all(|job| job.job_id.is_none()) {
-        // Nothing was begun, so nothing has failed. A job that nobody put on record tells of itself.
+        // Nothing was begun, so nothing has failed.
         record.jobs.clear();
         (record.state, record.lease, record.repairs) = (State::Ignored, None, 0);
         record.reason = Some(reason.to_owned());
@@ -239,16 +247,28 @@ mod tests {
         for (name, record, now, expected) in [
             ("claimed", claimed(&templates()), live, None),
             ("abandoned", claimed(&templates()), over, Some(State::Ignored)),
-            ("given up", given_up, live, Some(State::Ignored)),
+            ("given up", given_up.clone(), live, Some(State::Ignored)),
             ("begun", begun, over, Some(State::Progressing)),
+            (
+                "begun unheard",
+                claimed(&templates()),
+                over,
+                Some(State::Progressing),
+            ),
+            (
+                "given up, begun unheard",
+                given_up,
+                live,
+                Some(State::Progressing),
+            ),
             ("failed", failed, over, None),
         ] {
+            let found = name
+                .ends_with("unheard")
+                .then(|| Created::found("a", 1, "j".into()));
             let mut closed = record.clone();
-            assert_eq!(
-                close(&mut closed, "gone", "m2", now),
-                expected.is_some(),
-                "{name}"
-            );
+            let ended = close(&mut closed, found.as_slice(), "gone", "m2", now);
+            assert_eq!(ended, expected.is_some(), "{name}");
             assert_eq!(closed.state, expected.unwrap_or(record.state), "{name}");
             let told = closed.state == State::Ignored;
             assert_eq!(closed.reason.as_deref() == Some("gone"), told, "{name}");

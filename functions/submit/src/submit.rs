@@ -12,7 +12,7 @@ use vod_core::removal::Removal;
 use crate::claim::{Claim, lease};
 use crate::dead_letter;
 use crate::handler::{Invocation, Submit, SubmitError};
-use crate::plan;
+use crate::plan::{self, Next};
 
 const REMOVED: &str = "the upload was removed before it could be read";
 const REPLACED: &str = "the upload was replaced by a newer one before it could be read";
@@ -88,7 +88,15 @@ impl Submit {
             info!(asset = %record.id, reason, "upload ignored");
             return Ok(());
         }
-        let close = |known: &mut Record| dead_letter::close(known, reason, &invocation.holder, now);
+        let Some(known) = self.catalog.get(&record.id).await? else {
+            return Ok(());
+        };
+        let (known, holder) = (known.value, &invocation.holder);
+        let found = match plan::next(&known, &known.source, holder, now) {
+            Next::Nothing(_) | Next::Restart => return Ok(()),
+            Next::TakeOver | Next::TakeUp => self.unrecorded(&known).await?,
+        };
+        let close = |known: &mut Record| dead_letter::close(known, &found, reason, holder, now);
         self.catalog.change(&record.id, close).await?;
         Ok(())
     }

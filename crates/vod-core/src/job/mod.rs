@@ -64,12 +64,7 @@ pub fn build(
         "clientRequestToken": request_token(target.asset, target.template, target.attempt),
         "role": target.role_arn,
         "settings": settings,
-        "userMetadata": {
-            "application": target.application,
-            "asset": target.asset.as_str(),
-            "template": target.template,
-            "attempt": target.attempt.to_string(),
-        },
+        "userMetadata": user_metadata(target),
     });
     let queue = template.queue.clone().or_else(|| target.queue.map(Value::from));
     let optional = [
@@ -87,6 +82,16 @@ pub fn build(
         body,
         changes,
         thumbnail_interval_ms,
+    })
+}
+
+/// `userMetadata`: what tells the job of one attempt from all others.
+pub fn user_metadata(target: &Target<'_>) -> Value {
+    json!({
+        "application": target.application,
+        "asset": target.asset.as_str(),
+        "template": target.template,
+        "attempt": target.attempt.to_string(),
     })
 }
 
