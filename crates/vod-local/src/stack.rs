@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::ground::{follow, listen, lock, serve};
+use self::ground::{listen, lock, serve, spawn};
 use self::parts::Base;
 use crate::access::{AccessLog, Port};
 use crate::cloudfront;
@@ -101,32 +101,17 @@ impl Stack {
         // The edge answers /healthz from here on: only now, when the file is there.
         tasks.spawn(serve(edge, edge_router, shutdown.clone()));
         for poller in base.pollers() {
-            let shutdown = shutdown.clone();
-            tasks.spawn(async move {
-                poller.run(shutdown).await;
-                Ok(())
-            });
+            spawn(&mut tasks, poller.run(shutdown.clone()));
         }
         let stop = shutdown.clone();
-        tasks.spawn(async move {
-            mediaconvert.run(stop).await;
-            Ok(())
-        });
-        let (invoker, stop) = (base.invoker(), shutdown.clone());
-        tasks.spawn(async move {
-            reconciler::run(invoker, stop).await;
-            Ok(())
-        });
+        spawn(&mut tasks, async move { mediaconvert.run(stop).await });
+        spawn(&mut tasks, reconciler::run(base.invoker(), shutdown.clone()));
         let page = base.page()?;
-        tasks.spawn(follow(base.signing_keys, shutdown.clone()));
+        spawn(&mut tasks, base.signing_keys.follow(shutdown.clone()));
         if let Some(faults) = &base.faults {
             // Not before: a stack comes up whatever it is to suffer.
             faults.arm();
-            let (faults, stop) = (faults.clone(), shutdown.clone());
-            tasks.spawn(async move {
-                faults.follow(stop).await;
-                Ok(())
-            });
+            spawn(&mut tasks, faults.clone().follow(shutdown.clone()));
         }
         Ok(Self {
             endpoints,

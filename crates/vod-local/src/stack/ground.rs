@@ -10,9 +10,8 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-use crate::rotation::SigningKeys;
 
 /// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.
 const LOCK_TRIES: u32 = 20;
@@ -60,9 +59,15 @@ pub(super) fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-pub(super) async fn follow(keys: SigningKeys, stop: CancellationToken) -> anyhow::Result<()> {
-    keys.follow(stop).await;
-    Ok(())
+/// Starts a part that ends with the stack, and cannot fail.
+pub(super) fn spawn(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    part: impl Future<Output = ()> + Send + 'static,
+) {
+    tasks.spawn(async move {
+        part.await;
+        Ok(())
+    });
 }
 
 pub(super) async fn serve(
