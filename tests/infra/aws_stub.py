@@ -367,6 +367,8 @@ def _query(body):
     return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
 
 
+# Nobody changes what it returns: a stack is made of a copy.
+@functools.cache
 def cloudformation_text(text):
     return yaml.load(text, Loader=cloudformation._Loader)
 

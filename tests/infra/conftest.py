@@ -12,7 +12,6 @@ import pytest
 
 import aws_server
 import aws_stub
-import cloudformation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUNCTIONS = ["submit", "complete", "signer", "reconcile"]
@@ -135,7 +134,7 @@ def deployed(aws, scripts):
         s3.put_object(Bucket=code, Key=f"functions/{name}/0.zip", Body=b"0")
     parameters = {"BucketName": f"vod-{aws_stub.ACCOUNT}-us-east-1", "CodeBucket": code, "Release": "0" * 12, **codes,
                   "PublicKeyOne": public.strip(), "SigningSecretArn": arns[0], "JwtSecretArn": arns[1]}
-    template = cloudformation.load(ROOT / "infra/template.yaml")
+    template = aws_stub.cloudformation_text((ROOT / "infra/template.yaml").read_text())
     aws._become("vod", template, parameters, aws_stub._build(template, parameters, "vod"))
     aws.requests.clear()
     return scripts
