@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
-use vod_aws::AwsConfig;
 
 use crate::db::Db;
 use crate::lambda::{Functions, Limits};
-use crate::mediaconvert::{MediaConvert, Settings};
+use crate::mediaconvert::MediaConvert;
 use crate::queue::{QueueSettings, Queues};
-use crate::s3::{S3Options, S3Service};
+use crate::s3::S3Service;
 use crate::sigv4::Keys;
 use crate::sqs::Sqs;
+use crate::testing::{aws, encoder, keys, s3_options};
 use crate::{clock, cloudfront, edge};
 
 const HOST: &str = "127.0.0.1:9000";
@@ -38,11 +38,7 @@ struct Shared {
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
     let state = tempfile::tempdir().unwrap();
-    let keys = Keys {
-        access_key: "vod".into(),
-        secret_key: "secret".into(),
-        region: "us-east-1".into(),
-    };
+    let keys = keys();
     let api = runtime.block_on(api(&state, &keys));
     Shared {
         runtime,
@@ -57,36 +53,14 @@ async fn api(state: &TempDir, keys: &Keys) -> Router {
     let clock = clock::system();
     let db = Db::in_memory().unwrap();
     let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
-    let options = S3Options {
-        access_key: keys.access_key.clone(),
-        secret_key: keys.secret_key.clone(),
-        region: keys.region.clone(),
-        notifications: Vec::new(),
-        cors_origins: Vec::new(),
-        clock: clock.clone(),
-    };
-    let s3 = S3Service::open(db.clone(), queues.clone(), state.path(), options)
+    let s3 = S3Service::open(db.clone(), queues.clone(), state.path(), s3_options())
         .await
         .unwrap();
     s3.ensure_bucket("vod").await.unwrap();
-    let settings = Settings {
-        region: keys.region.clone(),
-        events_queue: "job-events".to_owned(),
-        work: state.path().join("work"),
-        concurrency: 1,
-        status_interval: Duration::from_secs(2),
-        limits: transcode::exec::Limits::default(),
-        faults: None,
-    };
-    let aws = AwsConfig {
-        region: keys.region.clone(),
-        access_key_id: keys.access_key.clone(),
-        secret_access_key: keys.secret_key.clone(),
-        session_token: None,
-        s3_endpoint: None,
-        mediaconvert_endpoint: None,
-    };
-    let jobs = MediaConvert::open(db, queues.clone(), clock.clone(), vod_aws::s3(&aws), settings)
+    // Jobs and looks at files go nowhere.
+    let client = vod_aws::s3(&aws("http://127.0.0.1:9"));
+    let settings = encoder(state.path());
+    let jobs = MediaConvert::open(db, queues.clone(), clock.clone(), client, settings)
         .await
         .unwrap();
     let functions =

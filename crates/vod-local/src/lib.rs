@@ -26,4 +26,6 @@ pub mod secrets;
 pub mod sigv4;
 pub mod sqs;
 pub mod stack;
+#[cfg(test)]
+mod testing;
 mod web;

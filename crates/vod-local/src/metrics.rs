@@ -162,7 +162,7 @@ mod tests {
     use vod_core::metrics::{Outcome, What};
 
     use super::*;
-    use crate::mediaconvert::Settings;
+    use crate::testing::{aws, encoder};
 
     const HERE: &str = "127.0.0.1:5000";
 
@@ -171,24 +171,8 @@ mod tests {
         let db = crate::db::Db::in_memory().unwrap();
         let clock = crate::clock::system();
         let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
-        let settings = Settings {
-            region: "us-east-1".into(),
-            events_queue: "job-events".into(),
-            work: folder.path().join("work"),
-            concurrency: 1,
-            status_interval: std::time::Duration::from_secs(1),
-            limits: transcode::exec::Limits::default(),
-            faults: None,
-        };
-        let aws = vod_aws::AwsConfig {
-            region: "us-east-1".into(),
-            access_key_id: "a".into(),
-            secret_access_key: "s".into(),
-            session_token: None,
-            s3_endpoint: Some("http://127.0.0.1:9".into()),
-            mediaconvert_endpoint: None,
-        };
-        let s3 = vod_aws::s3(&aws);
+        let s3 = vod_aws::s3(&aws("http://127.0.0.1:9"));
+        let settings = encoder(folder.path());
         let mediaconvert = MediaConvert::open(db, queues.clone(), clock, s3, settings)
             .await
             .unwrap();

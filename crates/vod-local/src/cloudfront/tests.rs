@@ -2,6 +2,7 @@ use axum::body::{Body, to_bytes};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::testing::keys;
 
 fn batch(quantity: &str, paths: &[&str]) -> Batch {
     Batch {
@@ -75,12 +76,7 @@ async fn sent(router: Router, method: &str, path: &str, body: Body) -> (u16, Str
 
 #[tokio::test]
 async fn who_does_not_sign_is_refused_in_xml() {
-    let keys = Keys {
-        access_key: "vod".into(),
-        secret_key: "secret".into(),
-        region: "us-east-1".into(),
-    };
-    let router = router(Cache::default(), &keys, crate::clock::system());
+    let router = router(Cache::default(), &keys(), crate::clock::system());
     let path = "/2020-05-31/distribution/ELOCAL/invalidation";
     let (status, content_type, body) = asked(router, "POST", path).await;
     assert_eq!((status, content_type.as_str()), (403, "text/xml"));

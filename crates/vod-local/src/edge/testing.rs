@@ -15,7 +15,7 @@ use signer::auth::{Auth, Expected};
 use signer::{App, Parts as SignerParts, Scheme, Secret};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use vod_aws::{AwsConfig, Catalog};
+use vod_aws::Catalog;
 use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Keyring, Policy, Signature, sign};
 
@@ -23,7 +23,8 @@ use super::*;
 use crate::db::Db;
 use crate::lambda::{Functions, Limits};
 use crate::queue::Queues;
-use crate::s3::{S3Options, S3Service};
+use crate::s3::S3Service;
+use crate::testing::{aws, keys, s3_options};
 
 pub(super) const NOW: i64 = 1_767_225_600;
 pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -145,32 +146,14 @@ impl World {
 
         let (api, api_address) = listen().await;
         let api_url = format!("http://{api_address}");
-        let keys = Keys {
-            access_key: "vod".into(),
-            secret_key: "secret".into(),
-            region: "us-east-1".into(),
-        };
+        let keys = keys();
         let db = Db::open(&state.path().join("vod.db")).unwrap();
         let queues = Queues::open(db.clone(), system.clone()).await.unwrap();
-        let options = S3Options {
-            access_key: keys.access_key.clone(),
-            secret_key: keys.secret_key.clone(),
-            region: keys.region.clone(),
-            notifications: Vec::new(),
-            cors_origins: Vec::new(),
-            clock: system,
-        };
-        let s3 = S3Service::open(db, queues, state.path(), options).await.unwrap();
+        let s3 = S3Service::open(db, queues, state.path(), s3_options())
+            .await
+            .unwrap();
         s3.ensure_bucket("vod").await.unwrap();
-        let aws = AwsConfig {
-            region: keys.region.clone(),
-            access_key_id: keys.access_key.clone(),
-            secret_access_key: keys.secret_key.clone(),
-            session_token: None,
-            s3_endpoint: Some(api_url.clone()),
-            mediaconvert_endpoint: None,
-        };
-        let client = vod_aws::s3(&aws);
+        let client = vod_aws::s3(&aws(&api_url));
         let (signing, keyring_now) = watch::channel(Arc::new(keyring("K2P256")));
         let app = App::new(SignerParts {
             catalog: Catalog::new(client.clone(), "vod".to_owned()),

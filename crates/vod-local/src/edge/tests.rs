@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::testing::{NOW, World, code, keyring, listen, put, token};
 use super::*;
+use crate::testing::keys;
 
 mod caching;
 mod objects;
@@ -201,16 +202,11 @@ async fn behind_another_name() {
 async fn an_origin_that_is_gone_is_a_502() {
     let (listener, address) = listen().await;
     drop(listener);
-    let keys = Keys {
-        access_key: "vod".into(),
-        secret_key: "secret".into(),
-        region: "us-east-1".into(),
-    };
     let trusted = watch::channel(Arc::new(PublicKeys::default())).1;
     let options = EdgeOptions {
         api_url: format!("http://{address}"),
         bucket: "vod".into(),
-        keys,
+        keys: keys(),
         trusted,
         edge_url: None,
         cache: Cache::default(),

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::db::Db;
 use crate::lambda::{Functions, Limits};
 use crate::queue::{Counts, QueueSettings, Queues, dead_letter_name};
-use crate::sigv4::Keys;
+use crate::testing::keys;
 
 const SETTINGS: QueueSettings = QueueSettings {
     visibility_timeout: Duration::from_mins(10),
@@ -31,11 +31,7 @@ impl World {
         delivery: Delivery,
         answer: impl Fn(&Value, usize) -> Result<Value, Diagnostic> + Send + Sync + Clone + 'static,
     ) -> Self {
-        let keys = Keys {
-            access_key: "vod".into(),
-            secret_key: "s".into(),
-            region: "us-east-1".into(),
-        };
+        let keys = keys();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let handler = {
             let seen = seen.clone();

@@ -39,14 +39,7 @@ impl World {
     }
 
     fn aws(&self) -> vod_aws::AwsConfig {
-        vod_aws::AwsConfig {
-            region: "us-east-1".to_owned(),
-            access_key_id: "vod".to_owned(),
-            secret_access_key: "secret".to_owned(),
-            session_token: None,
-            s3_endpoint: Some(self.api.clone()),
-            mediaconvert_endpoint: Some(self.api.clone()),
-        }
+        crate::testing::aws(&self.api)
     }
 
     /// S3's SDK without retries, so that answers can be seen.

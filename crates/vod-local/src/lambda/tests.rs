@@ -8,14 +8,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 
 use super::*;
-
-fn keys() -> Keys {
-    Keys {
-        access_key: "vod".into(),
-        secret_key: "secret".into(),
-        region: "us-east-1".into(),
-    }
-}
+use crate::testing::keys;
 
 fn functions() -> Functions {
     let quick = Limits {

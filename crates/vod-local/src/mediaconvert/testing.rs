@@ -2,13 +2,8 @@
 
 pub(super) mod world;
 
-use std::path::Path;
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use transcode::exec::Limits;
 
-use super::Settings;
 use super::job::{Job, Status};
 use super::request::CreateJob;
 
@@ -100,30 +95,5 @@ pub(super) fn upper(value: &Value) -> Value {
         }
         Value::Array(items) => items.iter().map(upper).collect(),
         other => other.clone(),
-    }
-}
-
-/// Clients of a service at `api`.
-pub(super) fn aws(api: &str, secret: &str) -> vod_aws::AwsConfig {
-    vod_aws::AwsConfig {
-        region: "us-east-1".to_owned(),
-        access_key_id: "vod".to_owned(),
-        secret_access_key: secret.to_owned(),
-        session_token: None,
-        s3_endpoint: Some(api.to_owned()),
-        mediaconvert_endpoint: Some(api.to_owned()),
-    }
-}
-
-/// A service with its work folder below `state` and progress without delay.
-pub(super) fn service_settings(state: &Path) -> Settings {
-    Settings {
-        region: "us-east-1".to_owned(),
-        events_queue: "job-events".to_owned(),
-        work: state.join("work"),
-        concurrency: 1,
-        status_interval: Duration::from_millis(100),
-        limits: Limits::default(),
-        faults: None,
     }
 }

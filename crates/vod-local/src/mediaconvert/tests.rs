@@ -7,10 +7,12 @@ use aws_sdk_mediaconvert::error::ProvideErrorMetadata;
 use aws_sdk_mediaconvert::types::{JobStatus, Order};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use vod_aws::AwsConfig;
 
 use super::*;
 use crate::clock;
 use crate::queue::QueueSettings;
+use crate::testing::{aws, encoder, keys};
 
 /// A service on a port of its own, with no worker and no S3: jobs stay SUBMITTED.
 struct World {
@@ -20,16 +22,11 @@ struct World {
     _state: tempfile::TempDir,
 }
 
-fn keys() -> Keys {
-    Keys {
-        access_key: "vod".into(),
-        secret_key: "vod-local-secret".into(),
-        region: "us-east-1".into(),
-    }
-}
-
 fn client(api: &str, secret: &str) -> Client {
-    vod_aws::mediaconvert(&testing::aws(api, secret))
+    vod_aws::mediaconvert(&AwsConfig {
+        secret_access_key: secret.to_owned(),
+        ..aws(api)
+    })
 }
 
 impl World {
@@ -39,15 +36,15 @@ impl World {
         let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        let s3 = vod_aws::s3(&testing::aws(&api, "vod-local-secret"));
-        let settings = testing::service_settings(state.path());
+        let s3 = vod_aws::s3(&aws(&api));
+        let settings = encoder(state.path());
         let service = MediaConvert::open(db, queues.clone(), clock::system(), s3, settings)
             .await
             .unwrap();
         let router = service.router(&keys());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
-            client: client(&api, "vod-local-secret"),
+            client: client(&api, &keys().secret_key),
             api,
             queues,
             _state: state,
@@ -99,7 +96,7 @@ impl World {
             ])
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", "vod")
-            .env("AWS_SECRET_ACCESS_KEY", "vod-local-secret")
+            .env("AWS_SECRET_ACCESS_KEY", keys().secret_key)
             .env("AWS_CONFIG_FILE", "/nonexistent")
             .env("AWS_PAGER", "")
             .stdin(Stdio::null());

@@ -9,6 +9,7 @@ use super::transfer::{self, Location};
 use super::{MediaConvert, Settings, testing};
 use crate::clock;
 use crate::db::Db;
+use crate::testing::encoder;
 
 /// The job of [`testing::settings`] and an HLS group with one rendition.
 fn with_hls(input: &str) -> Value {
@@ -282,7 +283,7 @@ async fn a_job_during_which_the_process_died_twice_runs_by_itself() {
     (&mut world.worker).await.unwrap();
     let settings = Settings {
         concurrency: 2,
-        ..testing::service_settings(world.state.path())
+        ..encoder(world.state.path())
     };
     let (db, queues, s3) = (world.db.clone(), world.queues.clone(), world.s3.clone());
     let service = MediaConvert::open(db, queues, clock::system(), s3, settings)

@@ -10,19 +10,12 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::db::Db;
+use crate::testing::keys;
 
 const SETTINGS: QueueSettings = QueueSettings {
     visibility_timeout: Duration::from_mins(1),
     max_receive_count: 5,
 };
-
-fn keys() -> Keys {
-    Keys {
-        access_key: "vod".into(),
-        secret_key: "secret".into(),
-        region: "us-east-1".into(),
-    }
-}
 
 struct World {
     router: Router,

@@ -12,12 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessLog, Port};
 use crate::clock;
 use crate::db::Db;
-use crate::mediaconvert::{MediaConvert, testing};
+use crate::mediaconvert::MediaConvert;
 use crate::queue::{Queue, QueueSettings, Queues};
-use crate::s3::{S3Options, S3Service};
-use crate::sigv4::Keys;
-
-const SECRET: &str = "vod-local-secret";
+use crate::s3::S3Service;
+use crate::testing::{aws, encoder, keys, s3_options};
 
 /// S3 and MediaConvert on one port with a worker.
 pub(in crate::mediaconvert) struct World {
@@ -40,28 +38,15 @@ impl World {
         let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        let aws = testing::aws(&api, SECRET);
-        let options = S3Options {
-            access_key: "vod".to_owned(),
-            secret_key: SECRET.to_owned(),
-            region: "us-east-1".to_owned(),
-            notifications: Vec::new(),
-            cors_origins: Vec::new(),
-            clock: clock::system(),
-        };
-        let store = S3Service::open(db.clone(), queues.clone(), state.path(), options)
+        let aws = aws(&api);
+        let store = S3Service::open(db.clone(), queues.clone(), state.path(), s3_options())
             .await
             .unwrap();
         store.ensure_bucket("vod").await.unwrap();
         let s3 = vod_aws::s3(&aws);
         let service = open(&db, &queues, &s3, state.path()).await;
-        let keys = Keys {
-            access_key: "vod".into(),
-            secret_key: SECRET.into(),
-            region: "us-east-1".into(),
-        };
         let log = state.path().join("access.log");
-        let router = service.router(&keys).fallback_service(store);
+        let router = service.router(&keys()).fallback_service(store);
         let router = AccessLog::open(&log).unwrap().watch(router, Port::Api);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let sdk = vod_aws::mediaconvert(&aws);
@@ -170,7 +155,7 @@ pub(in crate::mediaconvert) async fn open(
     s3: &aws_sdk_s3::Client,
     state: &Path,
 ) -> MediaConvert {
-    let settings = testing::service_settings(state);
+    let settings = encoder(state);
     MediaConvert::open(db.clone(), queues.clone(), clock::system(), s3.clone(), settings)
         .await
         .unwrap()
