@@ -31,6 +31,9 @@ const QUEUES: &[&str] = &[
 /// So many deaths that some fall between CreateJob and the record.
 const DEATHS: &[&str] = &["--uploads", "120", "--faults", "10", "--seed", "3"];
 
+/// So many slow answers that repairs are cut off in the middle.
+const SLOW: &[&str] = &["--uploads", "150", "--faults", "12"];
+
 fn simulate(options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vod-sim"));
     command.args(options).output().expect("vod-sim starts")
@@ -82,6 +85,17 @@ fn queues_bring_again_what_was_refused() {
 #[test]
 fn deaths_between_job_and_record_make_no_second_job() {
     well(DEATHS);
+}
+
+/// The repair is given up, and its job is heard of afterwards.
+#[test]
+fn a_repair_that_is_cut_off_after_createjob_makes_no_second_job() {
+    well(&[SLOW, &["--seed", "7"]].concat());
+}
+
+#[test]
+fn the_job_of_an_upload_that_was_replaced_is_on_record() {
+    well(&[SLOW, &["--seed", "24"]].concat());
 }
 
 #[test]
