@@ -1,5 +1,6 @@
 """A stack's whole life, twice in a row; real Ctrl-C in the middle of it; and two runs at the same time."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -66,11 +67,13 @@ def test_a_whole_life_twice(aws, scripts, binaries):
             origin = aws.stacks["vod"]["built"].properties("Distribution")["DistributionConfig"]["Origins"][0]
             assert bool(origin.get("OriginAccessControlId")) == (way == "OAC")
 
+        before = {name: functions.get_function_configuration(FunctionName=f"vod-{name}") for name in FUNCTIONS}
+        # At the same time: cargo-lambda sleeps for 4 s in each.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: scripts.run("deploy", "--only", name, "--packages", str(binaries)), FUNCTIONS))
         for name in FUNCTIONS:
-            before = functions.get_function_configuration(FunctionName=f"vod-{name}")
-            scripts.run("deploy", "--only", name, "--packages", str(binaries))
             after = functions.get_function_configuration(FunctionName=f"vod-{name}")
-            assert after["CodeSha256"] != before["CodeSha256"] and after["Environment"] == before["Environment"]
+            assert after["CodeSha256"] != before[name]["CodeSha256"] and after["Environment"] == before[name]["Environment"]
             assert functions.get_alias(FunctionName=f"vod-{name}", Name="live")["FunctionVersion"] == "2"
 
         scripts.deploy()
