@@ -23,4 +23,5 @@ cargo build --workspace --all-targets --locked
 VOD_TARGET=$(cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)
 export VOD_TARGET
 cd tests/infra
-exec pytest --numprocesses 2 --dist worksteal "$@"
+# More at a time than there are cores: cargo-lambda sleeps for 4 s in each deploy, and scripts wait for answers.
+exec pytest --numprocesses 4 --dist worksteal "$@"
