@@ -106,6 +106,8 @@ mod tests {
         for (url, expected) in [
             ("https://e.net/output/a?Signature=s", "https://e.net"),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("https://e.net?Signature=s", "https://e.net"),
+            ("https://e.net#token=t", "https://e.net"),
             ("nonsense?Signature=s", "nonsense"),
         ] {
             assert_eq!(origin(url), expected);

@@ -86,6 +86,7 @@ mod tests {
             ("<a>a &lt;b&gt; &amp; &#169;</a>", Some(json!({"a": "a <b> & ©"}))),
             ("<a><![CDATA[<x>]]></a>", Some(json!({"a": "<x>"}))),
             ("<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", None),
+            ("<!DOCTYPE a><a>x</a>", None),
             ("<a>&b;</a>", None),
             ("<a><b></a>", None),
             ("{}", None),

@@ -86,3 +86,20 @@ fn json(status: StatusCode, code: &str, message: &str) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_text_and_no_xml() {
+        let operation = Operation {
+            key: Some("a & <b>".to_owned()),
+            ..Operation::default()
+        };
+        let body = refusal(Service::S3, 409, &operation).into_body();
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        let text = String::from_utf8_lossy(&body);
+        assert!(text.contains("<Key>a &amp; &lt;b&gt;</Key>"), "{text}");
+    }
+}

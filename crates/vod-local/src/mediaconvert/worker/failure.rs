@@ -64,3 +64,19 @@ pub(super) fn output_failure(error: &TransferError) -> Failure {
         message: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_has_a_code_of_its_own() {
+        for (kind, expected) in [
+            (ErrorKind::StorageFull, code::DISK_FULL),
+            (ErrorKind::QuotaExceeded, code::DISK_FULL),
+            (ErrorKind::PermissionDenied, code::INTERNAL),
+        ] {
+            assert_eq!(folder_failure(&kind.into()).code, expected, "{kind}");
+        }
+    }
+}
