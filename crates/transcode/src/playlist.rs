@@ -295,6 +295,11 @@ mod tests {
         // A short and busy end counts together with what stands before it: the peak is never below the average.
         let busy_end = [segment("a", 6.0, 60_000), segment("b", 1.0, 80_000)];
         assert_eq!(bandwidth(&busy_end), (160_000, 160_000));
+        // Two short ones on both sides of a long one are too long for a set with it.
+        let (busy, quiet) = (segment("a", 4.0, 1_000), segment("b", 9.0, 90));
+        let mut far_apart = vec![busy.clone(), quiet.clone(), busy];
+        far_apart.extend(vec![quiet; 5]);
+        assert_eq!(bandwidth(&far_apart), (671, 328));
     }
 
     #[test]

@@ -47,7 +47,9 @@ fn limited(program: &str, limits: &Limits) -> Command {
     let wrap = *WRAPPERS.get_or_init(|| {
         let found = cfg!(target_os = "linux") && on_path("setpriv") && on_path("prlimit");
         if !found {
-            tracing::warn!("setpriv and prlimit not found; encoders run without a memory limit, and go on when this process is killed");
+            tracing::warn!(
+                "setpriv and prlimit not found; encoders run without a memory limit, and go on when this is killed"
+            );
         }
         found
     });
