@@ -217,6 +217,23 @@ async fn a_killed_encoder_is_reported() {
 }
 
 #[tokio::test]
+async fn an_encoder_is_killed_when_that_is_asked_for() {
+    let world = World::new();
+    let (input, plan) = endless(&world).await;
+    let limits = Limits {
+        kill_after: Some(Duration::from_millis(50)),
+        ..Limits::default()
+    };
+    let (work, cancel) = (world.work(), CancellationToken::new());
+    let ended = exec::run(&plan, &input, &work, &limits, &cancel, |_| {}).await;
+    let error = ended.expect_err("is killed");
+    assert!(
+        matches!(error, TranscodeError::Killed { signal: 9, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn dropping_the_job_ends_the_encoder() {
     let world = World::new();
     let (input, plan) = endless(&world).await;
