@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
@@ -250,20 +251,24 @@ async fn remove_source(stack: &Stack, asset: &AssetId, key: Option<&str>) -> any
     let key = key.ok_or_else(|| anyhow!("nobody knows any more which upload asset `{asset}` was made of"))?;
     let head = Sources::new(stack.s3()).head(&stack.bucket, key, None).await?;
     let Some(head) = head else { return Ok(false) };
+    let is_other = || {
+        let text = format!("`{}` is another upload by now and stays", output::plain(key));
+        output::note(&text);
+        Ok(false)
+    };
     if AssetId::new(&stack.bucket, key, head.version.as_deref(), &head.etag) != *asset {
-        output::note(&format!(
-            "`{}` is another upload by now and stays",
-            output::plain(key)
-        ));
-        return Ok(false);
+        return is_other();
     }
+    // Under a condition: what is uploaded at this very moment must not be lost.
     let delete = stack
         .s3()
         .delete_object()
         .bucket(&stack.bucket)
         .key(key)
-        .send()
-        .await;
-    delete.map_err(|error| output::sdk("could not remove the upload", DELETE, error))?;
-    Ok(true)
+        .if_match(format!("\"{}\"", head.etag));
+    match delete.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("PreconditionFailed") => is_other(),
+        Err(error) => Err(output::sdk("could not remove the upload", DELETE, error)),
+    }
 }
