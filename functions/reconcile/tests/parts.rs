@@ -84,14 +84,14 @@ fn list(uri: &str) -> String {
         0..0
     };
     let more = !uploads.is_empty() && uploads.end < UPLOADS;
-    let entries: String = uploads
-        .map(|number| {
-            format!(
-                "<Contents><Key>input/{number:03}</Key><Size>1</Size><ETag>\"{number}\"</ETag>\
-                 <LastModified>2026-02-01T00:00:00.000Z</LastModified></Contents>"
-            )
-        })
-        .collect();
+    let entry = |number| {
+        format!(
+            "<Contents><Key>input/{number:03}</Key><Size>1</Size><ETag>\"{number}\"</ETag>\
+             <LastModified>2026-02-01T00:00:00.000Z</LastModified></Contents>"
+        )
+    };
+    let entries: Vec<String> = uploads.map(entry).collect();
+    let entries = entries.concat();
     format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{entries}</ListBucketResult>")
 }
 
