@@ -3,23 +3,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vod_fuzz::http::{Answer, FILM, OTHER, SECRET, Text, Worlds};
+use vod_fuzz::http::{Exchange, FILM, OTHER, SECRET, Worlds};
 
 static WORLDS: Worlds = Worlds::each(100_000);
 
-fuzz_target!(|text: &str| {
-    WORLDS.with(|world| {
-        let Some(text) = Text::parse(text, world) else {
-            return;
-        };
-        let (has_token, has_signature) = (text.has_token, text.has_signature);
-        let path = text.request.uri().path().to_owned();
-        let answer = world.send(&world.signer, text.into_request());
-        check(&path, &answer, has_token, has_signature);
-    });
-});
+fuzz_target!(|text: &str| WORLDS.exchange(text, |world| &world.signer, check));
 
-fn check(path: &str, answer: &Answer, has_token: bool, has_signature: bool) {
+fn check(exchange: &Exchange) {
+    let Exchange {
+        path,
+        has_token,
+        has_signature,
+        answer,
+    } = exchange;
+    let (has_token, has_signature) = (*has_token, *has_signature);
     let status = answer.status.as_u16();
     assert!(status < 500, "{path}: {status}");
     assert!(

@@ -6,6 +6,7 @@
 
 mod world;
 
+use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -69,5 +70,30 @@ impl Text {
     /// The request with a body as axum has it.
     pub fn into_request(self) -> Request<Body> {
         self.request.map(Body::from)
+    }
+}
+
+/// A viewer's request, and what came of it.
+pub struct Exchange {
+    pub path: String,
+    pub has_token: bool,
+    pub has_signature: bool,
+    pub answer: Answer,
+}
+
+impl Worlds {
+    /// Sends the request that `text` is to one of the routers, and has the answer checked.
+    pub fn exchange(&self, text: &str, router: impl Fn(&World) -> &Router, check: impl Fn(&Exchange)) {
+        self.with(|world| {
+            let Some(text) = Text::parse(text, world) else {
+                return;
+            };
+            check(&Exchange {
+                path: text.request.uri().path().to_owned(),
+                has_token: text.has_token,
+                has_signature: text.has_signature,
+                answer: world.send(router(world), text.into_request()),
+            });
+        });
     }
 }
