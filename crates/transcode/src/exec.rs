@@ -1,59 +1,18 @@
-//! The only place that starts processes: ffprobe and ffmpeg, under limits.
-//!
-//! What parses an upload must be able to crash alone, and must not be able to do anything else. So:
-//! - it may open one file, of a known container format ([`PROTOCOL_WHITELIST`], [`FORMAT_WHITELIST`]);
-//! - it has a time limit and a limit of address space, and dies with us ([`process`]);
-//! - it starts without our environment, without a shell, without a terminal, in its own work directory;
-//! - it is killed and reaped when the job is cancelled or the future is dropped.
-
-mod failure;
-mod process;
+//! Runs a plan: one ffmpeg process, its progress, and the files that came of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 
-pub use self::failure::{ProbeError, TranscodeError};
+pub use crate::failure::{ProbeError, TranscodeError};
+pub use crate::process::Limits;
+
 use crate::plan::{Media, Plan};
-use crate::probe;
 use crate::produced::{self, Produced};
-
-/// Protocols that ffmpeg may use while it reads an upload.
-pub const PROTOCOL_WHITELIST: &str = "file,pipe";
-
-/// Containers that an upload may have. No playlists (`hls`, `dash`, `concat`): they name other files.
-pub const FORMAT_WHITELIST: &str =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,wav,mp3,aac";
-
-/// Largest picture that is decoded, in pixels: 8192x8192.
-pub const MAX_PIXELS: &str = "67108864";
-
-/// Bytes of ffmpeg's messages that are kept.
-const MESSAGES: usize = 8 << 10;
-
-/// What a process may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Wall clock.
-    pub time: Duration,
-    /// Address space in bytes. An encode of 1080p takes about 1 GiB, one of 4K about 3.
-    pub memory: u64,
-    /// SIGKILL for the encoder so long after its start: for those who want to see what comes of it.
-    pub kill_after: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            time: Duration::from_hours(6),
-            memory: 8 << 30,
-            kill_after: None,
-        }
-    }
-}
+use crate::{failure, probe, process};
 
 /// How far an encode is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,7 +51,7 @@ pub async fn run(
         () = tokio::time::sleep(limits.time) => Err(TranscodeError::TimedOut(limits.time)),
         status = async {
             tokio::select! {
-                _ = async { tokio::join!(report(stdout, plan.duration_ms, progress), tail(stderr, &mut messages)) } => {}
+                _ = async { tokio::join!(report(stdout, plan.duration_ms, progress), process::tail(stderr, &mut messages)) } => {}
                 () = elapsed(limits.kill_after) => child.start_kill()?,
             }
             child.wait().await
@@ -125,50 +84,6 @@ async fn elapsed(time: Option<Duration>) {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// Runs ffprobe and returns its JSON.
-pub(crate) async fn run_ffprobe(path: &Path, limits: &Limits) -> Result<Vec<u8>, ProbeError> {
-    let path = std::path::absolute(path).map_err(ProbeError::Start)?;
-    let mut file = std::ffi::OsString::from("file:");
-    file.push(&path);
-    let options = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
-    let safety = [
-        "-protocol_whitelist",
-        PROTOCOL_WHITELIST,
-        "-format_whitelist",
-        FORMAT_WHITELIST,
-        "-i",
-    ];
-    let arguments: Vec<_> = options
-        .into_iter()
-        .chain(safety)
-        .map(Into::into)
-        .chain([file])
-        .collect();
-    let work = path.parent().unwrap_or(Path::new("/"));
-    let mut child = process::spawn("ffprobe", &arguments, work, limits)
-        .await
-        .map_err(ProbeError::Start)?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (mut json, mut messages) = (Vec::new(), Vec::new());
-    let status = tokio::select! {
-        status = async {
-            tokio::join!(all(stdout, &mut json), tail(stderr, &mut messages));
-            child.wait().await
-        } => status.map_err(ProbeError::Start)?,
-        () = tokio::time::sleep(limits.time) => {
-            child.kill().await.map_err(ProbeError::Start)?;
-            return Err(ProbeError::TimedOut(limits.time));
-        }
-    };
-    if status.success() {
-        return Ok(json);
-    }
-    Err(failure::of_probe(
-        status,
-        &failure::redacted(&messages, &path, work),
-    ))
 }
 
 async fn prepare(plan: &Plan, work: &Path) -> std::io::Result<()> {
@@ -247,25 +162,6 @@ fn advance(now: &mut Progress, line: &str, duration_ms: u64) -> bool {
         _ => {}
     }
     false
-}
-
-/// Reads to the end and keeps the last bytes.
-async fn tail(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
-    let Some(mut stream) = stream else { return };
-    let mut chunk = [0; 4 << 10];
-    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-        kept.extend_from_slice(&chunk[..read]);
-        let surplus = kept.len().saturating_sub(MESSAGES);
-        kept.drain(..surplus);
-    }
-}
-
-async fn all(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
-    // ffprobe describes a file in some kilobytes; a file with a million streams must not fill our memory.
-    const LARGEST: u64 = 16 << 20;
-    let Some(stream) = stream else { return };
-    // An answer that is cut off is no JSON, which the caller reports.
-    let _ = stream.take(LARGEST).read_to_end(kept).await;
 }
 
 #[cfg(test)]

@@ -23,44 +23,14 @@ use mediaconvert_job::model::JobSettings;
 use mediaconvert_job::names::Destination;
 use serde_json::Value;
 
-use crate::probe::{MediaInfo, Ratio};
-use crate::{Failure, support};
-
 pub(crate) use self::picture::SQUARE;
+use crate::probe::{MediaInfo, Ratio};
+use crate::support;
+pub use crate::support::Refusal;
 
-/// What a job asks for and this engine cannot give, with the setting's JSON pointer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct Refusal {
-    /// `MediaConvert`'s error code.
-    pub code: u32,
-    pub path: String,
-    pub message: String,
-}
-
-/// Code of a job whose settings cannot be carried out.
-const BAD_SETTING: u32 = 1040;
 /// Codes of an input without the track that an output needs.
 const NO_VIDEO: u32 = 1020;
 const NO_AUDIO: u32 = 1021;
-
-impl Refusal {
-    pub(crate) fn setting(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: BAD_SETTING,
-            path: path.into(),
-            message: message.into(),
-        }
-    }
-
-    /// How the job ends.
-    pub fn failure(&self) -> Failure {
-        Failure {
-            code: self.code,
-            message: self.to_string(),
-        }
-    }
-}
 
 /// Something the owner should know about a job that works.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,14 @@
 //! What a media file is, from ffprobe's JSON. Parsing is pure; [`probe`] runs the program.
 
+mod ffprobe;
+
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::exec::{Limits, ProbeError, run_ffprobe};
+use crate::failure::ProbeError;
+use crate::process::Limits;
 
 /// Facts about a source. Times in milliseconds, sizes in pixels.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -107,7 +110,7 @@ impl Ratio {
 
 /// Runs ffprobe on a file.
 pub async fn probe(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> {
-    let json = run_ffprobe(path, limits).await?;
+    let json = ffprobe::run(path, limits).await?;
     let document: Value = serde_json::from_slice(&json).map_err(|_| ProbeError::NoAnswer)?;
     Ok(parse(&document))
 }

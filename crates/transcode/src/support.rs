@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::plan::Refusal;
+use crate::Failure;
 
 mod table;
 
@@ -18,6 +18,36 @@ pub enum Support {
     Harmless(&'static str),
     /// Only these values are accepted: what the engine does anyway.
     Only(&'static [&'static str]),
+}
+
+/// What a job asks for and this engine cannot give, with the setting's JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct Refusal {
+    /// `MediaConvert`'s error code.
+    pub code: u32,
+    pub path: String,
+    pub message: String,
+}
+
+/// Code of a job whose settings cannot be carried out.
+const BAD_SETTING: u32 = 1040;
+impl Refusal {
+    pub(crate) fn setting(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: BAD_SETTING,
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    /// How the job ends.
+    pub fn failure(&self) -> Failure {
+        Failure {
+            code: self.code,
+            message: self.to_string(),
+        }
+    }
 }
 
 /// What is done with the setting at a path.

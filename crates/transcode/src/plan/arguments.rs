@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::exec::{FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST};
 use crate::plan::h264::decimal;
 use crate::plan::{Capture, Group, GroupKind, Media, Output, Plan};
+use crate::process::{FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST};
 
 impl Plan {
     /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>

@@ -1,4 +1,11 @@
-//! Starting one process under limits.
+//! The only place that starts processes: ffprobe and ffmpeg, under limits.
+//!
+//! What parses an upload must be able to crash alone, and must not be able to do anything else. So:
+//! - it may open one file, of a known container format ([`PROTOCOL_WHITELIST`], [`FORMAT_WHITELIST`]);
+//! - it has a time limit and a limit of address space, and dies with us;
+//! - it starts without our environment, without a terminal, in its own work directory, and no shell reads what is
+//!   not ours ([`ONLY_WITH_ITS_PARENT`] is a constant);
+//! - it is killed and reaped when the job is cancelled or the future is dropped.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -6,12 +13,46 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::exec::Limits;
+/// Protocols that ffmpeg may use while it reads an upload.
+pub(crate) const PROTOCOL_WHITELIST: &str = "file,pipe";
+
+/// Containers that an upload may have. No playlists (`hls`, `dash`, `concat`): they name other files.
+pub(crate) const FORMAT_WHITELIST: &str =
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,wav,mp3,aac";
+
+/// Largest picture that is decoded, in pixels: 8192x8192.
+pub(crate) const MAX_PIXELS: &str = "67108864";
+
+/// Bytes of ffmpeg's messages that are kept.
+const MESSAGES: usize = 8 << 10;
+
+/// What a process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall clock.
+    pub time: Duration,
+    /// Address space in bytes. An encode of 1080p takes about 1 GiB, one of 4K about 3.
+    pub memory: u64,
+    /// SIGKILL for the encoder so long after its start: for those who want to see what comes of it.
+    pub kill_after: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_hours(6),
+            memory: 8 << 30,
+            kill_after: None,
+        }
+    }
+}
 
 /// Starts a program with its output piped to us.
 pub(crate) async fn spawn(
@@ -132,4 +173,15 @@ pub(crate) fn quoted(program: &str, arguments: &[OsString]) -> String {
     };
     let words = std::iter::once(program.to_owned()).chain(arguments.iter().map(|argument| quote(argument)));
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Reads to the end and keeps the last bytes.
+pub(crate) async fn tail(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut stream) = stream else { return };
+    let mut chunk = [0; 4 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+        kept.extend_from_slice(&chunk[..read]);
+        let surplus = kept.len().saturating_sub(MESSAGES);
+        kept.drain(..surplus);
+    }
 }

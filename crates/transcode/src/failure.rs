@@ -120,7 +120,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The last messages, joined to one line, without paths of this machine.
-pub(super) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
+pub(crate) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
     let text = String::from_utf8_lossy(messages);
     let lines: Vec<&str> = text
         .lines()
@@ -141,13 +141,13 @@ pub(super) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
     text
 }
 
-pub(super) fn of_probe(status: ExitStatus, messages: &str) -> ProbeError {
+pub(crate) fn of_probe(status: ExitStatus, messages: &str) -> ProbeError {
     ProbeError::NotMedia(
         open_problem(messages).unwrap_or_else(|| format!("prober ended with {status}: {messages}")),
     )
 }
 
-pub(super) fn of_encoder(status: ExitStatus, messages: &str) -> TranscodeError {
+pub(crate) fn of_encoder(status: ExitStatus, messages: &str) -> TranscodeError {
     let text = messages.to_owned();
     let says = |words: &[&str]| words.iter().any(|word| messages.contains(word));
     if let Some(signal) = signal(status) {

@@ -1,0 +1,60 @@
+//! Running ffprobe.
+
+use std::path::Path;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::failure::{self, ProbeError};
+use crate::process::{self, FORMAT_WHITELIST, Limits, PROTOCOL_WHITELIST};
+
+/// Runs ffprobe and returns its JSON.
+pub(super) async fn run(path: &Path, limits: &Limits) -> Result<Vec<u8>, ProbeError> {
+    let path = std::path::absolute(path).map_err(ProbeError::Start)?;
+    let mut file = std::ffi::OsString::from("file:");
+    file.push(&path);
+    let options = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
+    let safety = [
+        "-protocol_whitelist",
+        PROTOCOL_WHITELIST,
+        "-format_whitelist",
+        FORMAT_WHITELIST,
+        "-i",
+    ];
+    let arguments: Vec<_> = options
+        .into_iter()
+        .chain(safety)
+        .map(Into::into)
+        .chain([file])
+        .collect();
+    let work = path.parent().unwrap_or(Path::new("/"));
+    let mut child = process::spawn("ffprobe", &arguments, work, limits)
+        .await
+        .map_err(ProbeError::Start)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut json, mut messages) = (Vec::new(), Vec::new());
+    let status = tokio::select! {
+        status = async {
+            tokio::join!(all(stdout, &mut json), process::tail(stderr, &mut messages));
+            child.wait().await
+        } => status.map_err(ProbeError::Start)?,
+        () = tokio::time::sleep(limits.time) => {
+            child.kill().await.map_err(ProbeError::Start)?;
+            return Err(ProbeError::TimedOut(limits.time));
+        }
+    };
+    if status.success() {
+        return Ok(json);
+    }
+    Err(failure::of_probe(
+        status,
+        &failure::redacted(&messages, &path, work),
+    ))
+}
+
+async fn all(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    // ffprobe describes a file in some kilobytes; a file with a million streams must not fill our memory.
+    const LARGEST: u64 = 16 << 20;
+    let Some(stream) = stream else { return };
+    // An answer that is cut off is no JSON, which the caller reports.
+    let _ = stream.take(LARGEST).read_to_end(kept).await;
+}
