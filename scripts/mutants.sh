@@ -47,7 +47,7 @@ mutant no-lease functions/submit/src/plan.rs 's/if lease\.until > now =>/if leas
 mutant no-batch-failures functions/submit/src/handler.rs \
     's/failures\.push(json!({"itemIdentifier": message\.id}));/failures.extend(None::<Value>);/' \
     "--uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2"
-mutant no-search functions/submit/src/create.rs 's/^        if own {$/        if own || record.schema > 0 {/' \
+mutant no-search functions/submit/src/create.rs 's/if !is_fresh(record, invocation)/if record.schema == 0/' \
     "--uploads 120 --faults 10 --seed 3"
 
 if ((${#survived[@]})); then
