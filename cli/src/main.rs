@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            output::note(&format!("error: {}", output::error(&error)));
+            output::note(&format!("error: {}", aws::in_one_line(&error)));
             ExitCode::FAILURE
         }
     }

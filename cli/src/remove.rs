@@ -16,7 +16,7 @@ use vod_core::keys::{asset_prefix, record_key};
 use vod_core::record::Record;
 use vod_core::removal::Removal;
 
-use crate::aws::{self, AwsError};
+use crate::aws::{self, AwsError, sdk_error};
 use crate::output;
 use crate::stack::Stack;
 use crate::target::Target;
@@ -83,7 +83,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         .key(record_key(&asset))
         .send()
         .await;
-    remove.map_err(|error| output::sdk("could not remove the record", DELETE, error))?;
+    remove.map_err(|error| sdk_error("could not remove the record", DELETE, error))?;
     let outputs = remove_outputs(stack, &asset).await?;
     invalidate(stack, &asset).await?;
     let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
@@ -206,8 +206,7 @@ async fn remove_outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<usize>
                 .delete(delete)
                 .send()
                 .await;
-            let answer =
-                answer.map_err(|error| output::sdk("could not remove the outputs", DELETE, error))?;
+            let answer = answer.map_err(|error| sdk_error("could not remove the outputs", DELETE, error))?;
             if let Some(error) = answer.errors().first() {
                 let (key, message) = (
                     error.key().unwrap_or("?"),
@@ -242,7 +241,7 @@ async fn invalidate(stack: &Stack, asset: &AssetId) -> anyhow::Result<()> {
         .send()
         .await;
     let what = "the outputs are gone, but the edge could not be cleared";
-    answer.map_err(|error| output::sdk(what, "cloudfront:CreateInvalidation", error))?;
+    answer.map_err(|error| sdk_error(what, "cloudfront:CreateInvalidation", error))?;
     Ok(())
 }
 
@@ -269,6 +268,6 @@ async fn remove_source(stack: &Stack, asset: &AssetId, key: Option<&str>) -> any
     match delete.send().await {
         Ok(_) => Ok(true),
         Err(error) if error.code() == Some("PreconditionFailed") => is_other(),
-        Err(error) => Err(output::sdk("could not remove the upload", DELETE, error)),
+        Err(error) => Err(sdk_error("could not remove the upload", DELETE, error)),
     }
 }

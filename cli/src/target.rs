@@ -9,6 +9,7 @@ use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::Record;
 
+use crate::aws::sdk_error;
 use crate::http::Api;
 use crate::stack::Stack;
 
@@ -61,7 +62,7 @@ impl Target {
             {
                 bail!("nothing is uploaded at `{key}` in bucket `{}`", stack.bucket)
             }
-            Err(error) => Err(crate::output::sdk(
+            Err(error) => Err(sdk_error(
                 &format!("could not look at `{key}`"),
                 "s3:GetObject",
                 error,

@@ -16,6 +16,7 @@ use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::{Record, State};
 
+use crate::aws::sdk_error;
 use crate::http::Api;
 use crate::stack::Stack;
 use crate::target::record;
@@ -155,7 +156,7 @@ impl Upload<'_> {
             .content_type(content_type(self.file))
             .send()
             .await
-            .map_err(|error| output::sdk("could not begin the upload", PERMISSION, error))?;
+            .map_err(|error| sdk_error("could not begin the upload", PERMISSION, error))?;
         let id = created.upload_id().context("S3 gave no upload id")?;
         let result = tokio::select! {
             result = self.parts(id, bar) => result,
@@ -180,7 +181,7 @@ impl Upload<'_> {
             .body(self.read(0, self.size).await?)
             .send()
             .await
-            .map_err(|error| output::sdk("could not upload", PERMISSION, error))?;
+            .map_err(|error| sdk_error("could not upload", PERMISSION, error))?;
         bar.inc(self.size);
         self.asset(put.version_id(), put.e_tag())
     }
@@ -203,7 +204,7 @@ impl Upload<'_> {
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .send()
             .await
-            .map_err(|error| output::sdk("could not complete the upload", PERMISSION, error))?;
+            .map_err(|error| sdk_error("could not complete the upload", PERMISSION, error))?;
         self.asset(done.version_id(), done.e_tag())
     }
 
@@ -226,7 +227,7 @@ impl Upload<'_> {
             .body(self.read(offset, length).await?)
             .send()
             .await
-            .map_err(|error| output::sdk(&format!("could not upload part {number}"), PERMISSION, error))?;
+            .map_err(|error| sdk_error(&format!("could not upload part {number}"), PERMISSION, error))?;
         bar.inc(length);
         Ok(CompletedPart::builder()
             .part_number(number)

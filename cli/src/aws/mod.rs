@@ -7,6 +7,7 @@
 mod call;
 mod credentials;
 mod error;
+mod sdk;
 pub(crate) mod service;
 mod xml;
 
@@ -27,6 +28,7 @@ use vod_local::endpoints::Endpoints;
 use self::call::Call;
 use self::credentials::Cached;
 pub(crate) use self::error::{AwsError, Refusal};
+pub(crate) use self::sdk::{in_one_line, sdk_error};
 use self::service::{LAMBDA, MEDIACONVERT, Protocol, Service};
 use crate::wire::{Answer, Wire};
 

@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::functions::may_call;
-use crate::output;
+use crate::aws::sdk_error;
 use crate::stack::Stack;
 use crate::stack::outputs::Outputs;
 use crate::stack::tokens::secret;
@@ -18,7 +18,7 @@ pub(super) async fn distribution(stack: &Stack, outputs: &Outputs) -> anyhow::Re
         .id(&outputs.distribution);
     let found = call.send().await.map_err(|error| {
         let what = format!("distribution {}", outputs.distribution);
-        output::sdk(&what, "cloudfront:GetDistribution", error)
+        sdk_error(&what, "cloudfront:GetDistribution", error)
     })?;
     let found = found.distribution().context("CloudFront describes none")?;
     let config = found.distribution_config().context("it has no configuration")?;
@@ -52,7 +52,7 @@ pub(super) async fn key_group(stack: &Stack, outputs: &Outputs) -> anyhow::Resul
     let call = stack.aws.cloudfront().get_key_group().id(&outputs.key_group);
     let found = call.send().await.map_err(|error| {
         let what = format!("key group {}", outputs.key_group);
-        output::sdk(&what, "cloudfront:GetKeyGroup", error)
+        sdk_error(&what, "cloudfront:GetKeyGroup", error)
     })?;
     let group = found.key_group().and_then(|group| group.key_group_config());
     let trusted = group.map_or(&[][..], |group| group.items());

@@ -3,7 +3,7 @@
 use anyhow::{bail, ensure};
 use vod_core::keys::INPUT;
 
-use crate::output;
+use crate::aws::sdk_error;
 use crate::stack::Stack;
 use crate::stack::outputs::Outputs;
 
@@ -11,7 +11,7 @@ pub(super) async fn bucket(stack: &Stack) -> anyhow::Result<String> {
     let (s3, bucket) = (stack.s3(), &stack.bucket);
     if stack.outputs.is_none() {
         let head = s3.head_bucket().bucket(bucket).send().await;
-        head.map_err(|error| output::sdk(&format!("bucket `{bucket}`"), "s3:ListBucket", error))?;
+        head.map_err(|error| sdk_error(&format!("bucket `{bucket}`"), "s3:ListBucket", error))?;
         return Ok(format!("`{bucket}` is there"));
     }
     is_in_region(stack, bucket).await?;
@@ -26,7 +26,7 @@ pub(super) async fn bucket(stack: &Stack) -> anyhow::Result<String> {
 async fn is_in_region(stack: &Stack, bucket: &str) -> anyhow::Result<()> {
     let place = stack.s3().get_bucket_location().bucket(bucket).send().await;
     let place =
-        place.map_err(|error| output::sdk(&format!("bucket `{bucket}`"), "s3:GetBucketLocation", error))?;
+        place.map_err(|error| sdk_error(&format!("bucket `{bucket}`"), "s3:GetBucketLocation", error))?;
     // The oldest regions have names of their own here (S3 API, LocationConstraint).
     let region = match place.location_constraint().map_or("", |place| place.as_str()) {
         "" => "us-east-1",
@@ -46,7 +46,7 @@ pub(super) async fn notification(stack: &Stack, outputs: &Outputs) -> anyhow::Re
         .bucket(&stack.bucket);
     let found = call.send().await.map_err(|error| {
         let what = format!("notifications of `{}`", stack.bucket);
-        output::sdk(&what, "s3:GetBucketNotification", error)
+        sdk_error(&what, "s3:GetBucketNotification", error)
     })?;
     let mut wrong = "the bucket tells the queue of nothing";
     for setting in found.queue_configurations() {

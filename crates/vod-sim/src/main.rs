@@ -4,6 +4,7 @@
 //! Time is virtual through `vod_aws::set_time`, the one seam through which functions and SDK wait and look at the
 //! clock: tokio's paused time would need its test features in every build of the workspace.
 
+mod call;
 mod events;
 mod http;
 mod mediaconvert;

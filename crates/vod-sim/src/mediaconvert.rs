@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::call::{Answer, Call};
 use crate::events;
-use crate::http::{Answer, Call};
 use crate::options::{Mutation, chance};
 use crate::time;
 use crate::world::{Job, JobState, State, TRANSIENT, World};

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::http::{Answer, Call};
+use crate::call::{Answer, Call};
 use crate::mediaconvert;
 use crate::options::{Mutation, chance};
 use crate::world::{BUCKET, State, World};

@@ -5,9 +5,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, VIA};
 use http::{HeaderName, HeaderValue, StatusCode};
 use vod_core::cloudfront::Denied;
 
-use super::objects::Hit;
-
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// Marks an answer that came from the cache.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit;
 
 /// CloudFront's 403 for a missing or bad signature.
 pub(super) fn denied(denied: Denied) -> Response {

@@ -11,13 +11,10 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
+use super::answer::Hit;
 use super::cache::{ENTRY_MAX, Entry, Fill, cache_control, error_ttl};
 use super::origin::{self, Failure};
 use super::{Edge, answer, headers, memory};
-
-/// Marks an answer that came from the cache.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hit;
 
 /// Longest body of an error, in bytes: S3's have a few hundred.
 const ERROR_MAX: usize = 64 << 10;

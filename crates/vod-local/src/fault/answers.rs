@@ -3,14 +3,22 @@
 //! Sources: "Error responses" in the S3 API reference and "Conditional writes" in its user guide; the exceptions of
 //! the MediaConvert API reference. MediaConvert's model has no 503: that one is its front end's.
 
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt as _;
 use quick_xml::escape::escape;
 
 use super::spec::Service;
 use crate::access::Operation;
 use crate::ids;
 use crate::sigv4::rest_json_error;
+
+/// Reads a body to its end, so that the caller is ready for an answer and finds no broken connection instead.
+pub(super) async fn drain(request: Request) {
+    let mut body = request.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+}
 
 /// The answer of `service` with this status.
 pub(super) fn refusal(service: Service, status: u16, operation: &Operation) -> Response {

@@ -9,7 +9,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http_body_util::BodyExt as _;
 
 use super::spec::{CONDITIONAL, Fault, Moment, Place, Rules, Service};
 use super::{Faults, answers, disk, exit};
@@ -87,7 +86,7 @@ async fn meddle(State(faults): State<Faults>, request: Request, next: Next) -> R
         tokio::time::sleep(pause).await;
     }
     if let Some(status) = fate.answer {
-        drain(request).await;
+        answers::drain(request).await;
         return answers::refusal(service, status, &operation);
     }
     let response = match rules.disk {
@@ -104,12 +103,6 @@ async fn meddle(State(faults): State<Faults>, request: Request, next: Next) -> R
         resume_unwind(Box::new("answer lost"));
     }
     response
-}
-
-/// Reads a body to its end, so that the caller is ready for an answer and finds no broken connection instead.
-pub(super) async fn drain(request: Request) {
-    let mut body = request.into_body();
-    while let Some(Ok(_)) = body.frame().await {}
 }
 
 #[cfg(test)]

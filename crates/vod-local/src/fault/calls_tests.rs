@@ -27,7 +27,7 @@ impl World {
             counter.fetch_add(1, Ordering::SeqCst);
             let creates = request.uri().path() == "/2017-08-29/jobs";
             async move {
-                drain(request).await;
+                answers::drain(request).await;
                 let body = if creates { r#"{"job":{"id":"1-a"}}"# } else { "" };
                 (StatusCode::OK, body)
             }

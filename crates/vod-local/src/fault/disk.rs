@@ -18,7 +18,6 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::answers;
-use super::calls::drain;
 use super::spec::Service;
 use crate::access::Operation;
 
@@ -73,7 +72,7 @@ impl Disk {
     pub(super) async fn limit(&self, budget: u64, request: Request, next: Next) -> Response {
         let room = budget.saturating_sub(self.used().await);
         if room == 0 {
-            drain(request).await;
+            answers::drain(request).await;
             return answers::disk_full();
         }
         let full = Arc::new(AtomicBool::new(false));
