@@ -363,6 +363,21 @@ def test_keys_rotate_in_the_two_key_order(aws, deployed, algorithm):
     assert len(secret(aws)["keys"]) == 1 and aws.parameters("vod")["PublicKeyTwo"] == ""
 
 
+def test_a_new_key_signs_only_when_every_edge_has_had_time_to_learn_it(aws, deployed, tmp_path):
+    """A stand-in for `sleep` writes down how long, and what signs meanwhile."""
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    ring = "aws secretsmanager get-secret-value --region us-east-1 --secret-id vod/signing --query SecretString --output text"
+    (shims / "sleep").write_text(f'#!/bin/bash\necho "$1" >{tmp_path}/seconds\n{ring} >{tmp_path}/ring\n')
+    (shims / "sleep").chmod(0o755)
+    first = secret(aws)
+    deployed.run("keys", "rotate", PATH=f"{shims}:{deployed.environment()['PATH']}", VOD_SPREAD_SECONDS="")
+    meanwhile = json.loads((tmp_path / "ring").read_text())
+    assert (tmp_path / "seconds").read_text() == "300\n"
+    assert meanwhile["active"] == first["active"] and len(meanwhile["keys"]) == 2
+    assert secret(aws)["active"] == meanwhile["keys"][1]["id"]
+
+
 @pytest.mark.parametrize("fault", [
     ("cloudformation", "UpdateStack", "Throttling", "Rate exceeded"),
     ("secretsmanager", "TagResource", "InternalServiceError", "try again"),
