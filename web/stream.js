@@ -120,7 +120,7 @@ export class Stream extends EventTarget {
       const height = lines(level);
       const twin = levels.filter((other) => other.height === level.height).length > 1;
       const rate = `${(level.bitrate / 1e6).toFixed(1)} Mbit/s`;
-      return { id, label: !height ? rate : twin ? `${height}p, ${rate}` : `${height}p`, chosen: !auto && id === this.#hls.nextLevel };
+      return { id, label: !height ? rate : twin ? `${height}p, ${rate}` : `${height}p`, chosen: id === this.#hls.manualLevel };
     });
     return [...choices.reverse(), { id: -1, label: "Auto", chosen: auto }];
   }
@@ -133,7 +133,9 @@ export class Stream extends EventTarget {
 
   /** @param {number} id */
   chooseQuality(id) {
-    this.#hls.nextLevel = id;
+    // What is buffered goes: whoever asks for a quality wants to see it, also when going back or playing once more.
+    if (id < 0) this.#hls.nextLevel = id;
+    else this.#hls.currentLevel = id;
     this.#changed();
   }
 
