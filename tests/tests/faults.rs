@@ -35,10 +35,12 @@ impl FaultFile {
         self.path.to_string_lossy().into_owned()
     }
 
-    /// Writes others and waits until the stack says that they count.
+    /// Writes others and waits until the stack says that they count: once more, if it has said so before.
     fn change(&self, stack: &LocalStack, lines: &[&str], told: &str) -> anyhow::Result<()> {
+        let said = || anyhow::Ok(stack.log()?.matches(told).count());
+        let before = said()?;
         std::fs::write(&self.path, lines.join("\n"))?;
-        wait::until(told, wait::SOON, || Ok(stack.log()?.contains(told).then_some(())))
+        wait::until(told, wait::SOON, || Ok((said()? > before).then_some(())))
     }
 }
 
