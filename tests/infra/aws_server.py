@@ -67,6 +67,8 @@ def _become(arguments, environment, folder, numbers, fds, keep):
     """In the fork: the files under the caller's numbers, its environment, and the CLI."""
     import fcntl
 
+    # Whoever runs the tests may ignore it, as a shell does for what it starts in the background; `aws` has judged already.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Out of the way first: a received number may be one that another has to take.
     fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 300) for fd in fds]
     link = fcntl.fcntl(keep, fcntl.F_DUPFD, 300)
