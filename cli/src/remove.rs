@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_smithy_runtime_api::http::Response;
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
-use vod_aws::{Catalog, Listing, Removals, Sources};
+use vod_aws::{Catalog, Listing, Removals, Sources, Versioned};
 use vod_core::asset::AssetId;
 use vod_core::keys::{asset_prefix, record_key};
 use vod_core::record::Record;
@@ -25,6 +26,8 @@ use crate::target::Target;
 const DELETE: &str = "s3:DeleteObject";
 /// How long a job may take to end once it is canceled.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Tries to remove a record that others write to at the same time.
+const TRIES: u32 = 12;
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -71,19 +74,8 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         confirm(&asset, record.as_ref(), outputs.len(), args.source)?;
     }
     bury(&removals, &asset, record.as_ref()).await?;
-    // From here on nobody begins with it. What has come to its record since we asked counts as well: jobs that run must
-    // end before their outputs can go for good, and later attempts must not take the place of one of them.
-    let record = catalog.get(&asset).await?.map(|record| record.value);
-    let removal = bury(&removals, &asset, record.as_ref()).await?;
-    let canceled = cancel(stack, record.as_ref()).await?;
-    let s3 = stack.s3();
-    let remove = s3
-        .delete_object()
-        .bucket(&stack.bucket)
-        .key(record_key(&asset))
-        .send()
-        .await;
-    remove.map_err(|error| sdk_error("could not remove the record", DELETE, error))?;
+    // From here on nobody begins with it.
+    let (removal, canceled) = remove_record(stack, &catalog, &removals, &asset).await?;
     let outputs = remove_outputs(stack, &asset).await?;
     invalidate(stack, &asset).await?;
     let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
@@ -101,6 +93,46 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         "removed {}: {} outputs, its record{source}",
         removed.asset, removed.outputs
     ))
+}
+
+/// Ends what is under way and removes the record, as it is when nobody writes to it any more: jobs that run must end
+/// before their outputs can go for good, and later attempts must not take the place of one of them. Returns the tombstone
+/// and the ids of the jobs that were canceled.
+async fn remove_record(
+    stack: &Stack,
+    catalog: &Catalog,
+    removals: &Removals,
+    asset: &AssetId,
+) -> anyhow::Result<(Removal, Vec<String>)> {
+    let mut canceled = Vec::new();
+    for _ in 0..TRIES {
+        let found = catalog.get(asset).await?;
+        let removal = bury(removals, asset, found.as_ref().map(|found| &found.value)).await?;
+        let Some(Versioned { value: record, etag }) = found else {
+            return Ok((removal, canceled));
+        };
+        canceled.extend(cancel(stack, &record).await?);
+        // Under a condition: a job that goes on record at this very moment must not be forgotten. Of one that comes
+        // later, `submit` sees that the record is gone, and cancels it.
+        let delete = stack
+            .s3()
+            .delete_object()
+            .bucket(&stack.bucket)
+            .key(record_key(asset))
+            .if_match(etag);
+        match delete.send().await {
+            Ok(_) => return Ok((removal, canceled)),
+            Err(error) if is_changed(&error) => {}
+            Err(error) => return Err(sdk_error("could not remove the record", DELETE, error)),
+        }
+    }
+    bail!("the record of asset `{asset}` kept changing: run the same command again")
+}
+
+/// Whether a conditional delete met another state than was read: changed, being changed, or gone.
+fn is_changed<E>(error: &SdkError<E, Response>) -> bool {
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    matches!(status, Some(404 | 409 | 412))
 }
 
 /// Writes the tombstone, which keeps what an earlier one says.
@@ -144,11 +176,8 @@ async fn outputs(stack: &Stack, asset: &AssetId) -> anyhow::Result<Vec<String>> 
 }
 
 /// Cancels the jobs that have not ended, and waits for their end. Returns their ids.
-async fn cancel(stack: &Stack, record: Option<&Record>) -> anyhow::Result<Vec<String>> {
-    let active = record
-        .iter()
-        .flat_map(|record| &record.jobs)
-        .filter(|job| !job.state.is_terminal());
+async fn cancel(stack: &Stack, record: &Record) -> anyhow::Result<Vec<String>> {
+    let active = record.jobs.iter().filter(|job| !job.state.is_terminal());
     let mut canceled = Vec::new();
     for id in active.filter_map(|job| job.job_id.as_deref()) {
         let path = format!("jobs/{id}");

@@ -37,6 +37,7 @@ SUBMIT = [
     ("create_job", "mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}),
     ("create_job", "iam:PassRole", ROLE, PASSED),
     ("search_jobs", "mediaconvert:SearchJobs", "*", {}),
+    ("cancel_job", "mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {}),
 ]
 CALLS = {
     "Submit": SUBMIT + [
@@ -100,7 +101,7 @@ NOT_ITS_OWN = {
     "Complete": [("s3:GetObject", UPLOAD, {}), ("secretsmanager:GetSecretValue", JWT, {}),
                  ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED),
                  ("s3:GetObject", f"{BUCKET}/output/x", {}), ("sqs:ReceiveMessage", "<JobEventDeadLetters.Arn>", {}),
-                 ("s3:PutObject", REMOVED, {})],
+                 ("s3:PutObject", REMOVED, {}), ("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1", {})],
     # What faces viewers writes nothing and never sees a source.
     "Signer": [("s3:PutObject", RECORD, {}), ("s3:GetObject", UPLOAD, {}), ("iam:PassRole", ROLE, PASSED),
                ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("s3:PutObject", f"{BUCKET}/output/x", {})],
@@ -126,6 +127,7 @@ S3_BUCKET = {"ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVer
 MEDIACONVERT_ON = {
     "CreateJob": [("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED)],
     "GetJob": [("mediaconvert:GetJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
+    "CancelJob": [("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
     "Probe": [("mediaconvert:Probe", "*", {})], "SearchJobs": [("mediaconvert:SearchJobs", "*", {})],
 }
 # Rows of CALLS that no recording can hold: AWS does them for the function, or they are not S3's and MediaConvert's.

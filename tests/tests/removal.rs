@@ -7,6 +7,8 @@ use anyhow::{Context, ensure};
 use vod_tests::{LocalStack, clips, http, tools, wait};
 
 const KEY: &str = "input/film.mp4";
+/// Long enough for a removal on a busy machine.
+const SLOW: &str = "CreateJob.slow=@1:10000";
 
 #[test]
 fn what_is_taken_down_stays_down_until_it_is_uploaded_again() -> anyhow::Result<()> {
@@ -161,6 +163,83 @@ fn what_happens_while_somebody_is_asked_counts() -> anyhow::Result<()> {
     ensure!(
         stack.keys(&format!("output/{asset}/"))?.is_empty(),
         "outputs are left"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_job_that_is_created_meanwhile_is_called_off() -> anyhow::Result<()> {
+    let stack = LocalStack::start_with(&["--fault", SLOW])?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    taken_down_before_its_job_is_known(&stack, "submit")
+}
+
+#[test]
+fn a_job_that_reconcile_creates_meanwhile_is_called_off() -> anyhow::Result<()> {
+    let stack = LocalStack::start_with(&["--fault", SLOW, "--fault", "uploads.drop=@1"])?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    std::thread::scope(|scope| {
+        let reconcile = scope.spawn(|| stack.vod(&["reconcile"]));
+        taken_down_before_its_job_is_known(&stack, "reconcile")?;
+        let reconcile = reconcile.join().ok().context("reconcile has panicked")??;
+        ensure!(reconcile.status.success(), "{reconcile:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_job_that_goes_on_record_meanwhile_is_canceled() -> anyhow::Result<()> {
+    // The record is removed as it was before its job was known, unless somebody looks again.
+    let faults = [
+        "--fault",
+        "CreateJob.slow=@1:4000",
+        "--fault",
+        "DeleteObject.slow=@1:8000",
+    ];
+    let stack = LocalStack::start_with(&faults)?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    let record = stack.wait_for(KEY, &["QUEUED"], wait::SOON)?;
+    let asset = record["id"].as_str().context("no id")?;
+    let removed = stack.vod_json(&["rm", asset, "--yes"])?;
+    let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
+    ensure!(jobs["Jobs"][0]["Status"] == "CANCELED", "the job goes on");
+    ensure!(
+        removed["canceled"] == serde_json::json!([jobs["Jobs"][0]["Id"]]),
+        "{removed}"
+    );
+    ensure!(stack.records(KEY)?.is_empty(), "the record is left");
+    ensure!(
+        stack.keys(&format!("output/{asset}/"))?.is_empty(),
+        "outputs are left"
+    );
+    Ok(())
+}
+
+/// Takes the upload down while `caller` waits for the answer to CreateJob.
+fn taken_down_before_its_job_is_known(stack: &LocalStack, caller: &str) -> anyhow::Result<()> {
+    let record = stack.wait_for(KEY, &["QUEUED"], wait::SOON)?;
+    ensure!(record["jobs"][0]["job_id"].is_null(), "{record:#}");
+    let asset = record["id"].as_str().context("no id")?;
+    let removed = stack.vod_json(&["rm", asset, "--yes"])?;
+    ensure!(removed["canceled"] == serde_json::json!([]), "{removed}");
+    wait::until("the job to be canceled", wait::SOON, || {
+        let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
+        Ok((jobs["Jobs"][0]["Status"] == "CANCELED").then_some(()))
+    })?;
+    let log = stack.access_log()?;
+    ensure!(
+        log.iter()
+            .any(|line| line["operation"] == "CancelJob" && line["caller"] == caller),
+        "somebody else canceled it"
+    );
+    ensure!(stack.records(KEY)?.is_empty(), "it is on record");
+    ensure!(
+        stack.keys(&format!("output/{asset}/"))?.is_empty(),
+        "outputs are left"
+    );
+    ensure!(
+        stack.vod_json(&["dead-letters"])? == serde_json::json!([]),
+        "dead letters"
     );
     Ok(())
 }

@@ -86,6 +86,15 @@ impl MediaConvert {
         id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
     }
 
+    /// Cancels a job. One that has ended by then is left as it ended, and is an error.
+    pub async fn cancel_job(&self, id: &str) -> Result<(), MediaConvertError> {
+        let answer = self.client.cancel_job().id(id).send().await;
+        answer.map(drop).map_err(|error| MediaConvertError {
+            action: "cancel the job",
+            source: error.into(),
+        })
+    }
+
     /// What MediaConvert finds in an input.
     pub async fn probe(&self, url: &str) -> Result<Media, MediaConvertError> {
         let file = ProbeInputFile::builder().file_url(url).build();
