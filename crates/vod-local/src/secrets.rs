@@ -1,7 +1,7 @@
 //! `<state>/secrets.json`: the keys of one stack. Made at the first start; they survive restarts, so that links and
 //! tokens do too.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -148,10 +148,18 @@ impl Secrets {
         state: &Path,
         edit: impl FnOnce(&mut Value) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let mut secrets = Self::read(state)?.with_context(|| {
+        let never = || {
             let state = state.display();
-            format!("no stack was ever started on `{state}`: start it with `vod up`, or name its folder with --state")
-        })?;
+            format!(
+                "no stack was ever started on `{state}`: start it with `vod up`, or name its folder with --state"
+            )
+        };
+        // Two edits at one instant would lose one of them. Held until it is dropped; the stack's own lock is another file.
+        let folder = File::open(state).with_context(never)?;
+        folder
+            .lock()
+            .with_context(|| format!("failed to lock {}", state.display()))?;
+        let mut secrets = Self::read(state)?.with_context(never)?;
         let done = edit(&mut secrets.signing).context("the signing keys stay as they are")?;
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(done)
@@ -235,6 +243,23 @@ mod tests {
             Keyring::from_json(&Secrets::read(state.path()).unwrap().unwrap().signing.to_string()).unwrap();
         assert_eq!(keyring.active(), active);
         assert!(keyring.public_keys().get(first).is_none());
+    }
+
+    #[test]
+    fn rotations_at_one_instant_lose_no_key() {
+        let state = tempfile::tempdir().unwrap();
+        Secrets::open(state.path()).unwrap();
+        let start = std::sync::Barrier::new(KEYS_MAX - 1);
+        std::thread::scope(|scope| {
+            for _ in 1..KEYS_MAX {
+                scope.spawn(|| {
+                    start.wait();
+                    Secrets::rotate(state.path()).unwrap()
+                });
+            }
+        });
+        let secrets = Secrets::read(state.path()).unwrap().unwrap();
+        assert_eq!(secrets.signing["keys"].as_array().unwrap().len(), KEYS_MAX);
     }
 
     #[test]

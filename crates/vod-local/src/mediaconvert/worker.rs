@@ -1,8 +1,10 @@
 //! Works on jobs: takes them in turn, has each attempted, and writes down how it ended.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -134,7 +136,7 @@ async fn work(service: &MediaConvert, job: Job, deaths: u32, stop: &Cancellation
         retry = worker.job.retry_count,
         "job started"
     );
-    let change = match worker.attempt().await {
+    let change = match unless_it_panics(Box::pin(worker.attempt())).await {
         Ok(groups) => Outcome::Complete(groups),
         // While the stack goes down, services that the job needs are gone before it: that is no failure of the job.
         Err(Stop::Failed(failure)) if !stop.is_cancelled() => Outcome::Error(failure),
@@ -154,6 +156,13 @@ async fn work(service: &MediaConvert, job: Job, deaths: u32, stop: &Cancellation
             .change(&id, move |job, now| change.apply(job, now))
     })
     .await;
+}
+
+/// A fault of ours ends the job as any other failure does: nobody would take it up again before the next start.
+async fn unless_it_panics<T>(attempt: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    // What it leaves half done lies in its work folder, which goes with it.
+    let ended = AssertUnwindSafe(attempt).catch_unwind().await;
+    ended.unwrap_or_else(|_| Err(Stop::Failed(failure::panicked())))
 }
 
 /// How a job ends by itself.
@@ -213,6 +222,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_job_alone() {
+        let attempt = async { panic!("a fault of ours") };
+        match unless_it_panics::<()>(attempt).await {
+            Err(Stop::Failed(failure)) => assert_eq!(failure.code, failure::code::INTERNAL),
+            _ => unreachable!("it did not panic"),
+        }
+        assert!(matches!(unless_it_panics(async { Ok(1) }).await, Ok(1)));
+    }
 
     #[test]
     fn getjob_never_tells_paths() {

@@ -16,6 +16,13 @@ pub(super) mod code {
     pub(in super::super) const SETTING: u32 = 1040;
 }
 
+pub(super) fn panicked() -> Failure {
+    Failure {
+        code: code::INTERNAL,
+        message: "a fault of the local engine: `vod up` has said where (\"panicked at\")".to_owned(),
+    }
+}
+
 pub(super) fn folder_failure(error: &std::io::Error) -> Failure {
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     let code = if full { code::DISK_FULL } else { code::INTERNAL };
