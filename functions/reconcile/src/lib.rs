@@ -17,8 +17,9 @@ mod mend;
 mod outputs;
 mod pass;
 mod rebuild;
+mod reconcile;
 mod summary;
 
 pub use config::{Config, GRACE_SECONDS, RETRY_SECONDS};
-pub use handler::{CURSOR, Options, Reconcile, ReconcileError};
+pub use reconcile::{CURSOR, Options, Reconcile, ReconcileError};
 pub use summary::{Note, Summary};

@@ -5,8 +5,8 @@ use vod_core::asset::AssetId;
 use vod_core::record::Source;
 
 use crate::decide::{self, RecordStep, UploadStep};
-use crate::handler::{Reconcile, ReconcileError, Run};
 use crate::rebuild::Adopted;
+use crate::reconcile::{Reconcile, ReconcileError, Run};
 use crate::summary::Outcome;
 
 /// What a look has found.

@@ -17,9 +17,9 @@ use vod_core::record::{Job, JobError, Record, Source};
 use vod_core::state::{self, Change};
 
 use crate::decide::{Active, REPAIRS};
-use crate::handler::{Reconcile, ReconcileError, Run};
 use crate::look::{Finding, Looked, failed};
 use crate::outputs::{self, Missing, Observed, Succeeded};
+use crate::reconcile::{Reconcile, ReconcileError, Run};
 use crate::summary::Outcome;
 
 /// How long the reason of a repair that failed may take to get on record.

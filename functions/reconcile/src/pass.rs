@@ -18,8 +18,8 @@ use vod_aws::{Document, Listed, Meter, Place};
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, INPUT, OUTPUT, asset_of_record, record_key};
 
-use crate::handler::{CURSOR, Reconcile, ReconcileError, Run};
 use crate::look::{Finding, Looked};
+use crate::reconcile::{CURSOR, Reconcile, ReconcileError, Run};
 use crate::summary::Summary;
 
 /// Things looked at side by side: each mostly waits for one answer of S3.

@@ -13,8 +13,8 @@ use vod_core::keys::INPUT;
 use vod_core::record::{Job, Lease, Record, Source};
 use vod_core::state;
 
-use crate::handler::{Reconcile, ReconcileError, Run};
 use crate::outputs::Observed;
+use crate::reconcile::{Reconcile, ReconcileError, Run};
 
 /// What can be done for outputs without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

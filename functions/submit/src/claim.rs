@@ -7,7 +7,7 @@ use vod_core::asset::AssetId;
 use vod_core::record::{Lease, Media, Record, Source};
 use vod_core::removal::Removal;
 
-use crate::dead_letter;
+use crate::attempts;
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan::{self, Next};
 
@@ -65,8 +65,8 @@ impl Submit {
         let mut source = claim.source.clone();
         source.media = self.media(&source).await;
         let mut record = Record::new(claim.id.clone(), source, vod_aws::now());
-        record.jobs = plan::first_attempts(claim.templates);
-        plan::go_on_counting(&mut record.jobs, claim.removal);
+        record.jobs = attempts::first_attempts(claim.templates);
+        attempts::go_on_counting(&mut record.jobs, claim.removal);
         record.lease = Some(lease(claim.invocation));
         record.repairs = u32::from(claim.invocation.repair);
         self.plan(&mut record, claim.templates);
@@ -90,10 +90,10 @@ impl Submit {
             }
             Next::TakeUp => {
                 let never_planned = known.jobs.is_empty();
-                dead_letter::take_up(known, claim.templates);
+                attempts::take_up(known, claim.templates);
                 if never_planned {
                     known.source.clone_from(claim.source);
-                    plan::go_on_counting(&mut known.jobs, claim.removal);
+                    attempts::go_on_counting(&mut known.jobs, claim.removal);
                 }
             }
         }
@@ -119,7 +119,7 @@ impl Submit {
                     record.jobs[index].changes = request.changes;
                     record.jobs[index].thumbnail_interval_ms = request.thumbnail_interval_ms;
                 }
-                Err(problem) => plan::fail(&mut record.jobs[index], problem),
+                Err(problem) => attempts::fail(&mut record.jobs[index], problem),
             }
         }
         vod_core::state::refresh(record);

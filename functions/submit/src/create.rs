@@ -8,9 +8,8 @@ use vod_core::job::{self, JobRequest};
 use vod_core::record::{Job, JobError, Record};
 use vod_core::removal::Removal;
 
-use crate::dead_letter;
+use crate::attempts;
 use crate::handler::{Invocation, Submit, SubmitError};
-use crate::plan;
 
 /// No CreateJob is started with less than this left.
 const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
@@ -205,7 +204,7 @@ fn is_fresh(record: &Record, invocation: &Invocation) -> bool {
 
 /// Whether CreateJob may have been called for an attempt without our hearing of it.
 fn may_have_a_job(job: &Job) -> bool {
-    job.job_id.is_none() && (!job.state.is_terminal() || dead_letter::undelivered(job))
+    job.job_id.is_none() && (!job.state.is_terminal() || attempts::undelivered(job))
 }
 
 /// Puts the outcomes on record. Events may have been faster: what they brought stays.
@@ -228,7 +227,7 @@ pub(crate) fn store(record: &mut Record, created: &[Created]) {
                     job.template_sha256 = Some(template_sha256.clone());
                 }
             }
-            Err(error) if job.job_id.is_none() => plan::fail(job, error.clone()),
+            Err(error) if job.job_id.is_none() => attempts::fail(job, error.clone()),
             Err(_) => {}
         }
     }

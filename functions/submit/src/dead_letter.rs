@@ -3,16 +3,16 @@
 
 use jiff::Timestamp;
 use tracing::{info, warn};
-use vod_aws::LoadedTemplate;
 use vod_core::asset::AssetId;
-use vod_core::catalogue::{UNDELIVERABLE, undeliverable};
+use vod_core::catalogue::undeliverable;
 use vod_core::events::ObjectCreated;
-use vod_core::record::{Job, JobError, JobState, Record, State};
+use vod_core::record::{Job, JobError, Record, State};
 
+use crate::attempts::{self, take_up, undelivered};
 use crate::create::{self, Created};
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan::{self, Next};
-use crate::submit::source;
+use crate::source::source;
 
 impl Submit {
     /// Puts on record that an upload is given up for now. Where that fails too, the message in the dead letters and
@@ -61,21 +61,6 @@ impl Submit {
     }
 }
 
-/// Whether an upload was given up because its message could not be handled: its jobs may be created after all.
-pub fn given_up(record: &Record) -> bool {
-    // Only giving up makes a failure without any job.
-    record.state == State::Error && (record.jobs.is_empty() || record.latest_attempts().any(undelivered))
-}
-
-/// Whether an attempt never became a job because its message was given up.
-pub(crate) fn undelivered(job: &Job) -> bool {
-    job.job_id.is_none()
-        && job
-            .error
-            .as_ref()
-            .is_some_and(|error| error.code == UNDELIVERABLE)
-}
-
 /// Ends what was planned and never became a job, unless another delivery is at work on it. What has been given up
 /// before is told the newer reason.
 fn give_up(record: &mut Record, invocation: &Invocation, error: &JobError, now: Timestamp) -> bool {
@@ -87,7 +72,7 @@ fn give_up(record: &mut Record, invocation: &Invocation, error: &JobError, now: 
     let mut ended = false;
     let planned = |job: &&mut Job| job.job_id.is_none() && (!job.state.is_terminal() || undelivered(job));
     for job in record.jobs.iter_mut().filter(planned) {
-        plan::fail(job, error.clone());
+        attempts::fail(job, error.clone());
         ended = true;
     }
     if record.jobs.is_empty() && record.state == State::Error {
@@ -101,27 +86,6 @@ fn give_up(record: &mut Record, invocation: &Invocation, error: &JobError, now: 
         vod_core::state::refresh(record);
     }
     ended
-}
-
-/// Plans again what was given up: the same attempts, because CreateJob may have worked without our hearing of it,
-/// and its job is found by the attempt's number.
-pub(crate) fn take_up(record: &mut Record, templates: &[LoadedTemplate]) {
-    let given_up: Vec<(String, u32)> = record
-        .latest_attempts()
-        .filter(|job| undelivered(job))
-        .map(|job| (job.template.clone(), job.attempt))
-        .collect();
-    for (template, attempt) in given_up {
-        let job = record.attempt_mut(&template, attempt);
-        job.state = JobState::Submitted;
-        job.error = None;
-        job.finished_at = None;
-    }
-    if record.jobs.is_empty() {
-        record.jobs = plan::first_attempts(templates);
-    }
-    record.reason = None;
-    vod_core::state::refresh(record);
 }
 
 /// Ends what a delivery that died, or gave up, has left of an upload that can no longer be read; `found` are the jobs
@@ -154,9 +118,11 @@ pub(crate) fn close(
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
-    use vod_core::record::{Lease, Source};
+    use vod_aws::LoadedTemplate;
+    use vod_core::record::{JobState, Lease, Source};
 
     use super::*;
+    use crate::attempts::given_up;
     use crate::plan::next;
 
     fn at(second: i64) -> Timestamp {
@@ -166,7 +132,7 @@ mod tests {
     fn claimed(templates: &[LoadedTemplate]) -> Record {
         let id = AssetId::new("vod", "input/a.mp4", None, "e");
         let mut record = Record::new(id, Source::default(), at(0));
-        record.jobs = plan::first_attempts(templates);
+        record.jobs = attempts::first_attempts(templates);
         record.lease = Some(Lease {
             holder: "m1".into(),
             until: at(20),
@@ -242,7 +208,7 @@ mod tests {
         begun.jobs[0].job_id = Some("j".into());
         let mut failed = claimed(&templates());
         failed.jobs.truncate(1);
-        plan::fail(&mut failed.jobs[0], vod_core::catalogue::explain(1010, "?"));
+        attempts::fail(&mut failed.jobs[0], vod_core::catalogue::explain(1010, "?"));
         vod_core::state::refresh(&mut failed);
         for (name, record, now, expected) in [
             ("claimed", claimed(&templates()), live, None),

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use vod_aws::LoadedTemplate;
 use vod_core::events::is_newer;
-use vod_core::record::{Job, JobState, Record, Source, State};
-use vod_core::removal::Removal;
+use vod_core::record::{JobState, Record, Source, State};
 
-use crate::dead_letter;
+use crate::attempts::{self, TRIES, attempt, fail, tries};
 
 /// What to do with an upload whose record exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +20,13 @@ pub(crate) enum Next {
     TakeUp,
 }
 
-/// Attempts at one template and one upload: the first, and two more where the error may pass.
-pub const TRIES: usize = 3;
-
 /// Decides from the record and from what is known of the upload that has come.
 pub(crate) fn next(record: &Record, source: &Source, holder: &str, now: Timestamp) -> Next {
     match record.state {
         State::Error | State::Canceled | State::Ignored if came_again(&record.source, source) => {
             Next::Restart
         }
-        State::Error if dead_letter::given_up(record) => Next::TakeUp,
+        State::Error if attempts::given_up(record) => Next::TakeUp,
         State::Complete | State::Error | State::Canceled | State::Ignored | State::Held => {
             Next::Nothing("the record is final")
         }
@@ -61,17 +57,6 @@ fn came_again(known: &Source, new: &Source) -> bool {
     }
 }
 
-/// How often a template has been tried since the upload came (again).
-pub fn tries(record: &Record, template: &str) -> usize {
-    let of_upload = |job: &&Job| {
-        job.template == template
-            && job
-                .finished_at
-                .is_none_or(|finished| finished >= record.source.uploaded_at)
-    };
-    record.jobs.iter().filter(of_upload).count()
-}
-
 /// Adds an attempt at each template whose latest has failed with an error that may pass, or, when the upload is no
 /// longer there, says so instead. Returns whether anything changed.
 pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_there: bool) -> bool {
@@ -82,7 +67,7 @@ pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_th
         .latest_attempts()
         .filter(|job| job.error.as_ref().is_some_and(|error| error.retryable))
         // What was given up before it became a job has a way back of its own.
-        .filter(|job| !dead_letter::undelivered(job) && tries(record, &job.template) < TRIES)
+        .filter(|job| !attempts::undelivered(job) && tries(record, &job.template) < TRIES)
         .map(|job| (job.template.clone(), job.attempt))
         .collect();
     for (name, last) in &failed {
@@ -112,25 +97,10 @@ pub(crate) fn abandon(record: &mut Record, reason: &str) {
     vod_core::state::refresh(record);
 }
 
-/// The attempts of a fresh claim: one per template, all on record before the first is created, so that the
-/// state cannot be COMPLETE while one is missing.
-pub(crate) fn first_attempts(templates: &[LoadedTemplate]) -> Vec<Job> {
-    templates.iter().map(|template| attempt(template, 1)).collect()
-}
-
-/// Attempts at what was taken down before go on counting: no output takes an earlier one's place.
-pub(crate) fn go_on_counting(jobs: &mut [Job], removal: Option<&Removal>) {
-    for job in jobs {
-        job.attempt += removal
-            .and_then(|removal| removal.attempts.get(&job.template))
-            .unwrap_or(&0);
-    }
-}
-
 /// Adds the attempts of a restart: of every template that has not succeeded, the next number. What was given up keeps
 /// its own, by which a job is found that nobody has heard of.
 pub(crate) fn add_attempts(record: &mut Record, templates: &[LoadedTemplate]) {
-    dead_letter::take_up(record, &[]);
+    attempts::take_up(record, &[]);
     for template in templates {
         let last = record
             .jobs
@@ -146,29 +116,14 @@ pub(crate) fn add_attempts(record: &mut Record, templates: &[LoadedTemplate]) {
     vod_core::state::refresh(record);
 }
 
-/// An attempt at a template; of one that cannot be used, the failed attempt.
-fn attempt(template: &LoadedTemplate, number: u32) -> Job {
-    let mut job = Job::planned(&template.name, Some(template.sha256.clone()), number);
-    if let Err(problem) = &template.template {
-        fail(&mut job, vod_core::catalogue::unusable_template(problem));
-    }
-    job
-}
-
-/// Ends an attempt that never became a job.
-pub(crate) fn fail(job: &mut Job, error: vod_core::record::JobError) {
-    job.state = JobState::Error;
-    job.error = Some(error);
-    job.finished_at = Some(vod_aws::now());
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
     use vod_core::asset::AssetId;
-    use vod_core::record::Lease;
+    use vod_core::record::{Job, Lease};
 
     use super::*;
+    use crate::attempts::first_attempts;
 
     fn record(state: State, lease: Option<(&str, i64)>) -> Record {
         let id = AssetId::new("vod", "input/a.mp4", None, "e");

@@ -2,7 +2,7 @@
 //! state from which the next one goes on.
 
 use tracing::{info, warn};
-use vod_aws::{Head, LoadedTemplate};
+use vod_aws::LoadedTemplate;
 use vod_core::asset::AssetId;
 use vod_core::events::ObjectCreated;
 use vod_core::job::Target;
@@ -13,6 +13,7 @@ use crate::claim::{Claim, lease};
 use crate::dead_letter;
 use crate::handler::{Invocation, Submit, SubmitError};
 use crate::plan::{self, Next};
+use crate::source::source;
 
 const REMOVED: &str = "the upload was removed before it could be read";
 const REPLACED: &str = "the upload was replaced by a newer one before it could be read";
@@ -177,23 +178,5 @@ impl Submit {
                 Media::default()
             }
         }
-    }
-}
-
-/// What the event and the object's head say together; the event's version is the one that was uploaded.
-pub(crate) fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
-    let head_etag = head.map(|head| head.etag.clone());
-    Source {
-        bucket: object.bucket.clone(),
-        key: object.key.clone(),
-        version: object
-            .version
-            .clone()
-            .or_else(|| head.and_then(|head| head.version.clone())),
-        etag: object.etag.clone().or(head_etag).unwrap_or_default(),
-        size: object.size.or(head.map(|head| head.size)).unwrap_or(0),
-        uploaded_at: head.map_or_else(vod_aws::now, |head| head.modified),
-        sequencer: object.sequencer.clone(),
-        media: Media::default(),
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::keys::{Algorithm, Hash, KeyError, PublicKey, SigningKey};
+use super::key_error::KeyError;
+use super::keys::{Algorithm, Hash, PublicKey, SigningKey};
 
 /// Why a signing secret cannot be used. Never holds anything of a key.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! Nothing here reads a clock: `now` is always a parameter, in seconds since the epoch.
 
 pub mod encoding;
+mod key_error;
 mod keyring;
 mod keys;
 mod pem;
@@ -15,8 +16,9 @@ mod sign;
 mod tests;
 mod verify;
 
+pub use key_error::KeyError;
 pub use keyring::{Keyring, KeyringError, PublicKeys};
-pub use keys::{Algorithm, Hash, KeyError, PublicKey, SigningKey};
+pub use keys::{Algorithm, Hash, PublicKey, SigningKey};
 pub use policy::{LATEST_EPOCH, Network, Policy, PolicyError, canned};
 pub use sign::{Canned, Signature, sign, sign_canned};
 pub use verify::{Denied, Reason, Request, Verified, verify, without_signature};

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::keys::KeyError;
+use super::key_error::KeyError;
 
 /// The first block that is not `EC PARAMETERS` (which `openssl ecparam -genkey` puts before the key): its
 /// label and its bytes.

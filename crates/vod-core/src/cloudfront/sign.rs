@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::encoding::encode;
+use super::key_error::KeyError;
 use super::keyring::Keyring;
-use super::keys::{Hash, KeyError};
+use super::keys::Hash;
 use super::policy::{Policy, canned};
 
 /// A signed custom policy, in the encoding of CloudFront.
