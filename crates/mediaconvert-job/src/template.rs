@@ -218,6 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_what_was_written() {
+        for text in [
+            "29.97",
+            "3.3333333333333335",
+            "0.30000000000000004",
+            "1.8446744073709553e+44",
+        ] {
+            let document = format!(r#"{{"OutputGroups":[{{"Number":{text}}}]}}"#);
+            let template = Template::parse(document.as_bytes()).expect("is a template");
+            let number = template.settings["outputGroups"][0]["number"].as_f64();
+            assert_eq!(
+                number.map(f64::to_bits),
+                text.parse().ok().map(f64::to_bits),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_byte_order_mark_is_skipped() {
         assert!(Template::parse(b"\xef\xbb\xbf{\"OutputGroups\":[{}]}").is_ok());
     }
