@@ -74,7 +74,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         confirm(&asset, record.as_ref(), outputs.len(), args.source)?;
     }
     bury(&removals, &asset, record.as_ref()).await?;
-    // From here on nobody begins with it.
+    // Whoever looks from here on does not begin with it.
     let (removal, canceled) = remove_record(stack, &catalog, &removals, &asset).await?;
     let outputs = remove_outputs(stack, &asset).await?;
     invalidate(stack, &asset).await?;
@@ -111,9 +111,14 @@ async fn remove_record(
         let Some(Versioned { value: record, etag }) = found else {
             return Ok((removal, canceled));
         };
-        canceled.extend(cancel(stack, &record).await?);
-        // Under a condition: a job that goes on record at this very moment must not be forgotten. Of one that comes
-        // later, `submit` sees that the record is gone, and cancels it.
+        for job in cancel(stack, &record).await? {
+            // A record that has changed meanwhile may still name it as active.
+            if !canceled.contains(&job) {
+                canceled.push(job);
+            }
+        }
+        // Under a condition: a job that goes on record at this very moment must not be forgotten. One that comes later
+        // finds no record, and `complete` cancels it.
         let delete = stack
             .s3()
             .delete_object()

@@ -37,7 +37,6 @@ SUBMIT = [
     ("create_job", "mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}),
     ("create_job", "iam:PassRole", ROLE, PASSED),
     ("search_jobs", "mediaconvert:SearchJobs", "*", {}),
-    ("cancel_job", "mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {}),
 ]
 CALLS = {
     "Submit": SUBMIT + [
@@ -50,6 +49,7 @@ CALLS = {
         ("get_object", "s3:GetObject", REMOVED, {}),
         ("get_object", "s3:ListBucket", BUCKET, {}),
         ("put_object", "s3:PutObject", RECORD, {}),
+        ("cancel_job", "mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {}),
         ("on failure", "sqs:SendMessage", "<JobEventDeadLetters.Arn>", {}),
     ],
     "Signer": [
@@ -97,11 +97,12 @@ NOBODY = [
 NOT_ITS_OWN = {
     "Submit": [("secretsmanager:GetSecretValue", SIGNING, {}), ("s3:PutObject", f"{BUCKET}/output/x", {}),
                ("s3:PutObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:GetObject", f"{BUCKET}/output/x", {}),
-               ("s3:GetObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:PutObject", REMOVED, {})],
+               ("s3:GetObject", f"{BUCKET}/ops/reconcile.json", {}), ("s3:PutObject", REMOVED, {}),
+               ("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1", {})],
     "Complete": [("s3:GetObject", UPLOAD, {}), ("secretsmanager:GetSecretValue", JWT, {}),
                  ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED),
                  ("s3:GetObject", f"{BUCKET}/output/x", {}), ("sqs:ReceiveMessage", "<JobEventDeadLetters.Arn>", {}),
-                 ("s3:PutObject", REMOVED, {}), ("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1", {})],
+                 ("s3:PutObject", REMOVED, {})],
     # What faces viewers writes nothing and never sees a source.
     "Signer": [("s3:PutObject", RECORD, {}), ("s3:GetObject", UPLOAD, {}), ("iam:PassRole", ROLE, PASSED),
                ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("s3:PutObject", f"{BUCKET}/output/x", {})],

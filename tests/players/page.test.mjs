@@ -381,6 +381,8 @@ test("an upload appears by itself, shows its progress and becomes a film; a brok
   const looks = (async () => {
     while (!over) await page.clock.runFor(10_000);
   })();
+  // Where the tab dies, what waits below says so.
+  looks.catch(() => {});
   try {
     await vod("upload", clip);
     await vod("upload", "run.sh", "--key", "broken.mp4");

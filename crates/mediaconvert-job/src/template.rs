@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_what_was_written() {
+    fn a_decimal_is_the_nearest_double() {
         for text in [
             "29.97",
             "3.3333333333333335",

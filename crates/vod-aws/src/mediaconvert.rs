@@ -86,10 +86,15 @@ impl MediaConvert {
         id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
     }
 
-    /// Cancels a job. One that has ended by then is left as it ended, and is an error.
+    /// Cancels a job. One that has ended by then, or that nobody knows any more, is left alone.
     pub async fn cancel_job(&self, id: &str) -> Result<(), MediaConvertError> {
         let answer = self.client.cancel_job().id(id).send().await;
-        answer.map(drop).map_err(|error| MediaConvertError {
+        let Err(error) = answer else { return Ok(()) };
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        if matches!(status, Some(400 | 404 | 409)) {
+            return Ok(());
+        }
+        Err(MediaConvertError {
             action: "cancel the job",
             source: error.into(),
         })

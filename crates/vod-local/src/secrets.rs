@@ -156,9 +156,8 @@ impl Secrets {
         };
         // Two edits at one instant would lose one of them. Held until it is dropped; the stack's own lock is another file.
         let folder = File::open(state).with_context(never)?;
-        folder
-            .lock()
-            .with_context(|| format!("failed to lock {}", state.display()))?;
+        let locked = folder.lock();
+        locked.with_context(|| format!("failed to lock {}", state.display()))?;
         let mut secrets = Self::read(state)?.with_context(never)?;
         let done = edit(&mut secrets.signing).context("the signing keys stay as they are")?;
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;

@@ -119,7 +119,7 @@ fn wire(world: &World) -> anyhow::Result<()> {
     Wiring::start(
         world,
         Submit::with_clients(s3.clone(), mediaconvert.clone(), submit).metered(meter.clone()),
-        Complete::with_client(s3.clone(), complete).metered(meter.clone()),
+        Complete::with_clients(s3.clone(), mediaconvert.clone(), complete).metered(meter.clone()),
         Reconcile::with_clients(s3, mediaconvert, reconcile).metered(meter),
     );
     Ok(())

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tracing::{info, warn};
-use vod_aws::{AwsConfig, Catalog, CatalogError, DocumentError, Meter, Removals};
+use vod_aws::{
+    AwsConfig, Catalog, CatalogError, DocumentError, MediaConvert, MediaConvertError, Meter, Removals,
+};
 use vod_core::events::{EventError, JobEvent, parse_job_event};
 use vod_core::record::Record;
 use vod_core::state::{self, Change};
@@ -17,6 +19,7 @@ pub struct Complete {
     config: Config,
     catalog: Catalog,
     removals: Removals,
+    mediaconvert: MediaConvert,
 }
 
 /// Why an event must be delivered again.
@@ -28,6 +31,8 @@ pub enum CompleteError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Removals(#[from] DocumentError),
+    #[error(transparent)]
+    MediaConvert(#[from] MediaConvertError),
     /// The record is claimed before its job is created, so this is a record that someone has deleted; the
     /// event goes to the dead letters, where a person or `reconcile` sees it.
     #[error("there is no record of asset `{0}`")]
@@ -39,6 +44,7 @@ impl From<CompleteError> for Diagnostic {
         let error_type = match &error {
             CompleteError::Event(_) => "UnknownEvent",
             CompleteError::Catalog(_) | CompleteError::Removals(_) => "CatalogUnavailable",
+            CompleteError::MediaConvert(_) => "MediaConvertUnavailable",
             CompleteError::NoRecord(_) => "NoRecord",
         };
         Self {
@@ -50,14 +56,16 @@ impl From<CompleteError> for Diagnostic {
 
 impl Complete {
     pub fn new(aws: &AwsConfig, config: Config) -> Self {
-        Self::with_client(vod_aws::s3(aws), config)
+        let mediaconvert = MediaConvert::new(vod_aws::mediaconvert(aws));
+        Self::with_clients(vod_aws::s3(aws), mediaconvert, config)
     }
 
-    /// With a client that exists already.
-    pub fn with_client(s3: aws_sdk_s3::Client, config: Config) -> Self {
+    /// With clients that exist already.
+    pub fn with_clients(s3: aws_sdk_s3::Client, mediaconvert: MediaConvert, config: Config) -> Self {
         Self {
             catalog: Catalog::new(s3.clone(), config.bucket.clone()),
             removals: Removals::new(s3, config.bucket.clone()),
+            mediaconvert,
             config,
         }
     }
@@ -89,15 +97,27 @@ impl Complete {
             record_event(record, &event, change)
         });
         let Some(record) = record.await? else {
-            if self.removals.get(&event.asset).await?.is_some() {
-                info!(%job_id, %status, "the video was taken down since");
-                return Ok(Value::Null);
-            }
-            return Err(CompleteError::NoRecord(event.asset.to_string()));
+            self.without_record(&event, change).await?;
+            return Ok(Value::Null);
         };
         let (from, to) = (before.unwrap_or(record.state).as_str(), record.state.as_str());
         info!(%job_id, %status, from, to, progress = record.progress, "recorded");
         Ok(Value::Null)
+    }
+
+    /// What was taken down needs no record, and no job: one that was created at that very moment, or by a delivery that
+    /// died, is known to nobody but us.
+    async fn without_record(&self, event: &JobEvent, change: &Change) -> Result<(), CompleteError> {
+        let (job_id, status) = (&event.job_id, &event.status);
+        if self.removals.get(&event.asset).await?.is_none() {
+            return Err(CompleteError::NoRecord(event.asset.to_string()));
+        }
+        info!(%job_id, %status, "the video was taken down since");
+        if let Change::Progress(_) = change {
+            self.mediaconvert.cancel_job(job_id).await?;
+            info!(%job_id, "job canceled");
+        }
+        Ok(())
     }
 }
 

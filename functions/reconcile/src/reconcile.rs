@@ -145,7 +145,7 @@ impl Reconcile {
             inputs: Listing::new(s3.clone(), submit.bucket.clone()),
             outputs: Listing::new(s3.clone(), submit.output_bucket.clone()),
             mediaconvert: mediaconvert.clone(),
-            complete: Complete::with_client(s3.clone(), complete),
+            complete: Complete::with_clients(s3.clone(), mediaconvert.clone(), complete),
             submit: Submit::with_clients(s3.clone(), mediaconvert, submit.clone()),
             s3,
             config,

@@ -6,7 +6,6 @@ use vod_aws::{CreateJobError, LoadedTemplate};
 use vod_core::catalogue;
 use vod_core::job::{self, JobRequest};
 use vod_core::record::{Job, JobError, Record};
-use vod_core::removal::Removal;
 
 use crate::attempts;
 use crate::handler::{Invocation, Submit, SubmitError};
@@ -82,29 +81,9 @@ impl Submit {
             }
             *record != before
         };
-        if self.catalog.change(&record.id, change).await?.is_none() {
-            self.call_off(&record, &created).await?;
-        }
+        // No record: the video was taken down meanwhile. `complete` cancels its jobs when they begin.
+        self.catalog.change(&record.id, change).await?;
         failure.map_or(Ok(()), Err)
-    }
-
-    /// Cancels what was created for a video that was taken down meanwhile: who did that could not see these jobs yet.
-    async fn call_off(&self, record: &Record, created: &[Created]) -> Result<(), SubmitError> {
-        let (asset, source) = (&record.id, &record.source);
-        let covers = |removal: Removal| removal.covers(source.sequencer.as_deref(), source.uploaded_at);
-        if !self.removals.get(asset).await?.is_some_and(covers) {
-            return Ok(());
-        }
-        for Started { job_id, .. } in created.iter().filter_map(|created| created.outcome.as_ref().ok()) {
-            match self.mediaconvert.cancel_job(job_id).await {
-                Ok(()) => info!(%asset, %job_id, "job canceled: the video was taken down since"),
-                Err(error) => {
-                    let error = vod_aws::chain(&error);
-                    warn!(%asset, %job_id, error, "the video was taken down since, but its job could not be canceled");
-                }
-            }
-        }
-        Ok(())
     }
 
     /// One attempt: the job found or created, or the reason why there can be none.

@@ -15,5 +15,4 @@ pub use config::{
     APPLICATION, BUCKET, Config, DEFAULT_TEMPLATE, JOB_TEMPLATE, MAX_RECEIVES, MEDIACONVERT_QUEUE,
     MEDIACONVERT_ROLE_ARN, OUTPUT_BUCKET, RULES_OFF,
 };
-
 pub use handler::{Invocation, Submit, SubmitError};

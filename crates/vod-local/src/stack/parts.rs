@@ -189,7 +189,8 @@ impl Base {
             bucket: BUCKET.to_owned(),
             application: "vod".to_owned(),
         };
-        let complete = Complete::with_client(self.clients("complete").0, config);
+        let (s3, mediaconvert) = self.clients("complete");
+        let complete = Complete::with_clients(s3, mediaconvert, config);
         let complete = Arc::new(complete.metered(self.metrics.meter()));
         let (s3, mediaconvert) = self.clients("reconcile");
         let reconcile = Reconcile::with_clients(s3, mediaconvert, reconcile::Config::local(BUCKET)?);
