@@ -114,16 +114,7 @@ fn a_video_can_be_taken_down_in_mid_encode() -> anyhow::Result<()> {
     );
     let summary = stack.vod_json(&["reconcile"])?;
     ensure!(summary["lost"] == 0 && summary["given_up"] == 0, "{summary}");
-    ensure!(
-        stack.keys(&format!("output/{asset}/"))?.is_empty(),
-        "outputs are left"
-    );
-    // The event of the job's end finds no record, and that is no dead letter.
-    ensure!(
-        stack.vod_json(&["dead-letters"])? == serde_json::json!([]),
-        "dead letters"
-    );
-    Ok(())
+    nothing_is_left(&stack, asset)
 }
 
 #[test]
@@ -160,11 +151,7 @@ fn what_happens_while_somebody_is_asked_counts() -> anyhow::Result<()> {
         log.iter().any(|line| line["operation"] == "CancelJob"),
         "the job goes on"
     );
-    ensure!(
-        stack.keys(&format!("output/{asset}/"))?.is_empty(),
-        "outputs are left"
-    );
-    Ok(())
+    nothing_is_left(&stack, asset)
 }
 
 #[test]
@@ -208,12 +195,7 @@ fn a_job_that_goes_on_record_meanwhile_is_canceled() -> anyhow::Result<()> {
             .any(|line| line["operation"] == "DeleteObject" && line["status"] == 412),
         "the record was not removed under a condition"
     );
-    ensure!(stack.records(KEY)?.is_empty(), "the record is left");
-    ensure!(
-        stack.keys(&format!("output/{asset}/"))?.is_empty(),
-        "outputs are left"
-    );
-    Ok(())
+    nothing_is_left(&stack, asset)
 }
 
 /// Takes the upload down while `submit` waits for the answer to CreateJob.
@@ -233,7 +215,12 @@ fn taken_down_before_its_job_is_known(stack: &LocalStack) -> anyhow::Result<()> 
             .any(|line| line["operation"] == "CancelJob" && line["caller"] == "complete"),
         "somebody else canceled it"
     );
-    ensure!(stack.records(KEY)?.is_empty(), "it is on record");
+    nothing_is_left(stack, asset)
+}
+
+/// Neither record nor outputs; and that a job's last events find no record is no dead letter.
+fn nothing_is_left(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
+    ensure!(stack.records(KEY)?.is_empty(), "the record is left");
     ensure!(
         stack.keys(&format!("output/{asset}/"))?.is_empty(),
         "outputs are left"

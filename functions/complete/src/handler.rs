@@ -115,7 +115,7 @@ impl Complete {
         info!(%job_id, %status, "the video was taken down since");
         if let Change::Progress(_) = change {
             self.mediaconvert.cancel_job(job_id).await?;
-            info!(%job_id, "job canceled");
+            info!(%job_id, "job canceled, unless it has ended");
         }
         Ok(())
     }
