@@ -138,6 +138,7 @@ mod tests {
         for wrong in [
             &["vod", "up", "--jobs", "0"][..],
             &["vod", "up", "--api", "here"],
+            &["vod", "up", "--allowed-origin", "*"],
             &["vod", "show", "film.mp4"],
             &["vod", "sign", "input/x", "--ttl", "soon"],
             &["vod"],

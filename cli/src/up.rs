@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use vod_local::stack::{Stack, StackOptions};
+use vod_local::web_origin::WebOrigin;
 
 use crate::output;
 
@@ -22,6 +23,9 @@ pub(crate) struct Args {
     /// How viewers reach the edge, where that is not its address (a tunnel, a proxy)
     #[arg(long, value_name = "URL")]
     edge_url: Option<String>,
+    /// Let pages of this origin play videos and upload (CORS), such as `http://localhost:3000`; repeatable
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<WebOrigin>,
     /// Encodes at once (default: half the processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -38,6 +42,7 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         api: args.api,
         edge: args.edge,
         edge_url: args.edge_url.clone(),
+        allowed_origins: args.allowed_origins.clone(),
         jobs: args.jobs.map_or_else(default_jobs, usize::from),
         faults: args.faults.clone(),
     };

@@ -29,3 +29,4 @@ pub mod stack;
 #[cfg(test)]
 mod testing;
 mod web;
+pub mod web_origin;

@@ -22,6 +22,7 @@ use crate::endpoints::Endpoints;
 use crate::fault::Faults;
 use crate::reconciler;
 use crate::web;
+use crate::web_origin::WebOrigin;
 
 /// The one bucket.
 pub const BUCKET: &str = "vod";
@@ -38,6 +39,8 @@ pub struct StackOptions {
     pub edge: SocketAddr,
     /// How viewers reach the edge, where that is not its address: `https://video.example.org`.
     pub edge_url: Option<String>,
+    /// Origins of other sites whose pages may use the edge, the signer and the bucket (CORS), beside the edge's own.
+    pub allowed_origins: Vec<WebOrigin>,
     /// Encodes at one time.
     pub jobs: usize,
     /// Faults on purpose, and files of them, see [`crate::fault::SYNTAX`].

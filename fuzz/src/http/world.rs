@@ -336,6 +336,7 @@ async fn build(state: &TempDir, keys: &Keys, keyring: &Arc<vod_core::cloudfront:
         keys: keys.clone(),
         trusted: watch::channel(Arc::new(keyring.public_keys().clone())).1,
         edge_url: None,
+        allowed_origins: Vec::new(),
         cache,
         clock: still,
     });

@@ -30,6 +30,7 @@ pub use request::{NotAUrl, PublicUrl};
 
 use crate::clock::Clock;
 use crate::sigv4::Keys;
+use crate::web_origin::WebOrigin;
 use origin::Origin;
 use request::Viewer;
 
@@ -46,6 +47,8 @@ pub struct EdgeOptions {
     pub trusted: watch::Receiver<Arc<PublicKeys>>,
     /// How viewers reach the edge, where that is not as they say in `Host`.
     pub edge_url: Option<PublicUrl>,
+    /// Origins of other sites whose pages may read what viewers get (CORS).
+    pub allowed_origins: Vec<WebOrigin>,
     /// What it keeps; who invalidates has a clone of it.
     pub cache: Cache,
     /// The clock of policies and of the cache.

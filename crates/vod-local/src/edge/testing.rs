@@ -183,6 +183,7 @@ impl World {
             keys,
             trusted: trusted_now,
             edge_url,
+            allowed_origins: Vec::new(),
             cache: cache.clone(),
             clock,
         };

@@ -209,6 +209,7 @@ async fn an_origin_that_is_gone_is_a_502() {
         keys: keys(),
         trusted,
         edge_url: None,
+        allowed_origins: Vec::new(),
         cache: Cache::default(),
         clock: crate::clock::system(),
     };

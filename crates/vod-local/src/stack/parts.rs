@@ -31,6 +31,7 @@ use crate::s3::{Notification, S3Options, S3Service};
 use crate::secrets::{ALL_SCOPES, Secrets};
 use crate::sigv4::Keys;
 use crate::sqs::Sqs;
+use crate::web_origin::WebOrigin;
 
 const ACCESS_KEY: &str = "vod";
 const SECRET_KEY: &str = "vod-local-secret";
@@ -80,6 +81,7 @@ pub(super) struct Base {
     pub(super) api_url: String,
     pub(super) edge_url: String,
     pub(super) public_url: Option<String>,
+    pub(super) allowed_origins: Vec<WebOrigin>,
     pub(super) keys: Keys,
     pub(super) aws: AwsConfig,
     pub(super) secrets: Secrets,
@@ -127,6 +129,7 @@ impl Base {
             api_url,
             edge_url,
             public_url: options.edge_url.clone(),
+            allowed_origins: options.allowed_origins.clone(),
             db,
             metrics: Metrics::new(queues.clone(), &[UPLOADS, JOB_EVENTS]),
             queues,
@@ -147,11 +150,17 @@ impl Base {
             secret_key: SECRET_KEY.to_owned(),
             region: REGION.to_owned(),
             notifications: vec![uploads],
-            cors_origins: vec![self.edge_url.clone()],
+            cors_origins: self.page_origins(),
         };
         let s3 = S3Service::open(self.db.clone(), self.queues.clone(), &self.state, options).await?;
         s3.ensure_bucket(BUCKET).await?;
         Ok(s3)
+    }
+
+    /// Whose pages may use the bucket: the edge's own, and those that were allowed.
+    fn page_origins(&self) -> Vec<String> {
+        let allowed = self.allowed_origins.iter().map(ToString::to_string);
+        std::iter::once(self.edge_url.clone()).chain(allowed).collect()
     }
 
     pub(super) fn sqs(&self) -> Sqs {
@@ -262,6 +271,7 @@ impl Base {
             keys: self.keys.clone(),
             trusted: self.signing_keys.trusted(),
             edge_url: public_url.context("--edge-url is not of the form https://host[:port]")?,
+            allowed_origins: self.allowed_origins.clone(),
             cache,
             clock: self.clock.clone(),
         })
