@@ -3,7 +3,7 @@
 //! Source: the MediaConvert user guide, "MediaConvert error codes". A code we do not know counts as permanent: trying
 //! again costs money, and the alarm tells a person.
 
-use crate::record::JobError;
+use crate::record::{JobError, Unknown};
 
 /// Whose business a failure is: what a graph of failures is split by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,6 +218,7 @@ pub fn unusable_template(message: &str) -> JobError {
         meaning: format!("the job template cannot be used: {message}"),
         remedy: "correct or remove the template under jobs/ and upload the video again".to_owned(),
         retryable: false,
+        unknown: Unknown::new(),
     }
 }
 
@@ -229,6 +230,7 @@ pub fn source_gone(reason: &str) -> JobError {
         meaning: reason.to_owned(),
         remedy: "upload the video again".to_owned(),
         retryable: false,
+        unknown: Unknown::new(),
     }
 }
 
@@ -245,6 +247,7 @@ pub fn undeliverable(deliveries: u32, message: &str) -> JobError {
                  function does by and by"
             .to_owned(),
         retryable: true,
+        unknown: Unknown::new(),
     }
 }
 
@@ -262,6 +265,7 @@ pub fn unrepaired(tries: u32, tries_left: bool, message: &str) -> JobError {
         meaning: format!("no job could be created, and reconcile has tried {tries} times"),
         remedy: remedy.to_owned(),
         retryable: tries_left,
+        unknown: Unknown::new(),
     }
 }
 
@@ -273,6 +277,7 @@ pub fn job_unknown(job_id: &str) -> JobError {
         meaning: "the job has vanished without a result".to_owned(),
         remedy: "nothing to do at first: it is tried again".to_owned(),
         retryable: true,
+        unknown: Unknown::new(),
     }
 }
 
@@ -284,6 +289,7 @@ pub fn outputs_gone(key: &str) -> JobError {
         meaning: "the job succeeded and its outputs have been removed since".to_owned(),
         remedy: "upload the video again, or restore what was removed under output/".to_owned(),
         retryable: false,
+        unknown: Unknown::new(),
     }
 }
 
@@ -294,6 +300,7 @@ fn error(code: u32, message: &str, entry: &Entry) -> JobError {
         meaning: entry.meaning.to_owned(),
         remedy: entry.remedy.to_owned(),
         retryable: entry.retryable,
+        unknown: Unknown::new(),
     }
 }
 

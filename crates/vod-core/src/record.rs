@@ -1,15 +1,20 @@
 //! The record of an asset, `catalog/<asset>.json`: a contract, see ARCHITECTURE.md.
 //!
 //! A field that does not apply is absent, never null. Times are RFC 3339 in UTC, durations milliseconds,
-//! sizes bytes or pixels, paths bucket keys.
+//! sizes bytes or pixels, paths bucket keys. Members that this version does not know are kept ([`Unknown`]).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::asset::AssetId;
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
+
+/// Members that this version does not know, written back as they were read: a version that is rolled back must
+/// not erase what a newer one has stored.
+pub type Unknown = Map<String, Value>;
 
 /// Where an asset is on its way; a pure function of the latest attempts of its jobs (see [`crate::state`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,6 +112,9 @@ pub struct Record {
     pub updated_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// The uploaded object, and what probing it found.
@@ -126,6 +134,9 @@ pub struct Source {
     pub sequencer: Option<String>,
     #[serde(flatten)]
     pub media: Media,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// What probing a source found; everything is absent when the probe failed.
@@ -188,6 +199,9 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 impl Job {
@@ -206,28 +220,35 @@ impl Job {
             submitted_at: None,
             finished_at: None,
             error: None,
+            unknown: Unknown::new(),
         }
     }
 }
 
 /// One thing that a named rule changed in the user's template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Change {
     pub rule: String,
     /// JSON pointer into the template's settings.
     pub path: String,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// A warning of MediaConvert.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Warning {
     pub code: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// Why an attempt failed, with what the owner can do (see [`crate::catalogue`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JobError {
     /// MediaConvert's error code; the HTTP status where CreateJob itself was refused.
     pub code: u32,
@@ -235,10 +256,13 @@ pub struct JobError {
     pub meaning: String,
     pub remedy: String,
     pub retryable: bool,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// What one template made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct OutputSet {
     pub template: String,
     /// The live attempt's folder.
@@ -252,17 +276,23 @@ pub struct OutputSet {
     /// Manifests of CMAF and DASH groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manifests: Vec<String>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Hls {
     /// The multivariant playlist.
     pub master: String,
     pub variants: Vec<Rendition>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// One file or variant playlist, with what MediaConvert says of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rendition {
     pub key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,6 +301,9 @@ pub struct Rendition {
     pub height: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// A variant playlist.
@@ -278,7 +311,7 @@ pub type Variant = Rendition;
 /// A progressive file.
 pub type Mp4 = Rendition;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Thumbnails {
     /// Key with a printf field for the number, e.g. `…/video.%07d.jpg`.
     pub pattern: String,
@@ -288,13 +321,19 @@ pub struct Thumbnails {
     pub interval_ms: Option<u64>,
     /// The image to show before playing: not the first, which is black so often.
     pub poster: String,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// Who is working on the claim, and until when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lease {
     pub holder: String,
     pub until: Timestamp,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 impl Record {
@@ -314,6 +353,7 @@ impl Record {
             created_at: now,
             updated_at: now,
             lease: None,
+            unknown: Unknown::new(),
         }
     }
 
@@ -368,53 +408,4 @@ fn title(key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The sample of the contract, filled in: it must survive a round trip without gaining or losing a member.
-    const SAMPLE: &str = r#"{"schema":1,"id":"my-film-0123456789abcdef-01234567","state":"COMPLETE","progress":100,"title":"my film",
- "source":{"bucket":"vod","key":"input/my film.mp4","version":"v","etag":"e","size":1048576,"uploaded_at":"2026-11-21T10:00:00Z","sequencer":"0055",
-           "duration_ms":7000,"width":1280,"height":720,"frame_rate":30.0,"rotation":0,"audio_tracks":1},
- "jobs":[{"template":"default","template_sha256":"ab","attempt":1,"job_id":"1625859001514-vvqfwj","state":"COMPLETE","progress":100,
-          "changes":[{"rule":"no-upscale","path":"/outputGroups/0/outputs/2"}],
-          "warnings":[{"code":240000,"message":"w"}],"submitted_at":"2026-11-21T10:00:01Z","finished_at":"2026-11-21T10:00:02Z",
-          "error":{"code":1010,"message":"m","meaning":"m","remedy":"r","retryable":false}}],
- "outputs":[{"template":"default","prefix":"output/my-film/default/",
-             "hls":{"master":"a/hls/video.m3u8","variants":[{"key":"k","width":640,"height":360,"duration_ms":7000}]},
-             "mp4":[{"key":"a/mp4/video.mp4","width":1280,"height":720,"duration_ms":7000}],
-             "thumbnails":{"pattern":"a/thumbnails/video.%07d.jpg","first":0,"count":2,"interval_ms":5000,"poster":"p"}}],
- "reason":"r","created_at":"2026-11-21T10:00:00Z","updated_at":"2026-11-21T10:00:02Z","lease":{"holder":"h","until":"2026-11-21T10:01:00Z"}}"#;
-
-    #[test]
-    fn contract_sample_round_trips() -> serde_json::Result<()> {
-        let record: Record = serde_json::from_str(SAMPLE)?;
-        let expected: serde_json::Value = serde_json::from_str(SAMPLE)?;
-        assert_eq!(serde_json::to_value(&record)?, expected);
-        Ok(())
-    }
-
-    #[test]
-    fn what_does_not_apply_is_absent() -> serde_json::Result<()> {
-        let id = AssetId::new("vod", "input/a b.mp4", None, "e");
-        let source = Source {
-            bucket: "vod".into(),
-            key: "input/a b.mp4".into(),
-            ..Source::default()
-        };
-        let json = serde_json::to_string(&Record::new(id, source, Timestamp::UNIX_EPOCH))?;
-        assert!(!json.contains("null"), "{json}");
-        assert!(json.contains(r#""title":"a b""#), "{json}");
-        Ok(())
-    }
-
-    #[test]
-    fn displayed_size_follows_rotation() {
-        let media = Media {
-            width: Some(1920),
-            height: Some(1080),
-            rotation: Some(90),
-            ..Media::default()
-        };
-        assert_eq!(media.displayed(), Some((1080, 1920)));
-    }
-}
+mod tests;

@@ -102,7 +102,8 @@ fn add_warning(job: &mut Job, warning: &Warning) {
         Some(_) => {}
         None => {
             job.warnings.push(warning.clone());
-            job.warnings.sort();
+            job.warnings
+                .sort_by(|a, b| (a.code, &a.message).cmp(&(b.code, &b.message)));
         }
     }
 }
@@ -205,10 +206,7 @@ mod tests {
         Box::new(OutputSet {
             template: "default".into(),
             prefix: prefix.into(),
-            hls: None,
-            mp4: vec![],
-            thumbnails: None,
-            manifests: vec![],
+            ..OutputSet::default()
         })
     }
 
@@ -221,7 +219,7 @@ mod tests {
             outputs: outputs(prefix),
             warnings: vec![Warning {
                 code: 240_000,
-                message: None,
+                ..Warning::default()
             }],
         }
     }
@@ -324,7 +322,8 @@ mod tests {
             })),
             (1u32..3).prop_map(|code| Change::Warning(Warning {
                 code,
-                message: Some("w".into())
+                message: Some("w".into()),
+                ..Warning::default()
             })),
             Just(complete("p")),
             Just(failure()),

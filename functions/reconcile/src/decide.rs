@@ -271,6 +271,7 @@ mod tests {
         let lease = |second| Lease {
             holder: "h".into(),
             until: at(second),
+            ..Lease::default()
         };
         let ask = RecordStep::Ask(vec![Active {
             template: "default".into(),
@@ -317,6 +318,7 @@ mod tests {
             open.lease = Some(Lease {
                 holder: "h".into(),
                 until: at(0),
+                ..Lease::default()
             });
             let mut given_up = empty(State::Error);
             (open.repairs, given_up.repairs) = (repairs, repairs);

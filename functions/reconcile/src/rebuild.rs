@@ -67,6 +67,7 @@ impl Reconcile {
             record.lease = Some(Lease {
                 holder: "rebuilt".to_owned(),
                 until: run.patience.now,
+                ..Lease::default()
             });
         }
         state::refresh(&mut record);

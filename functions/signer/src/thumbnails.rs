@@ -77,16 +77,14 @@ mod tests {
         record.outputs.push(OutputSet {
             template: "default".to_owned(),
             prefix: "output/a/default/".to_owned(),
-            hls: None,
-            mp4: Vec::new(),
             thumbnails: Some(Thumbnails {
                 pattern: "output/a/default/thumbnails/video.%07d.jpg".to_owned(),
                 first: 0,
                 count: 2,
                 interval_ms: Some(5_000),
-                poster: String::new(),
+                ..Thumbnails::default()
             }),
-            manifests: Vec::new(),
+            ..OutputSet::default()
         });
         let at = key(record.outputs[0].thumbnails.as_ref().unwrap()).unwrap();
         assert_eq!(at, "output/a/default/thumbnails/video.vtt");

@@ -92,7 +92,9 @@ impl Submit {
                 let never_planned = known.jobs.is_empty();
                 attempts::take_up(known, claim.templates);
                 if never_planned {
+                    let unknown = std::mem::take(&mut known.source.unknown);
                     known.source.clone_from(claim.source);
+                    known.source.unknown = unknown;
                     attempts::go_on_counting(&mut known.jobs, claim.removal);
                 }
             }
@@ -130,5 +132,6 @@ pub(crate) fn lease(invocation: &Invocation) -> Lease {
     Lease {
         holder: invocation.holder.clone(),
         until: invocation.deadline + LEASE_MARGIN,
+        ..Lease::default()
     }
 }

@@ -136,6 +136,7 @@ mod tests {
         record.lease = Some(Lease {
             holder: "m1".into(),
             until: at(20),
+            ..Lease::default()
         });
         record
     }

@@ -138,6 +138,7 @@ mod tests {
         record.lease = lease.map(|(holder, second)| Lease {
             holder: holder.into(),
             until: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
+            ..Lease::default()
         });
         record
     }

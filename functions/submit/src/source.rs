@@ -19,5 +19,6 @@ pub(crate) fn source(object: &ObjectCreated, head: Option<&Head>) -> Source {
         uploaded_at: head.map_or_else(vod_aws::now, |head| head.modified),
         sequencer: object.sequencer.clone(),
         media: Media::default(),
+        ..Source::default()
     }
 }

@@ -180,6 +180,7 @@ fn change(detail: &Detail, template: &str) -> Option<Change> {
         "NEW_WARNING" => Change::Warning(Warning {
             code: detail.warning_code.as_ref().and_then(Code::number)?,
             message: detail.warning_message.clone(),
+            ..Warning::default()
         }),
         "COMPLETE" => Change::Complete {
             outputs: Box::new(outputs(&detail.output_group_details, template)),
@@ -226,6 +227,7 @@ fn warning(warning: &EventWarning) -> Option<Warning> {
     Some(Warning {
         code: warning.code.number()?,
         message: warning.message.clone(),
+        ..Warning::default()
     })
 }
 
@@ -247,11 +249,7 @@ fn media(inputs: &[InputDetail]) -> Media {
 fn outputs(groups: &[GroupDetail], template: &str) -> OutputSet {
     let mut set = OutputSet {
         template: template.to_owned(),
-        prefix: String::new(),
-        hls: None,
-        mp4: Vec::new(),
-        thumbnails: None,
-        manifests: Vec::new(),
+        ..OutputSet::default()
     };
     for group in groups {
         add_group(&mut set, group);
@@ -286,6 +284,7 @@ fn add_group(set: &mut OutputSet, group: &GroupDetail) {
             set.hls = Some(Hls {
                 master: sample.to_owned(),
                 variants: files,
+                ..Hls::default()
             });
         }
         "thumbnails" if set.thumbnails.is_none() => {
@@ -305,6 +304,7 @@ fn rendition(detail: &OutputDetail) -> Option<Rendition> {
         width: video.and_then(|video| video.width_in_px),
         height: video.and_then(|video| video.height_in_px),
         duration_ms: detail.duration_in_ms,
+        ..Rendition::default()
     })
 }
 
@@ -322,6 +322,7 @@ fn thumbnails(last: &str) -> Option<Thumbnails> {
         count: number + 1,
         interval_ms: None,
         poster: format!("{base}.{:07}.jpg", number.min(1)),
+        ..Thumbnails::default()
     })
 }
 
@@ -369,6 +370,7 @@ mod tests {
         let warning = |message: Option<&str>| Warning {
             code: 230_004,
             message: message.map(str::to_owned),
+            ..Warning::default()
         };
         let new = json!({"warningCode": "230004", "warningMessage": "w"});
         assert_eq!(

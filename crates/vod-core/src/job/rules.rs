@@ -101,6 +101,7 @@ fn changed(changes: &mut Vec<Change>, rule: &str, path: String) {
     changes.push(Change {
         rule: rule.to_owned(),
         path,
+        ..Change::default()
     });
 }
 

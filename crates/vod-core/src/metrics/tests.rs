@@ -328,10 +328,7 @@ fn change(number: u8) -> Change {
             outputs: Box::new(crate::record::OutputSet {
                 template: "default".into(),
                 prefix: "p".into(),
-                hls: None,
-                mp4: vec![],
-                thumbnails: None,
-                manifests: vec![],
+                ..crate::record::OutputSet::default()
             }),
             warnings: vec![],
         },
