@@ -82,18 +82,30 @@ export function everything(page) {
 }
 
 /**
- * Notes in the page all that a viewer would take for a hiccup, but for the first second, which is a matter of how busy
- * the machine is.
+ * Records in the page each interruption of playback that is the page's own doing: a pause, a new start, an error.
+ * `waiting` is not one of them: a busy machine decodes late, and a request that was refused shows in the answers.
  * @param {import("playwright-core").Page} page
  */
-export async function noteHiccups(page) {
+export async function recordInterruptions(page) {
   await page.evaluate(() => {
     const video = document.querySelector("video");
     window.events = [];
     video.addEventListener("playing", () => {
-      for (const event of ["waiting", "pause", "emptied", "error"]) {
-        video.addEventListener(event, () => video.currentTime > 1 && !video.ended && window.events.push(`${event} at ${video.currentTime}`));
+      for (const event of ["pause", "emptied", "error"]) {
+        video.addEventListener(event, () => !video.ended && window.events.push(`${event} at ${video.currentTime}`));
       }
     }, { once: true });
+  });
+}
+
+/**
+ * Plays at half speed from now on, so that what a test does meanwhile has twice the time.
+ * @param {import("playwright-core").Page} page
+ */
+export async function slowly(page) {
+  await page.evaluate(() => {
+    const video = document.querySelector("video");
+    // The default as well: loading a stream goes back to it.
+    video.defaultPlaybackRate = video.playbackRate = 0.5;
   });
 }
