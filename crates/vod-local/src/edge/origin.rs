@@ -50,7 +50,14 @@ const TO_BUCKET: [HeaderName; 6] = [
 ];
 
 /// What reaches the function as it came.
-const TO_FUNCTION: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, USER_AGENT];
+const TO_FUNCTION: [HeaderName; 3] = [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT];
+
+/// What reaches the function under a name that only the edge sets: origin access control overwrites `Authorization`, and
+/// an origin request policy takes neither of them.
+const TO_FUNCTION_RENAMED: [(HeaderName, &str); 2] = [
+    (AUTHORIZATION, "x-viewer-authorization"),
+    (ACCEPT_ENCODING, "x-viewer-accept-encoding"),
+];
 
 /// What of the bucket's answer reaches the viewer.
 const FROM_BUCKET: [HeaderName; 10] = [
@@ -208,8 +215,10 @@ fn to_function(viewers: &HeaderMap, viewer: &Viewer) -> Result<HeaderMap, Failur
     copy(viewers, &mut headers, &TO_FUNCTION);
     headers.insert("x-viewer-host", viewer.host.parse()?);
     headers.insert("x-forwarded-proto", viewer.scheme.parse()?);
-    if let Some(authorization) = viewers.get(AUTHORIZATION).filter(|value| value.to_str().is_ok()) {
-        headers.insert("x-viewer-authorization", authorization.clone());
+    for (name, renamed) in TO_FUNCTION_RENAMED {
+        if let Some(value) = viewers.get(name).filter(|value| value.to_str().is_ok()) {
+            headers.insert(renamed, value.clone());
+        }
     }
     if let Some(address) = viewer.address {
         // Without brackets around an IPv6 address, as CloudFront writes it.
@@ -301,4 +310,17 @@ pub(super) fn unreachable(error: &(dyn std::error::Error + 'static)) -> Response
         StatusCode::BAD_GATEWAY,
         "We can't connect to the server for this app or website at this time.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As CloudFront refuses them in an origin request policy (aws-cdk pull request 15327).
+    #[test]
+    fn no_header_reaches_the_function_that_a_policy_cannot_name() {
+        for refused in [AUTHORIZATION, ACCEPT_ENCODING, HOST] {
+            assert!(!TO_FUNCTION.contains(&refused), "{refused}");
+        }
+    }
 }

@@ -124,6 +124,19 @@ async fn the_function_sees_what_the_edge_says() {
             .status,
         403
     );
+    let long = format!("#EXTM3U\n{}", "#EXTINF:6,\nvideo_00001.ts\n".repeat(200));
+    put(&world.s3, &world.file("hls/long.m3u8")[1..], "", &long).await;
+    let path = world
+        .path_of(&world.playback().await["hls"])
+        .replace("video.m3u8", "long.m3u8");
+    let forged = [("x-viewer-accept-encoding", "gzip")];
+    assert_eq!(
+        world.send("GET", &path, &forged).await.header("content-encoding"),
+        ""
+    );
+    let small = world.send("GET", &path, &[("accept-encoding", "gzip")]).await;
+    assert_eq!((small.status, small.header("content-encoding")), (200, "gzip"));
+
     let options = world.send("OPTIONS", "/api/assets", &[]).await;
     assert_eq!((options.status, options.header("allow")), (405, "GET,HEAD"));
 }

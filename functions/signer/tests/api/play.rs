@@ -33,7 +33,7 @@ async fn playlists_carry_the_grant() {
     let mut request = request("GET", &variant, "");
     request
         .headers_mut()
-        .insert("accept-encoding", "gzip, br".parse().unwrap());
+        .insert("x-viewer-accept-encoding", "gzip, br".parse().unwrap());
     let small = world.send(request).await;
     assert_eq!(
         (small.header("content-encoding"), small.header("vary")),

@@ -116,7 +116,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         "cloudfront-viewer-address",
         "x-viewer-authorization",
         "authorization",
-        "accept-encoding",
+        "x-viewer-accept-encoding",
         "cookie",
         "range",
         "if-none-match",
