@@ -25,8 +25,10 @@ const TTL_DEFAULT: i64 = 86_400;
 /// The longest that an origin can ask for: a year.
 const TTL_MAX: i64 = 31_536_000;
 
-/// How long an error is kept at least, in seconds: CloudFront's default for the error caching minimum TTL.
+/// How long a 404 or 414 is kept at least, in seconds: CloudFront's default for the error caching minimum TTL.
 const ERROR_TTL: i64 = 10;
+/// The same for 500 to 504, as the template sets it: the key has no query, so one viewer's 502 would answer all others.
+const SERVER_ERROR_TTL: i64 = 0;
 
 /// The cache of one edge. Cheap to clone; all clones are one cache.
 #[derive(Clone)]
@@ -211,26 +213,24 @@ fn ttl(cache_control: Option<&str>) -> Option<NonZeroU64> {
     NonZeroU64::new(seconds.cast_unsigned())
 }
 
-/// Seconds for which an error with this `Cache-Control` is kept, as the developer guide has it ("How CloudFront
-/// processes HTTP 4xx and 5xx status codes"); `None` is not at all.
+/// Seconds for which an error with this `Cache-Control` is kept, as the developer guide has it ("Control how long CloudFront
+/// caches errors"): `no-store` counts for 404, 414 and 501 alone. `None` is not at all.
 pub(super) fn error_ttl(status: StatusCode, cache_control: Option<&str>) -> Option<i64> {
     let says = cache_control.unwrap_or_default().to_ascii_lowercase();
     let forbids = ["no-store", "no-cache", "private"]
         .iter()
         .any(|word| says.contains(word));
     let asked = says.contains("max-age") || says.contains("s-maxage");
-    match status.as_u16() {
+    let at_least = match status.as_u16() {
         404 | 414 | 501 if forbids => return None,
-        404 | 414 | 500..=504 => {}
-        400 | 403 | 405 | 412 | 415 if asked && !forbids => {}
+        404 | 414 => ERROR_TTL,
+        500..=504 => SERVER_ERROR_TTL,
+        400 | 403 | 405 | 412 | 415 if asked && !forbids => ERROR_TTL,
         _ => return None,
-    }
+    };
     let asked = if asked { ttl(cache_control) } else { None };
-    Some(
-        asked
-            .map_or(0, |seconds| seconds.get().cast_signed())
-            .max(ERROR_TTL),
-    )
+    let seconds = asked.map_or(0, |seconds| seconds.get().cast_signed());
+    Some(seconds.max(at_least)).filter(|seconds| *seconds > 0)
 }
 
 /// What an origin says of caching.
@@ -287,9 +287,11 @@ mod tests {
             (404, Some("public, max-age=60"), Some(60)),
             (404, Some("no-store"), None),
             (501, Some("private"), None),
-            (503, Some("no-store"), Some(10)),
-            (500, None, Some(10)),
-            (504, None, Some(10)),
+            (503, Some("no-store"), None),
+            (500, None, None),
+            (504, None, None),
+            (502, Some("max-age=3"), Some(3)),
+            (501, None, None),
             (403, None, None),
             (403, Some("max-age=60"), Some(60)),
             (412, None, None),

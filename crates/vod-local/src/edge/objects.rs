@@ -36,16 +36,9 @@ impl Edge {
             return response;
         }
         let fill = self.options.cache.fill().await;
-        match self.fetch(request, path, policy, now, &fill).await {
-            Ok(response) => response,
-            Err(error) => {
-                let response = origin::unreachable(&*error);
-                // That the origin is gone is an error like those that it answers with.
-                keep_error(request, path, response, now, &fill)
-                    .await
-                    .unwrap_or_else(|error| origin::unreachable(&*error))
-            }
-        }
+        self.fetch(request, path, policy, now, &fill)
+            .await
+            .unwrap_or_else(|error| origin::unreachable(&*error))
     }
 
     /// Asks the origin as the viewer asked, and keeps what is small enough.
