@@ -130,6 +130,20 @@ check_replica() {
         die "bucket '$replica' is not versioned, and S3 copies into versioned buckets only: infra/replica.yaml makes one"
 }
 
+# Edges near the stack, and so near most viewers; a stack that exists keeps what it has. The lists of places are AWS's
+# (https://aws.amazon.com/cloudfront/pricing/): class 200 leaves out Australia, New Zealand and South America.
+choose_price_class() {
+    if [ -n "${SET[PriceClass]:-}" ] || stack_exists; then
+        return
+    fi
+    case $REGION in
+        sa-* | ap-southeast-2 | ap-southeast-4 | ap-southeast-6) SET[PriceClass]=PriceClass_All ;;
+        ap-* | me-* | af-*) SET[PriceClass]=PriceClass_200 ;;
+        *) return ;;
+    esac
+    say "CloudFront delivers with ${SET[PriceClass]}, because PriceClass_100 has no edges near $REGION: a gigabyte costs more there. Others by --set PriceClass=…"
+}
+
 make_code_bucket() {
     if try_aws s3api head-bucket --bucket "$CODE_BUCKET" >/dev/null 2>&1; then
         return
@@ -216,7 +230,8 @@ release() {
     local name
     {
         cat "$HERE/template.yaml"
-        for name in BucketName OutputBucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} SubnetIds SecurityGroupIds; do
+        for name in BucketName OutputBucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} {Signing,Jwt}SecretArn \
+            SubnetIds SecurityGroupIds; do
             printf '%s=%s\n' "$name" "${SET[$name]-$(parameter "$name")}"
         done
     } | openssl dgst -sha256 -r | cut -c 1-12
@@ -326,6 +341,7 @@ deploy() {
     choose_bucket
     choose_output_bucket
     check_replica
+    choose_price_class
     ensure
     build
     make_code_bucket

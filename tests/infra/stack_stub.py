@@ -265,7 +265,7 @@ class StackStub(aws_stub.Stub):
         cloudwatch = self.client("cloudwatch")
         for name, about in self.built.of_type("AWS::CloudWatch::Alarm").items():
             cloudwatch.put_metric_alarm(
-                AlarmName=f"vod-{name}-1X2Y", AlarmDescription=str(about["AlarmDescription"]), AlarmActions=self.real(about["AlarmActions"]),
+                AlarmName=f"vod-{name}-1X2Y", AlarmDescription=str(about["AlarmDescription"]), AlarmActions=self.real(about.get("AlarmActions", [])),
                 Namespace="AWS/SQS", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=0,
                 ComparisonOperator="GreaterThanThreshold")
         # Somebody else's.

@@ -188,7 +188,7 @@ UNUSED = {
     "lambda:*FunctionConcurrency": "reserved concurrency", "lambda:GetLayerVersion": "layers", "lambda:PassCapacityProvider": "managed instances",
     "lambda:AssociateRuntimeAlias": "pinned runtimes", "lambda:PutRuntimeManagementConfig": "pinned runtimes",
     "lambda:Put*RecursionConfig": "loops on purpose", "lambda:Put*ScalingConfig": "managed instances",
-    "iam:*PermissionsBoundary": "boundaries", "logs:*KmsKey": "keys of one's own", "logs:*ResourcePolicy": "log delivery",
+    "iam:DeleteRolePermissionsBoundary": "a boundary is never taken away", "logs:*KmsKey": "keys of one's own", "logs:*ResourcePolicy": "log delivery",
     "logs:*ResourcePolicies": "log delivery", "logs:Delete*Policy": "field indexes and data protection", "logs:Put*IndexPolicy": "field indexes",
     "logs:PutDataProtectionPolicy": "data protection", "logs:PutBearerTokenAuthentication": "tokens", "logs:PutLogGroupDeletionProtection": "locks",
     "s3:REST.PUT.OBJECT": "no action of IAM's", "s3:*Metadata*": "metadata tables", "s3:Put*Acl": "access lists, which are off", "s3:*Website": "websites",
@@ -246,7 +246,7 @@ def lacking(statements):
                 continue
             context = {"lambda:FunctionArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:vod-submit",
                        "iam:PolicyARN": "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
-                       "iam:PassedToService": PASSED_TO.get(kind, "")}
+                       "iam:PassedToService": PASSED_TO.get(kind, ""), "iam:PermissionsBoundary": "<Boundary>"}
             if not iam.allows(statements, action, resource_of(action, kind), context):
                 found.append(f"{kind}: {action}")
     return found
@@ -255,12 +255,15 @@ def lacking(statements):
 def test_cloudformations_role_may_make_every_resource_of_the_template():
     statements = iam.statements(built(), "CloudFormationRole")
     assert lacking(statements) == []
-    for left_out in statements:
+    granted = [s for s in statements if s["Effect"] == "Allow"]
+    for left_out in granted:
         assert left_out["Sid"] == "Domain" or lacking([s for s in statements if s is not left_out]), f"nothing needs {left_out['Sid']}"
     known = {action for kind in {r["Type"] for r in TEMPLATE["Resources"].values()} for action in needed_by(kind)}
     # AWS lists nothing for record sets.
     known |= {"route53:GetChange", "route53:GetHostedZone", "route53:ListResourceRecordSets"}
-    allowed = {action for s in statements for action in s["Action"]}
+    # CloudFormation called it in 2021, and today's list has it no more (amplify-video issues 175 and 239).
+    known |= {"mediaconvert:DescribeEndpoints"}
+    allowed = {action for s in granted for action in s["Action"]}
     assert allowed <= known, f"no resource needs {allowed - known}"
     assert not [action for action in allowed if "*" in action]
 

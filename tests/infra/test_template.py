@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 
+import aws_stub
 import cloudformation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -484,8 +485,17 @@ def functions_are_arm64_traced_and_their_logs_end(template):
     put("ReconcileShift/Properties/DeploymentStyle/DeploymentOption", "WITHOUT_TRAFFIC_CONTROL"),
     put("SignerShift/Properties/AlarmConfiguration/Enabled", False),
     put("TrafficShiftRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal", {"Service": "lambda.amazonaws.com"}),
-    put("SubmitErrors/Properties/Period", 3600),
-    put("SignerErrors/Properties/Dimensions/0/Value", "other"),
+    put("SubmitReleaseErrors/Properties/Period", 3600),
+    put("SignerReleaseErrors/Properties/Dimensions/0/Value", "other"),
+    # On all versions, a function that fails could not be repaired by a deploy.
+    put("SignerShift/Properties/AlarmConfiguration/Alarms/0/Name", {"Ref": "SignerErrors"}),
+    drop("CompleteReleaseErrors/Properties/Dimensions/2"),
+    put("ReconcileReleaseErrors/Properties/Dimensions/1/Value", "film-reconcile"),
+    put("SignerServerErrors/Properties/Dimensions/2/Value", "1"),
+    put("SignerServerErrors/Properties/MetricName", "Url4xxCount"),
+    drop("SignerAlias/DependsOn"),
+    # Traffic has moved before the first period of an alarm ends.
+    parameter("TrafficShift", "Default", "AllAtOnce"),
 )
 def releases_go_live_by_alias_and_back_on_alarm(template):
     built = stack(template)
@@ -499,7 +509,9 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         assert PARAMETERS["Release"] in built.properties(f"{name}Function")["Description"]
         assert PARAMETERS["Release"] == built.properties(f"{name}Version")["Description"]
         group = built.properties(f"{name}Shift")
-        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{name}Errors>"}]
+        watched = {f"{name}ReleaseErrors": "Errors"} | ({"SignerServerErrors": "Url5xxCount"} if name == "Signer" else {})
+        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{alarm}>"} for alarm in watched]
+        assert alias.get("DependsOn") == f"{name}Shift"
         assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
         assert set(group["AutoRollbackConfiguration"]["Events"]) == {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"}
         assert group["DeploymentStyle"] == {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
@@ -507,10 +519,14 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         for shift in template["Parameters"]["TrafficShift"]["AllowedValues"]:
             chosen = stack(template, TrafficShift=shift).properties(f"{name}Shift")
             assert chosen["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{shift}"
-        # The alarm is the function's own, and rings while the shortest shift (five minutes) is still under way.
-        alarm = built.properties(f"{name}Errors")
-        assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": built.properties(f"{name}Function")["FunctionName"]}]
-        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 120
+        # Of the new version under the alias, and it rings while the shortest shift (five minutes) is still under way.
+        function = built.properties(f"{name}Function")["FunctionName"]
+        for alarm, metric in watched.items():
+            alarm = built.properties(alarm)
+            assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
+                "FunctionName": function, "Resource": f"{function}:live", "ExecutedVersion": f"<{name}Version.Version>"}
+            assert (alarm["MetricName"], alarm["Period"] * alarm["EvaluationPeriods"] <= 120) == (metric, True)
+    assert template["Parameters"]["TrafficShift"]["Default"].startswith("Canary")
     (trust,) = built.properties("TrafficShiftRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "codedeploy.amazonaws.com"}
 
@@ -589,20 +605,21 @@ def the_default_behaviour_serves_the_page_and_nothing_else(template):
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/FunctionAssociations"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/FunctionAssociations/0/FunctionARN", "<PageOnly.FunctionARN>"),
 )
-def the_signer_learns_the_viewers_host_and_authorization(template):
+def the_signer_learns_host_authorization_and_encodings_of_the_viewer(template):
     built = stack(template)
     for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
         wanted = [{"EventType": "viewer-request", "FunctionARN": "<ViewerToSigner.FunctionARN>"}]
         assert behaviour.get("FunctionAssociations") == wanted
     code = built.properties("ViewerToSigner")["FunctionCode"]
     forged = {"host": {"value": "v.example.com"}, "x-viewer-host": {"value": "evil"},
-              "x-viewer-authorization": {"value": "Bearer stolen"}}
+              "x-viewer-authorization": {"value": "Bearer stolen"}, "x-viewer-accept-encoding": {"value": "br"}}
     sent = _run(code, {"request": {"uri": "/api/x", "headers": forged}})["headers"]
     assert sent["x-viewer-host"] == {"value": "v.example.com"}
-    assert "x-viewer-authorization" not in sent
-    with_token = {**forged, "authorization": {"value": "Bearer mine"}}
+    assert "x-viewer-authorization" not in sent and "x-viewer-accept-encoding" not in sent
+    with_token = {**forged, "authorization": {"value": "Bearer mine"}, "accept-encoding": {"value": "gzip"}}
     sent = _run(code, {"request": {"uri": "/api/x", "headers": with_token}})["headers"]
     assert sent["x-viewer-authorization"] == {"value": "Bearer mine"}
+    assert sent["x-viewer-accept-encoding"] == {"value": "gzip"}
 
 
 def _run(code, event):
@@ -664,6 +681,7 @@ def answers_carry_the_same_headers_as_the_local_edge(template):
     put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/HeaderBehavior", "allViewer"),
     put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/Headers/0", "Host"),
     put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/Headers", ["Accept"]),
+    put("ToSigner/Properties/OriginRequestPolicyConfig/HeadersConfig/Headers/0", "accept-Encoding"),
     put("ToSigner/Properties/OriginRequestPolicyConfig/QueryStringsConfig/QueryStringBehavior", "none"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/CachePolicyId", "658327ea-f89d-4fab-a63d-7e88639e58f6"),
 )
@@ -673,7 +691,10 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     assert policy["HeadersConfig"]["HeaderBehavior"] == "whitelist"
     names = {name.lower() for name in policy["HeadersConfig"]["Headers"]}
     assert not names & {"host", "authorization", "cookie"}
-    assert {"x-viewer-host", "x-viewer-authorization", "cloudfront-viewer-address"} <= names
+    assert {"x-viewer-host", "x-viewer-authorization", "x-viewer-accept-encoding", "cloudfront-viewer-address"} <= names
+    assert aws_stub.refused_by_cloudfront(built) is None
+    # CloudFront's quota, without asking for more.
+    assert len(names) <= 10
     origin = (ROOT / "crates/vod-local/src/edge/origin.rs").read_text()
     local = re.search(r"const TO_FUNCTION: \[HeaderName; \d+\] = \[(.*?)\];", origin, re.S).group(1)
     assert {name.strip().lower().replace("_", "-") for name in local.split(",") if name.strip()} <= names
@@ -683,6 +704,23 @@ def the_signer_gets_what_it_needs_and_never_host(template):
         assert behaviour["OriginRequestPolicyId"] == "<ToSigner>"
         # CachingDisabled
         assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+
+
+@noticed(
+    drop("Distribution/Properties/DistributionConfig/CustomErrorResponses"),
+    drop("Distribution/Properties/DistributionConfig/CustomErrorResponses/2"),
+    put("Distribution/Properties/DistributionConfig/CustomErrorResponses/3/ErrorCachingMinTTL", 10),
+    # Readers of the page would get a film's 404 as 200.
+    put("Distribution/Properties/DistributionConfig/CustomErrorResponses/0", {"ErrorCode": 404, "ResponseCode": 200, "ResponsePagePath": "/"}),
+)
+def no_viewer_gets_the_server_error_of_another(template):
+    config = _config_of(template)
+    found = {e["ErrorCode"]: e for e in config.get("CustomErrorResponses", [])}
+    assert set(found) == set(range(500, 505))
+    # A page of ours in its place would hide the problem+json of the signer.
+    assert all(set(e) == {"ErrorCode", "ErrorCachingMinTTL"} and e["ErrorCachingMinTTL"] == 0 for e in found.values())
+    source = (ROOT / "crates/vod-local/src/edge/cache.rs").read_text()
+    assert re.search(r"const SERVER_ERROR_TTL: i64 = (\d+);", source).group(1) == "0"
 
 
 @noticed(
@@ -892,6 +930,19 @@ def each_function_has_its_own_role(template):
 
 
 @noticed(
+    drop("ReplicationRole/Properties/PermissionsBoundary"),
+    drop("TrafficShiftRole/Properties/PermissionsBoundary"),
+    put("SignerRole/Properties/PermissionsBoundary", "arn:aws:iam::aws:policy/AdministratorAccess"),
+)
+def every_role_carries_the_boundary_that_is_given(template):
+    boundary = "arn:aws:iam::111122223333:policy/vod-github-Boundary-1"
+    bounded = stack(template, PermissionsBoundary=boundary, ReplicaBucketName="film-replica").of_type("AWS::IAM::Role")
+    assert len(bounded) == 7
+    assert {role.get("PermissionsBoundary") for role in bounded.values()} == {boundary}
+    assert not [name for name, role in stack(template).of_type("AWS::IAM::Role").items() if "PermissionsBoundary" in role]
+
+
+@noticed(
     drop("UploadsInDeadLetters"),
     put("JobEventsInDeadLetters/Properties/Threshold", 10),
     put("UploadsWait/Properties/MetricName", "NumberOfMessagesSent"),
@@ -906,6 +957,11 @@ def each_function_has_its_own_role(template):
     put("JobsInError/Properties/MetricName", "JobsLost"),
     put("JobsInError/Properties/Dimensions", []),
     put("UploadsWithoutRecord/Properties/Dimensions/0/Name", "Asset"),
+    drop("SignerServerErrors"),
+    put("SignerServerErrors/Properties/AlarmActions", []),
+    drop("ViewersGetErrors"),
+    # CloudFront gives no data under another region.
+    put("ViewersGetErrors/Properties/Dimensions/1/Value", "us-east-1"),
 )
 def what_goes_wrong_rings(template):
     built = stack(template)
@@ -915,12 +971,20 @@ def what_goes_wrong_rings(template):
     wanted |= {("AWS/Lambda", metric, f"film-{name.lower()}") for metric in ("Errors", "Throttles") for name in FUNCTIONS}
     wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", "<UploadQueue.QueueName>")}
     wanted |= {("Vod", "JobsFailed", "film"), ("Vod", "ReconcileUnmended", "film")}
+    wanted |= {("AWS/Lambda", "Url5xxCount", "film-signer"), ("AWS/CloudFront", "5xxErrorRate", "<Distribution>")}
     found = {(a["Namespace"], a["MetricName"], (a.get("Dimensions") or [{}])[0].get("Value")) for a in alarms.values()}
     assert found == wanted, found ^ wanted
+    # A 5xx for one damaged playlist is no outage.
+    thresholds = {"UploadsWait": 900, "SignerServerErrors": 4, "ViewersGetErrors": 5}
     for name, alarm in alarms.items():
-        assert alarm["AlarmActions"] == ["<Alarms>"], name
-        assert alarm["TreatMissingData"] == "notBreaching" and alarm["Statistic"] in ("Sum", "Maximum"), name
-        assert alarm["Threshold"] == (900 if name == "UploadsWait" else 0), name
+        # CodeDeploy alone looks at those of a release.
+        assert alarm.get("AlarmActions") == (None if name.endswith("ReleaseErrors") else ["<Alarms>"]), name
+        statistics = ("Average",) if name == "ViewersGetErrors" else ("Sum", "Maximum")
+        assert alarm["TreatMissingData"] == "notBreaching" and alarm["Statistic"] in statistics, name
+        assert alarm["Threshold"] == thresholds.get(name, 0), name
+    dimensions = {d["Name"]: d["Value"] for d in alarms["ViewersGetErrors"]["Dimensions"]}
+    assert dimensions == {"DistributionId": "<Distribution>", "Region": "Global"}
+    assert template["Conditions"]["SeesCloudFront"] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}
     # What the functions write: the names, the dimension, and whom they say they are.
     source = (ROOT / "crates/vod-core/src/metrics.rs").read_text()
     namespace, dimension = (re.search(rf'{name}: &str = "(\w+)"', source).group(1) for name in ("NAMESPACE", "DIMENSION"))
