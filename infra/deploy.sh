@@ -144,6 +144,34 @@ choose_price_class() {
     say "CloudFront delivers with ${SET[PriceClass]}, because PriceClass_100 has no edges near $REGION: a gigabyte costs more there. Others by --set PriceClass=…"
 }
 
+# choose_waf: with Waf=managed, the web ACL and its ARN into WebAclArn; when that ends, no ACL.
+choose_waf() {
+    local before now=${SET[Waf]-$(parameter Waf)}
+    before=$(parameter Waf)
+    if [ "$now" = managed ]; then
+        [ -z "${SET[WebAclArn]:-}" ] || die "Waf=managed makes a web ACL: take --set Waf=none for '${SET[WebAclArn]}'"
+        deploy_waf
+    elif [ "$before" = managed ] && [ -z "${SET[WebAclArn]:-}" ]; then
+        SET[WebAclArn]=""
+    fi
+}
+
+deploy_waf() {
+    local now answer call=(cloudformation deploy --stack-name "$WAF_STACK" --template-file "$HERE/waf.yaml" --no-fail-on-empty-changeset --tags "vod:stack=$STACK")
+    [ -z "${CLOUDFORMATION_ROLE_ARN:-}" ] || call+=(--role-arn "$CLOUDFORMATION_ROLE_ARN")
+    now=$(waf_stack)
+    [[ $(jq -r .StackStatus <<<"$now") != ROLLBACK_* ]] || delete_waf
+    step "deploying the web ACL, stack $WAF_STACK in us-east-1"
+    if [ "$PLAN" = yes ]; then
+        REGION=us-east-1 plan_line "${call[@]}"
+        SET[WebAclArn]="the-arn-of-that-acl"
+        return
+    fi
+    answer=$(REGION=us-east-1 try_aws "${call[@]}" 2>&1) || die "$(explain "$answer")"
+    SET[WebAclArn]=$(waf_stack | jq -r '.Outputs[]? | select(.OutputKey == "WebAclArn") | .OutputValue')
+    [ -n "${SET[WebAclArn]}" ] || die "stack '$WAF_STACK' in us-east-1 has no output WebAclArn: look at its events, then start again"
+}
+
 make_code_bucket() {
     if try_aws s3api head-bucket --bucket "$CODE_BUCKET" >/dev/null 2>&1; then
         return
@@ -347,8 +375,10 @@ deploy() {
     make_code_bucket
     secure_code_bucket
     ship
+    choose_waf
     own_parameters
     deploy_stack
+    [ "$(parameter Waf)" = managed ] || delete_waf
     if stack_exists; then
         [ "$PLAN" = yes ] || settle
         merge_buckets

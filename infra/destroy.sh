@@ -39,6 +39,7 @@ show() {
     say "stack $STACK in $REGION (account $ACCOUNT) is $STATUS"
     say "goes:  all resources of the stack: functions, queues, distribution, roles, alarms, logs"
     say "goes:  the bucket of the code, $CODE_BUCKET"
+    [ "$WAF" = '{}' ] || say "goes:  the web ACL, stack $WAF_STACK in us-east-1"
     if [ "$KEYS" = delete ]; then
         say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, at once and for good"
     else
@@ -145,6 +146,7 @@ main() {
     read_stack
     [ "$STATUS" = DELETE_FAILED ] || check_status
     read_names
+    WAF=$(waf_stack)
     show
     if [ "$PLAN" = no ] && [ "$YES" = no ]; then
         die "nothing was changed: say --yes to do this, or --plan to see each call"
@@ -152,6 +154,7 @@ main() {
     release_bucket
     release_output_bucket
     delete_stack
+    delete_waf
     delete_films
     delete_outputs
     delete_code

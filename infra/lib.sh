@@ -122,6 +122,8 @@ check_account() {
     CODE_BUCKET="$STACK-code-$ACCOUNT-$REGION"
     SIGNING_SECRET="$STACK/signing"
     JWT_SECRET="$STACK/jwt"
+    # CloudFront takes a web ACL of us-east-1 only, where stacks of all regions meet.
+    WAF_STACK="$STACK-waf-$REGION"
 }
 
 # The stack's description into STACK_JSON; {} if there is none.
@@ -135,6 +137,29 @@ read_stack() {
         die "$(explain "$answer")"
     fi
     STATUS=$(jq -r '.StackStatus // "NONE"' <<<"$STACK_JSON")
+}
+
+# The stack of the web ACL that deploy.sh has made; {} if there is none.
+waf_stack() {
+    local answer
+    if answer=$(REGION=us-east-1 try_aws cloudformation describe-stacks --stack-name "$WAF_STACK" 2>&1); then
+        jq -c '.Stacks[0]' <<<"$answer"
+    elif [[ $answer == *"does not exist"* ]]; then
+        echo '{}'
+    else
+        die "$(explain "$answer")"
+    fi
+}
+
+# Deletes it. AWS refuses while a distribution uses the web ACL.
+delete_waf() {
+    local now
+    now=$(waf_stack)
+    [ "$now" != '{}' ] || return 0
+    step "deleting the web ACL, stack $WAF_STACK in us-east-1"
+    REGION=us-east-1 change cloudformation delete-stack --stack-name "$WAF_STACK"
+    [ "$PLAN" = yes ] || REGION=us-east-1 try_aws cloudformation wait stack-delete-complete --stack-name "$WAF_STACK" ||
+        die "the web ACL is still there: look at the events of stack '$WAF_STACK' in us-east-1, then start again"
 }
 
 # Ends the script if the stack cannot be worked on now.

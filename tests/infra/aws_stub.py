@@ -117,6 +117,8 @@ class Stub:
             "outputs": {k: _concrete(v, parameters, name) for k, v in built.outputs.items()},
         }
         if "BucketMode" in parameters:
+            acl = parameters["WebAclArn"]
+            assert "/vod-waf" not in acl or acl.split("/")[-2] in self.stacks, f"there is no web ACL {acl}"
             self._make(built, parameters, name)
 
     def _make(self, built, parameters, name):
@@ -316,7 +318,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _cloudformation_ExecuteChangeSet(self, body):
         change = self.aws.changes[_query(body)["ChangeSetName"]]
-        self.aws.failure = refused_by_cloudfront(change["built"])
+        self.aws.failure = refused_by_cloudfront(change["built"]) or refused_by_waf(change["built"], _region(self.headers))
         if self.aws.failure:
             # The services refuse a resource only while CloudFormation makes it, so the stack rolls back.
             before = self.aws.stacks.get(change["name"])
@@ -343,6 +345,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _cloudformation_DeleteStack(self, body):
         name = _query(body)["StackName"]
+        used = [n for n, s in self.aws.stacks.items() if f"webacl/{name}/" in s["parameters"].get("WebAclArn", "")]
+        if used:
+            # WAFAssociatedItemException, in truth a DELETE_FAILED after minutes.
+            return self._error("cloudformation", "ValidationError", f"AWS WAF couldn't delete the web ACL: {used} uses it")
         stack = self.aws.stacks.pop(name, None)
         if stack and stack["built"]:
             for function in stack["built"].of_type("AWS::Lambda::Function").values():
@@ -365,6 +371,14 @@ def refused_by_cloudfront(built):
         for header in policy["OriginRequestPolicyConfig"]["HeadersConfig"].get("Headers", []):
             if header.lower() in ("accept-encoding", "authorization"):
                 return name, f"Invalid request provided: AWS::CloudFront::OriginRequestPolicy: The parameter Headers contains {header} that is not allowed."
+    return None
+
+
+def refused_by_waf(built, region):
+    """Of the scope CLOUDFRONT, WAF knows one region (API reference, CreateWebACL, Scope)."""
+    for name, acl in built.of_type("AWS::WAFv2::WebACL").items():
+        if acl["Scope"] == "CLOUDFRONT" and region != "us-east-1":
+            return name, "The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT"
     return None
 
 
@@ -415,8 +429,10 @@ def _build(template, parameters, name):
         if key not in parameters:
             parameters[key] = str(about["Default"])
         value = parameters[key]
+        # Of a list, each member has to.
+        members = [member.strip() for member in value.split(",")] if about["Type"] == "CommaDelimitedList" else [value]
         if "AllowedPattern" in about:
-            assert re.fullmatch(about["AllowedPattern"], value), f"Parameter '{key}' must match pattern"
+            assert all(re.fullmatch(about["AllowedPattern"], m) for m in members), f"Parameter '{key}' must match pattern"
         if "AllowedValues" in about:
             assert value in map(str, about["AllowedValues"]), f"Parameter '{key}' must be one of AllowedValues"
         if "MinValue" in about:
@@ -440,6 +456,7 @@ def _concrete(value, parameters, name):
         "<ReplicationRole.Arn>": f"arn:aws:iam::{ACCOUNT}:role/{name}-ReplicationRole",
         "<OriginAccessIdentity.S3CanonicalUserId>": "canonical-user-of-the-identity",
         "<Distribution.DomainName>": "d111111abcdef8.cloudfront.net",
+        "<WebAcl.Arn>": f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/{name}/1",
     }
     for token, concrete in known.items():
         value = str(value).replace(token, concrete)
@@ -451,6 +468,10 @@ def key_id(pem):
 
 
 # ----------------------------------------------------------------------------------- botocore's models
+
+
+def _region(headers):
+    return re.search(r"Credential=[^/]+/\d+/([^/]+)/", headers["Authorization"]).group(1)
 
 
 def _service(headers):

@@ -121,10 +121,15 @@ class Stack:
         return f"<{name}.{attribute}>"
 
     def _sub(self, text):
+        text, given = text if isinstance(text, list) else (text, {})
+        given = {name: self._resolve(value) for name, value in given.items()}
+
         def one(match):
             name = match.group(1)
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
+            if name in given:
+                return str(given[name])
             if "." in name:
                 return self._getatt(name.split(".", 1))
             return str(self._ref(name))

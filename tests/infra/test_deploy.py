@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import aws_stub
 from test_template import TEMPLATE
 
 
@@ -42,3 +43,40 @@ def test_a_price_class_of_ones_own_stays(aws, scripts):
     assert aws.parameters("vod")["PriceClass"] == "PriceClass_All"
     assert "PriceClass" not in scripts.deploy().said
     assert aws.parameters("vod")["PriceClass"] == "PriceClass_All"
+
+
+# ------------------------------------------------------------------------------------------------------ web ACL
+
+
+def test_one_parameter_makes_a_web_acl_in_us_east_1(aws, scripts):
+    """The stub refuses one for CloudFront anywhere else, and a stack with an ACL that is not there."""
+    scripts.deploy("--region", "eu-west-1", "--set", "Waf=managed")
+    acl = f"arn:aws:wafv2:us-east-1:{aws_stub.ACCOUNT}:global/webacl/vod-waf-eu-west-1/1"
+    assert set(aws.stacks) == {"vod", "vod-waf-eu-west-1"}
+    assert aws.parameters("vod")["WebAclArn"] == acl
+    # The next deploy keeps it, without a word of ours.
+    scripts.deploy("--region", "eu-west-1")
+    assert aws.parameters("vod")["WebAclArn"] == acl and "vod-waf-eu-west-1" in aws.stacks
+
+
+def test_the_web_acl_goes_when_it_is_not_wanted_any_more(aws, scripts):
+    scripts.deploy("--set", "Waf=managed")
+    scripts.deploy("--set", "Waf=none")
+    assert set(aws.stacks) == {"vod"} and aws.parameters("vod")["WebAclArn"] == ""
+
+
+def test_a_web_acl_of_ones_own_is_used_and_left_alone(aws, scripts):
+    own = f"arn:aws:wafv2:us-east-1:{aws_stub.ACCOUNT}:global/webacl/ours/1"
+    said = scripts.deploy("--set", f"WebAclArn={own}", "--set", "Waf=managed", ok=False).said
+    assert own in said and "--set Waf=none" in said and not aws.stacks
+    scripts.deploy("--set", f"WebAclArn={own}")
+    scripts.deploy()
+    assert set(aws.stacks) == {"vod"} and aws.parameters("vod")["WebAclArn"] == own
+
+
+def test_destroy_takes_the_web_acl_with_it(aws, deployed):
+    deployed.deploy("--set", "Waf=managed")
+    assert "goes:  the web ACL, stack vod-waf-us-east-1" in deployed.run("destroy", "--plan").said
+    assert "vod-waf-us-east-1" in aws.stacks
+    deployed.run("destroy", "--yes")
+    assert not aws.stacks

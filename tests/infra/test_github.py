@@ -18,7 +18,7 @@ import aws_stub
 import cloudformation
 import iam
 from conftest import ROOT
-from test_template import TEMPLATE, drop, put
+from test_template import TEMPLATE, WAF, drop, put
 
 GITHUB = cloudformation.load(ROOT / "infra/github.yaml")
 ACCOUNT = "111122223333"
@@ -112,7 +112,7 @@ def asked(aws):
                 yield "secretsmanager:TagResource", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:{name}-AbCdEf", {}
         elif service == "cloudformation" and operation != "GetTemplateSummary":
             query = dict(urllib.parse.parse_qsl(body.decode()))
-            yield f"cloudformation:{operation}", f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/vod/0", {}
+            yield f"cloudformation:{operation}", f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{query['StackName']}/0", {}
             if operation == "CreateChangeSet":
                 passed = {"iam:PassedToService": "cloudformation.amazonaws.com"}
                 assert query["RoleARN"] == "arn:aws:iam::111122223333:role/cloudformation"
@@ -133,7 +133,7 @@ AS_GITHUB = {"CLOUDFORMATION_ROLE_ARN": "arn:aws:iam::111122223333:role/cloudfor
 
 
 def test_githubs_role_may_do_what_a_deploy_does(aws, scripts):
-    scripts.deploy("--set", "LogDays=60", **AS_GITHUB)
+    scripts.deploy("--set", "LogDays=60", "--set", "Waf=managed", **AS_GITHUB)
     scripts.package("signer", "#!/bin/sh\n# another\n")
     scripts.deploy(**AS_GITHUB)
     assert refused(aws) == []
@@ -180,7 +180,7 @@ def test_githubs_role_may_do_nothing_else(action, resource):
 
 # Listed by AWS for features that the template does not use.
 UNUSED = {
-    "acm-pca:*": "certificates of a private authority", "kms:*": "keys of one's own", "s3tables:*": "metadata tables", "s3files:*": "file systems",
+    "payments:*": "marketplace rules", "acm-pca:*": "certificates of a private authority", "kms:*": "keys of one's own", "s3tables:*": "metadata tables", "s3files:*": "file systems",
     "elasticfilesystem:*": "file systems", "firehose:*": "log delivery", "logs:*Delivery": "log delivery",
     "cloudfront:*ConnectionGroup": "multi-tenant distributions", "cloudfront:GetVpcOrigin": "VPC origins",
     "cloudfront:UpdateDistributionWithStagingConfig": "staging distributions", "cloudfront:CreateDistributionWithTags": "no action of IAM's",
@@ -203,7 +203,7 @@ RESOURCE = {
     "lambda": "arn:aws:lambda:us-east-1:{a}:function:vod-submit", "logs": "arn:aws:logs:us-east-1:{a}:log-group:/aws/lambda/vod-submit",
     "mediaconvert": "arn:aws:mediaconvert:us-east-1:{a}:queues/JobQueue-1", "route53": "arn:aws:route53:::hostedzone/Z1", "s3": "arn:aws:s3:::vod-{a}-us-east-1",
     "sns": "arn:aws:sns:us-east-1:{a}:vod-Alarms-1", "sqs": "arn:aws:sqs:us-east-1:{a}:vod-UploadQueue-1",
-    "cloudwatch": "arn:aws:cloudwatch:us-east-1:{a}:alarm:vod-X",
+    "cloudwatch": "arn:aws:cloudwatch:us-east-1:{a}:alarm:vod-X", "wafv2": "arn:aws:wafv2:us-east-1:{a}:global/webacl/vod-waf-us-east-1/1",
 }
 PASSED_TO = {"AWS::Lambda::Function": "lambda.amazonaws.com", "AWS::CodeDeploy::DeploymentGroup": "codedeploy.amazonaws.com", "AWS::S3::Bucket": "s3.amazonaws.com"}
 
@@ -238,9 +238,12 @@ def resource_of(action, kind):
     return RESOURCE[action.split(":")[0]].format(a=ACCOUNT)
 
 
+KINDS = sorted({r["Type"] for template in (TEMPLATE, WAF) for r in template["Resources"].values()})
+
+
 def lacking(statements):
     found = []
-    for kind in sorted({r["Type"] for r in TEMPLATE["Resources"].values()}):
+    for kind in KINDS:
         for action in sorted(needed_by(kind)):
             if unused(action) or (action == "iam:PassRole" and kind not in PASSED_TO) or (action == "iam:GetRole" and kind.startswith("AWS::SNS")):
                 continue
@@ -258,7 +261,7 @@ def test_cloudformations_role_may_make_every_resource_of_the_template():
     granted = [s for s in statements if s["Effect"] == "Allow"]
     for left_out in granted:
         assert left_out["Sid"] == "Domain" or lacking([s for s in statements if s is not left_out]), f"nothing needs {left_out['Sid']}"
-    known = {action for kind in {r["Type"] for r in TEMPLATE["Resources"].values()} for action in needed_by(kind)}
+    known = {action for kind in KINDS for action in needed_by(kind)}
     # AWS lists nothing for record sets.
     known |= {"route53:GetChange", "route53:GetHostedZone", "route53:ListResourceRecordSets"}
     # CloudFormation called it in 2021, and today's list has it no more (amplify-video issues 175 and 239).

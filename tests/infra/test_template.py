@@ -30,6 +30,7 @@ PARAMETERS = {
     "SigningSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/signing-a1",
     "JwtSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/jwt-a1",
 }
+SITES = ["https://blog.example.org", "http://localhost:3000"]
 FUNCTIONS = ["Submit", "Complete", "Signer", "Reconcile"]
 BUCKET = "arn:aws:s3:::film-111122223333-us-east-1"
 RULES = []
@@ -185,6 +186,8 @@ def the_page_and_only_the_page_uploads(template):
     assert "PUT" in rule["AllowedMethods"] and "ETag" in rule["ExposedHeaders"]
     named = stack(template, DomainName="v.example.com", CertificateArn="arn:aws:acm:us-east-1:1:certificate/c")
     assert named.properties("Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"] == ["https://v.example.com"]
+    others = stack(template, AllowedOrigins=",".join(SITES)).properties("Bucket")["CorsConfiguration"]["CorsRules"][0]
+    assert others["AllowedOrigins"] == ["https://<Distribution.DomainName>", *SITES]
 
 
 @noticed(drop("Bucket/Condition"), drop("BucketPolicy/Condition"))
@@ -493,7 +496,6 @@ def functions_are_arm64_traced_and_their_logs_end(template):
     put("ReconcileReleaseErrors/Properties/Dimensions/1/Value", "film-reconcile"),
     put("SignerServerErrors/Properties/Dimensions/2/Value", "1"),
     put("SignerServerErrors/Properties/MetricName", "Url4xxCount"),
-    drop("SignerAlias/DependsOn"),
     # Traffic has moved before the first period of an alarm ends.
     parameter("TrafficShift", "Default", "AllAtOnce"),
 )
@@ -511,7 +513,6 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         group = built.properties(f"{name}Shift")
         watched = {f"{name}ReleaseErrors": "Errors"} | ({"SignerServerErrors": "Url5xxCount"} if name == "Signer" else {})
         assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{alarm}>"} for alarm in watched]
-        assert alias.get("DependsOn") == f"{name}Shift"
         assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
         assert set(group["AutoRollbackConfiguration"]["Events"]) == {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"}
         assert group["DeploymentStyle"] == {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
@@ -570,13 +571,14 @@ def _config_of(template, **changes):
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/TrustedKeyGroups"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/PathPattern", "/*"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/TargetOriginId", "bucket"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/PathPattern", "*.m3u8"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/PathPattern", "*.js"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/PathPattern", "*.m3u8"),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/1"),
 )
 def behaviours_are_in_order_and_output_is_signed(template):
     config = _config_of(template)
     order = [(b["PathPattern"], b["TargetOriginId"]) for b in config["CacheBehaviors"]]
-    expected = [("/play/*", "signer"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*", "bucket")]
+    expected = [("/play/*", "signer"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*.js", "bucket"), ("/web/*", "bucket")]
     assert order == expected, order
     assert config["CacheBehaviors"][2].get("TrustedKeyGroups") == ["<Keys>"]
 
@@ -663,7 +665,7 @@ def _headers(built, name):
 def answers_carry_the_same_headers_as_the_local_edge(template):
     built = stack(template)
     config = built.properties("Distribution")["DistributionConfig"]
-    output, web = config["CacheBehaviors"][2:]
+    output, scripts, web = config["CacheBehaviors"][2:]
     assert output.get("ResponseHeadersPolicyId") == "<OutputHeaders>"
     assert output.get("FunctionAssociations") == [
         {"EventType": "viewer-response", "FunctionARN": "<OutputCaching.FunctionARN>"}
@@ -674,7 +676,74 @@ def answers_carry_the_same_headers_as_the_local_edge(template):
     found = _headers(built, "OutputHeaders") | {name: header["value"] for name, header in good.items()}
     assert found == _rust_policy("OUTPUT")
     assert _run(code, {"response": {"statusCode": 403, "headers": {}}})["headers"] == {}
-    assert _headers(built, "PageHeaders") == _rust_policy("WEB")
+    assert scripts["ResponseHeadersPolicyId"] == "<ScriptHeaders>"
+    assert _headers(built, "PageHeaders") == _headers(built, "ScriptHeaders") == _rust_policy("WEB")
+
+
+def _leave(policy):
+    """What a response headers policy lets pages of other sites do, as the headers that CloudFront sends."""
+    config = policy["ResponseHeadersPolicyConfig"].get("CorsConfig")
+    if not config:
+        return None
+    assert config["AccessControlAllowCredentials"] is False and config["OriginOverride"] is True
+    lists = {name: ", ".join(config[f"AccessControl{name}"]["Items"]) for name in ("AllowMethods", "AllowHeaders", "ExposeHeaders")}
+    return config["AccessControlAllowOrigins"]["Items"], lists, config["AccessControlMaxAgeSec"]
+
+
+CORS_RUST = {"AllowMethods": "METHODS", "AllowHeaders": "HEADERS", "ExposeHeaders": "EXPOSED"}
+
+
+@noticed(
+    drop("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig"),
+    put("SignerHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/AccessControlAllowCredentials", True),
+    put("SignerHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/AccessControlAllowOrigins/Items", ["*"]),
+    put("ScriptHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowHeaders/Items", ["*"]),
+    drop("SignerHeaders/Condition"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/AllowedMethods", ["GET", "HEAD"]),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/AllowedMethods", ["GET", "HEAD", "OPTIONS"]),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/ResponseHeadersPolicyId"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/ResponseHeadersPolicyId", {"Ref": "ScriptHeaders"}),
+    put("ViewerToSigner/Properties/FunctionCode/Fn::Sub/1/Origins", "https://evil.example.org"),
+    parameter("AllowedOrigins", "AllowedPattern", ".*"),
+)
+def pages_of_allowed_origins_alone_may_read(template):
+    built, plain = stack(template, AllowedOrigins=",".join(SITES)), stack(template)
+    source = (ROOT / "crates/vod-local/src/edge/cors.rs").read_text()
+    local = {name: re.search(rf'const {constant}: &str = "(.*?)";', source).group(1) for name, constant in CORS_RUST.items()}
+    seconds = int(re.search(r'const MAX_AGE: &str = "(\d+)";', source).group(1))
+    policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("SignerHeaders", "SignerHeaders", "OutputHeaders", "ScriptHeaders")))
+    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
+        path = behaviour["PathPattern"]
+        # The page itself is for readers of its own site.
+        assert behaviour.get("ResponseHeadersPolicyId") == f"<{policies.get(path, 'PageHeaders')}>", path
+        assert ("OPTIONS" in behaviour["AllowedMethods"]) is (path in ("/play/*", "/api/*")), path
+    for name in set(policies.values()):
+        assert _leave(built.properties(name)) == (SITES, local, seconds), name
+        assert name == "SignerHeaders" or _leave(plain.properties(name)) is None, name
+    assert "SignerHeaders" not in plain.resources and _leave(built.properties("PageHeaders")) is None
+    for behaviour in plain.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
+        assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+    _preflight(built, plain, local, seconds)
+    pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, origin) for origin in ["", *SITES])
+    for bad in ("*", "https://*", "https://x.org/", "https://x.org/a", "blog.example.org", "https://X.org", "https://x.org' + '"):
+        assert not re.fullmatch(pattern, bad), bad
+
+
+def _preflight(built, plain, local, seconds):
+    """OPTIONS at the signer is answered by the function, because a Function URL behind access control would not."""
+    def ask(stack, origin):
+        headers = {"host": {"value": "v.example.com"}} | ({"origin": {"value": origin}} if origin else {})
+        answer = _run(stack.properties("ViewerToSigner")["FunctionCode"], {"request": {"method": "OPTIONS", "uri": "/api/x", "headers": headers}})
+        assert answer.get("statusCode") == 204
+        return {name: header["value"] for name, header in answer["headers"].items()}
+
+    assert ask(built, SITES[0]) == {
+        "vary": "Origin", "access-control-allow-origin": SITES[0], "access-control-allow-methods": local["AllowMethods"],
+        "access-control-allow-headers": local["AllowHeaders"], "access-control-max-age": str(seconds)}
+    for origin in ("https://evil.example.org", "null", "", None):
+        assert ask(built, origin) == ask(plain, origin) == {"vary": "Origin"}, origin
+    assert ask(plain, SITES[0]) == {"vary": "Origin"}
 
 
 @noticed(
@@ -863,6 +932,52 @@ def domain_certificate_and_waf_are_optional(template):
     assert not stack(template, DomainName="v.example.com").rules_hold()
 
 
+@noticed(
+    put("Distribution/Properties/DistributionConfig/Restrictions", {"Ref": "AWS::NoValue"}),
+    put("Distribution/Properties/DistributionConfig/Restrictions/Fn::If/1/GeoRestriction/RestrictionType", "whitelist"),
+    put("Distribution/Properties/DistributionConfig/Restrictions/Fn::If/1/GeoRestriction/Locations", ["DE"]),
+    parameter("GeoCountries", "AllowedPattern", ".*"),
+    parameter("GeoRestriction", "Default", "block"),
+)
+def viewers_of_some_countries_are_kept_out_on_request(template):
+    assert "Restrictions" not in _config_of(template)
+    for mode, kind in (("allow", "whitelist"), ("block", "blacklist")):
+        config = _config_of(template, GeoRestriction=mode, GeoCountries="DE,AT,CH")
+        assert config.get("Restrictions") == {"GeoRestriction": {"RestrictionType": kind, "Locations": ["DE", "AT", "CH"]}}
+        assert not stack(template, GeoRestriction=mode).rules_hold()
+        assert stack(template, GeoRestriction=mode, GeoCountries="DE").rules_hold()
+    pattern = template["Parameters"]["GeoCountries"]["AllowedPattern"]
+    assert [bool(re.fullmatch(pattern, text)) for text in ("", "KR", "KR,JP", "kr", "KOR", "KR, JP", "KR,")] == [True, True, True, *[False] * 4]
+
+
+@noticed(
+    parameter("Waf", "Default", "managed"),
+    lambda template: template["Rules"].pop("ManagedWafNeedsItsAcl"),
+)
+def a_managed_web_acl_is_there_before_the_stack(template):
+    assert stack(template).rules_hold()
+    assert not stack(template, Waf="managed").rules_hold() and stack(template, Waf="managed", WebAclArn="arn:acl").rules_hold()
+
+
+WAF = cloudformation.load(ROOT / "infra/waf.yaml")
+
+
+def test_the_web_acl_blocks_what_is_bad_and_keeps_no_signature():
+    acl = cloudformation.Stack(WAF).properties("WebAcl")
+    assert (acl["Scope"], acl["DefaultAction"]) == ("CLOUDFRONT", {"Allow": {}})
+    rules = {rule["Name"]: rule for rule in acl["Rules"]}
+    groups = {rule["Statement"]["ManagedRuleGroupStatement"]["Name"] for name, rule in rules.items() if name != "rate"}
+    assert groups == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesAmazonIpReputationList"}
+    assert rules["rate"]["Action"] == {"Block": {}} and rules["rate"]["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
+    assert all(rule["OverrideAction"] == {"None": {}} for name, rule in rules.items() if name != "rate")
+    assert len({rule["Priority"] for rule in acl["Rules"]}) == len(acl["Rules"])
+    # A sample shows path and query, and in them the grants of viewers.
+    assert not [v for v in [acl, *acl["Rules"]] if v["VisibilityConfig"]["SampledRequestsEnabled"]]
+    counted = rules["core"]["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    assert {o["Name"] for o in counted if o["ActionToUse"] == {"Count": {}}} == {
+        "SizeRestrictions_URIPATH", "SizeRestrictions_QUERYSTRING", "SizeRestrictions_BODY", "NoUserAgent_HEADER"}
+
+
 # ------------------------------------------------------------------------------------------- roles, watching
 
 
@@ -1048,7 +1163,7 @@ def test_rule_notices(rule, mutant):
     {"DomainName": "v.example.com", "HostedZoneId": "Z1", "AlarmEmail": "a@example.com"},
     {"OutputBucketName": "film-outputs"}, {"OutputBucketName": "film-outputs", "OriginAccess": "OAI"},
     {"OutputBucketName": "film-outputs", "OutputBucketMode": "existing", "BucketMode": "existing"},
-    {"ReplicaBucketName": "film-replica"}, {"ReplicaBucketName": "film-replica", "BucketMode": "existing"},
+    {"AllowedOrigins": ",".join(SITES)}, {"ReplicaBucketName": "film-replica"}, {"ReplicaBucketName": "film-replica", "BucketMode": "existing"},
 ], ids=str)
 def test_nothing_refers_to_what_does_not_exist(changes):
     built = stack(TEMPLATE, **changes)

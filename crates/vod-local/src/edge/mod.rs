@@ -6,6 +6,7 @@
 
 mod answer;
 mod cache;
+mod cors;
 mod headers;
 mod limits;
 mod memory;
@@ -105,10 +106,13 @@ impl Behaviour {
 async fn serve(State(edge): State<Edge>, request: Request) -> Response {
     // A body, which no request here needs, is never read.
     let (request, _) = request.into_parts();
-    let response = edge
+    let mut response = edge
         .respond(&request)
         .await
         .unwrap_or_else(IntoResponse::into_response);
+    if cors::covers(request.uri.path()) {
+        cors::share(&mut response, &request, &edge.options.allowed_origins);
+    }
     answer::finish(response)
 }
 
@@ -135,7 +139,12 @@ impl IntoResponse for Refused {
 
 impl Edge {
     async fn respond(&self, request: &Parts) -> Result<Response, Refused> {
-        if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&request.method) {
+        let behaviour = Behaviour::of(request.uri.path());
+        // A player's requests need no leave, but for those that carry a token.
+        let asks_for_leave = request.method == Method::OPTIONS
+            && behaviour == Behaviour::Function
+            && !self.options.allowed_origins.is_empty();
+        if !asks_for_leave && ![Method::GET, Method::HEAD].contains(&request.method) {
             let text = "This distribution is not configured to allow the HTTP request method that was used for \
                         this request.";
             return Err(Refused::Other(StatusCode::FORBIDDEN, text));
@@ -147,7 +156,10 @@ impl Edge {
         let viewer = Viewer::of(request, self.options.edge_url.as_ref()).ok_or(bad_host)?;
         let elsewhere = Denied::AccessDenied(Reason::Resource);
         let key = path::key(request.uri.path()).ok_or(elsewhere)?;
-        match Behaviour::of(request.uri.path()) {
+        match behaviour {
+            Behaviour::Function if asks_for_leave => {
+                Ok(cors::preflight(request, &self.options.allowed_origins))
+            }
             Behaviour::Function => Ok(self.origin.function(request, &viewer).await),
             Behaviour::Signed => {
                 self.check(request, &viewer)?;

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::answer::Hit;
 use super::cache::{ENTRY_MAX, Entry, Fill, cache_control, error_ttl};
 use super::origin::{self, Failure};
-use super::{Edge, answer, headers, memory};
+use super::{Edge, headers, memory};
 
 /// Longest body of an error, in bytes: S3's have a few hundred.
 const ERROR_MAX: usize = 64 << 10;
@@ -25,10 +25,6 @@ const ROOT: &str = "web/index.html";
 impl Edge {
     /// The object at `path` (decoded, without its first slash), with what `policy` adds to a good answer.
     pub(super) async fn object(&self, request: &Parts, path: &str, policy: headers::Policy) -> Response {
-        if request.method == Method::OPTIONS {
-            let text = "The page is of the same origin: no preflight is needed.";
-            return answer::error_page(StatusCode::FORBIDDEN, text);
-        }
         let now = (self.options.clock)().as_second();
         if let Some(entry) = self.options.cache.get(path, now) {
             let mut response = memory::answer(&entry, request, now);

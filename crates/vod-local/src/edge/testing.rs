@@ -138,6 +138,11 @@ impl World {
     }
 
     pub(super) async fn at(edge_url: Option<&str>) -> Self {
+        Self::shared_with(&[], edge_url).await
+    }
+
+    /// With the origins of other sites whose pages may use it.
+    pub(super) async fn shared_with(origins: &[&str], edge_url: Option<&str>) -> Self {
         let state = tempfile::tempdir().unwrap();
         let (seconds, system) = (Arc::new(AtomicI64::new(0)), crate::clock::system());
         let passed = seconds.clone();
@@ -183,7 +188,7 @@ impl World {
             keys,
             trusted: trusted_now,
             edge_url,
-            allowed_origins: Vec::new(),
+            allowed_origins: origins.iter().map(|origin| origin.parse().unwrap()).collect(),
             cache: cache.clone(),
             clock,
         };

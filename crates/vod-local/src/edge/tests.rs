@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::testing::{NOW, World, code, keyring, listen, put, token};
+use super::testing::{Answer, NOW, World, code, keyring, listen, put, token};
 use super::*;
 use crate::testing::keys;
 
 mod caching;
+mod cors;
 mod objects;
 mod random;
 
@@ -138,7 +139,7 @@ async fn the_function_sees_what_the_edge_says() {
     assert_eq!((small.status, small.header("content-encoding")), (200, "gzip"));
 
     let options = world.send("OPTIONS", "/api/assets", &[]).await;
-    assert_eq!((options.status, options.header("allow")), (405, "GET,HEAD"));
+    assert_eq!((options.status, options.header("server")), (403, "CloudFront"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
