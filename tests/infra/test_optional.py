@@ -32,11 +32,20 @@ RIGHTS = [
     ("s3:PutObject", UPLOAD, {}, True), ("s3:AbortMultipartUpload", UPLOAD, {}, True),
     ("s3:ListMultipartUploadParts", UPLOAD, {}, True), ("s3:GetObject", RECORD, {}, True),
     ("s3:GetObject", f"{BUCKET}/output/a/x.mp4", {}, True), ("s3:ListBucket", BUCKET, {"s3:prefix": "input/2026/"}, True),
-    ("s3:GetObject", UPLOAD, {}, False), ("s3:PutObject", RECORD, {}, False), ("s3:DeleteObject", UPLOAD, {}, False),
+    ("s3:GetObject", UPLOAD, {}, True), ("s3:PutObject", RECORD, {}, False), ("s3:DeleteObject", UPLOAD, {}, False),
     ("s3:ListBucket", BUCKET, {}, False), ("s3:ListBucket", BUCKET, {"s3:prefix": "ops/"}, False),
     ("s3:PutObject", f"{BUCKET}/jobs/x.json", {}, False), ("s3:PutObject", "arn:aws:s3:::other/input/x", {}, False),
     ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/signing-a1", {}, False),
-    ("iam:CreateAccessKey", "*", {}, False),
+    ("s3:GetObject", "arn:aws:s3:::film-outputs/output/a/x.mp4", {}, False), ("iam:CreateAccessKey", "*", {}, False),
+]
+# With a prefix of its own and outputs in another bucket.
+OWN_RIGHTS = [
+    ("s3:PutObject", f"{BUCKET}/input/studio/a.mp4", {}, True), ("s3:GetObject", f"{BUCKET}/input/studio/a.mp4", {}, True),
+    ("s3:ListBucket", BUCKET, {"s3:prefix": "input/studio/"}, True), ("s3:GetObject", RECORD, {}, True),
+    ("s3:GetObject", "arn:aws:s3:::film-outputs/output/a/x.mp4", {}, True), ("s3:ListBucket", "arn:aws:s3:::film-outputs", {"s3:prefix": "output/a/"}, True),
+    ("s3:GetObject", UPLOAD, {}, False), ("s3:PutObject", UPLOAD, {}, False), ("s3:ListBucket", BUCKET, {"s3:prefix": "input/"}, False),
+    ("s3:GetObject", f"{BUCKET}/output/a/x.mp4", {}, False), ("s3:GetObject", "arn:aws:s3:::film-outputs/else", {}, False),
+    ("s3:ListBucket", "arn:aws:s3:::film-outputs", {"s3:prefix": ""}, False), ("s3:PutObject", "arn:aws:s3:::film-outputs/input/studio/a", {}, False),
 ]
 POLICY = "Uploads/Properties/PolicyDocument/Statement"
 
@@ -49,11 +58,17 @@ POLICY = "Uploads/Properties/PolicyDocument/Statement"
     drop(f"{POLICY}/2/Condition"),
     put(f"{POLICY}/2/Condition/StringLike/s3:prefix", ["*"]),
     drop(f"{POLICY}/1"),
+    put(f"{POLICY}/0/Action", ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]),
+    drop(f"{POLICY}/3"),
 )
 def the_uploader_uploads_and_reads_results(template):
     built = cloudformation.Stack(template, {"BucketName": NAME, "CaCertificate": "PEM"})
     statements = built.properties("Uploads")["PolicyDocument"]["Statement"]
     for action, resource, context, expected in RIGHTS:
+        assert iam.allows(statements, action, resource, context) is expected, (action, resource)
+    own = {"BucketName": NAME, "OutputBucketName": "film-outputs", "UploadPrefix": "studio/", "CaCertificate": "PEM"}
+    statements = cloudformation.Stack(template, own).properties("Uploads")["PolicyDocument"]["Statement"]
+    for action, resource, context, expected in OWN_RIGHTS:
         assert iam.allows(statements, action, resource, context) is expected, (action, resource)
 
 
