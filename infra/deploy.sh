@@ -9,6 +9,7 @@
 # --set NAME=VALUE      a parameter of infra/template.yaml, such as AlarmEmail, DomainName, PriceClass, TrafficShift;
 #                       what is not named stays as it is in the stack
 # --packages FOLDER     functions that are built already: <name>.zip, or <name>/bootstrap.zip as cargo lambda leaves them
+# --source TEXT         what the packages were built from, such as "v1.2.3 4f9c1d2": stands in the description of each version
 # --only FUNCTION       ship this one function with `cargo lambda deploy` and point its alias at it; nothing else
 # --no-smoke            leave out the smoke test: a 2-second film, uploaded, encoded, played, and refused unsigned
 # --plan                show each call that would change something, and change nothing
@@ -24,6 +25,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/keys.sh"
 BUCKET=""
 OUTPUT_BUCKET=""
 PACKAGES=""
+SOURCE=""
 ONLY=""
 SMOKE=yes
 declare -A SET=()
@@ -41,6 +43,7 @@ options() {
                 shift
                 ;;
             --packages) PACKAGES=${2:?--packages needs a folder} && shift ;;
+            --source) SOURCE=${2:?--source needs a text} && shift ;;
             --only) ONLY=${2:?--only needs a function} && shift ;;
             --no-smoke) SMOKE=no ;;
             *) die "unknown argument '$1': see infra/deploy.sh --help" ;;
@@ -53,6 +56,7 @@ options() {
             PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh" ;;
             OriginAccess*) die "$name belongs to infra/origin-access.sh" ;;
             BucketName | BucketMode) die "say --bucket instead of --set $name" ;;
+            Source) die "say --source instead of --set $name" ;;
             OutputBucketName | OutputBucketMode) die "say --output-bucket instead of --set $name" ;;
             *) grep -q "^  $name:" "$HERE/template.yaml" || die "infra/template.yaml has no parameter '$name'" ;;
         esac
@@ -250,6 +254,8 @@ own_parameters() {
         SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYRING")
         SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYRING")
     fi
+    # Never that of an earlier deploy: it says what these packages are.
+    SET[Source]=$SOURCE
     SET[Release]=$(release)
 }
 
@@ -258,7 +264,7 @@ release() {
     local name
     {
         cat "$HERE/template.yaml"
-        for name in BucketName OutputBucketName {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} {Signing,Jwt}SecretArn \
+        for name in BucketName OutputBucketName Source {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} {Signing,Jwt}SecretArn \
             SubnetIds SecurityGroupIds; do
             printf '%s=%s\n' "$name" "${SET[$name]-$(parameter "$name")}"
         done

@@ -27,6 +27,17 @@ def test_a_secret_under_another_arn_makes_new_versions(aws, deployed, secret):
     assert arn not in aws.parameters("vod").values()
 
 
+def test_a_version_says_what_it_was_built_from(aws, deployed):
+    deployed.deploy("--source", "v1.2.3 4f9c1d2")
+    built = aws.stacks["vod"]["built"]
+    assert built.properties("SignerVersion")["Description"] == f"{release(aws)} from v1.2.3 4f9c1d2"
+    before = release(aws)
+    # Packages of unknown origin do not go by the name of the last ones.
+    deployed.deploy()
+    assert release(aws) != before and aws.stacks["vod"]["built"].properties("SignerVersion")["Description"] == release(aws)
+    assert "--source" in deployed.deploy("--set", "Source=v9", ok=False).said
+
+
 @pytest.mark.parametrize("region, price_class", [
     ("eu-west-1", None), ("ap-northeast-2", "PriceClass_200"), ("ap-southeast-2", "PriceClass_All"), ("sa-east-1", "PriceClass_All"),
 ])

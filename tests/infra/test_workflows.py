@@ -36,6 +36,9 @@ def test_a_workflow_stores_no_key_and_trusts_no_text(path):
     workflow = yaml.safe_load(text)
     assert workflow["permissions"]["contents"] == "read"
     for job in workflow["jobs"].values():
+        if "uses" in job:
+            assert job["uses"] == "./.github/workflows/deploy.yml"
+            continue
         assert job["timeout-minutes"] <= 90
         for step in job["steps"]:
             assert "${{" not in step.get("run", ""), "values reach a script by its environment only"
@@ -48,6 +51,46 @@ def test_deploy_signs_in_by_oidc_and_shifts_traffic():
     template = (ROOT / "infra/template.yaml").read_text()
     allowed = re.search(r"TrafficShift:.*?AllowedValues: \[(.*?)\]", template, re.S).group(1).split(", ")
     assert inputs["traffic"]["options"] == allowed and inputs["traffic"]["default"] != "AllAtOnce"
+
+
+def test_of_a_tag_the_attested_packages_are_deployed(tmp_path):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
+    steps = workflow["jobs"]["deploy"]["steps"]
+    take, deploy = (next(s for s in steps if s.get("name", "").startswith(name)) for name in ("Take", "Deploy"))
+    assert "refs/tags/" in steps[0]["with"]["ref"] and take["if"] == "inputs.tag != ''" and steps.index(take) < steps.index(deploy)
+    # Run as the runner does, with programs that write down how they were called.
+    called = tmp_path / "called"
+    for name, status in (("gh", "$REFUSES"), ("infra/deploy.sh", "0"), ("git", "0")):
+        program = tmp_path / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {called}\n[ "$1" != rev-parse ] || echo 4f9c1d2\n[ "$1" != attestation ] || exit {status}\n')
+        program.chmod(0o755)
+    given = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_REPOSITORY": "owner/films", "TAG": "v1.2.3", "NAME": "v1.2.3", "STACK": "vod",
+             "TRAFFIC": "AllAtOnce", "BOUNDARY": "arn:b", "GITHUB_ENV": str(tmp_path / "env"), "PACKAGES": "packages"}
+
+    def run(step, **more):
+        return subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], cwd=tmp_path, env=given | more, check=False).returncode
+
+    assert run(take, REFUSES="1") != 0 and not (tmp_path / "env").exists()
+    called.unlink()
+    assert run(take, REFUSES="0") == 0 and (tmp_path / "env").read_text() == "PACKAGES=packages\n"
+    assert run(deploy) == 0
+    lines = called.read_text().splitlines()
+    verified = [line for line in lines if line.startswith("gh attestation verify")]
+    assert [line.split()[3] for line in verified] == [f"packages/{name}.zip" for name in FUNCTIONS]
+    for word in ("--repo owner/films", "--source-ref refs/tags/v1.2.3", "--signer-workflow owner/films/.github/workflows/release.yml"):
+        assert all(word in line for line in verified), word
+    assert lines[-1] == ("infra/deploy.sh --stack vod --source v1.2.3 4f9c1d2 --packages packages --set TrafficShift=AllAtOnce "
+                         "--set PermissionsBoundary=arn:b")
+    # Without a tag it builds.
+    assert run(deploy, PACKAGES="", NAME="main") == 0
+    assert "--packages" not in called.read_text().splitlines()[-1]
+
+
+def test_a_tag_is_deployed_after_its_release_if_a_stack_is_named():
+    job = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["deploy"]
+    assert job["needs"] == "build" and "refs/tags/" in job["if"] and "vars.DEPLOY_STACK != ''" in job["if"]
+    assert job["with"] == {"stack": "${{ vars.DEPLOY_STACK }}", "tag": "${{ github.ref_name }}"}
 
 
 def test_release_ships_every_function_with_checksums_and_sbom():
