@@ -1,6 +1,7 @@
 """The templates that one may leave out: network, uploader, replica. Every rule stands with mutants, as in test_template.py."""
 
 import copy
+import subprocess
 
 import pytest
 
@@ -112,13 +113,22 @@ def the_uploader_has_a_certificate_or_on_request_a_user(template):
     drop("PrivateDefault/Condition"),
     put("PrivateDefault/Properties/RouteTableId", {"Ref": "PublicRoutes"}),
     put("Gateway/Condition", "AnyNat"),
+    drop("PublicThree/Condition"),
+    drop("PrivateThreeRoutes/Condition"),
+    drop("Instance/CreationPolicy"),
+    drop("PublicOne/Properties/MapPublicIpOnLaunch"),
+    put("InstanceHangs/Properties/MetricName", "CPUUtilization"),
     put("Gateway/Properties/SubnetId", {"Ref": "PrivateOne"}),
     put("Instance/Properties/SourceDestCheck", True),
     put("Instance/Properties/MetadataOptions", {"HttpTokens": "optional"}),
     put("NatGroup/Properties/SecurityGroupIngress/0/CidrIp", "0.0.0.0/0"),
     put("FunctionGroup/Properties/SecurityGroupIngress", [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]),
 )
-def the_network_has_three_zones_and_one_way_out(template):
+def the_network_has_its_zones_and_one_way_out(template):
+    # Where there are two zones, nothing may ask for a third.
+    small = cloudformation.Stack(template, {"Zones": "2", "NatImage": "ami-1"})
+    assert len(small.of_type("AWS::EC2::Subnet")) == 4 and not [name for name in small.resources if "Three" in name]
+    assert small.outputs["SubnetIds"] == "<PrivateOne>,<PrivateTwo>"
     for nat, kinds in (("instance", {"AWS::EC2::Instance"}), ("gateway", {"AWS::EC2::NatGateway"}), ("none", set())):
         built = cloudformation.Stack(template, {"Nat": nat, "NatImage": "ami-1"})
         subnets = built.of_type("AWS::EC2::Subnet")
@@ -139,11 +149,39 @@ def the_network_has_three_zones_and_one_way_out(template):
             assert built.properties("Gateway")["SubnetId"] == "<PublicOne>"
         if nat == "instance":
             instance = built.properties("Instance")
+            # It signals before it has its address: without one of its own it could not, and creation would fail.
+            assert built.resources["Instance"].get("CreationPolicy", {}).get("ResourceSignal"), "nothing waits for the signal"
+            assert instance["SubnetId"] == "<PublicOne>" and built.properties("PublicOne").get("MapPublicIpOnLaunch") is True
+            assert built.properties("InstanceHangs")["MetricName"] == "StatusCheckFailed_Instance"
             assert instance["SourceDestCheck"] is False and instance["MetadataOptions"] == {"HttpTokens": "required"}
             (entry,) = built.properties("NatGroup")["SecurityGroupIngress"]
             assert entry["CidrIp"] == built.properties("Vpc")["CidrBlock"] and entry["ToPort"] == 443
         assert built.outputs["SubnetIds"] == "<PrivateOne>,<PrivateTwo>,<PrivateThree>"
         assert "SecurityGroupIngress" not in built.properties("FunctionGroup")
+
+
+@pytest.mark.parametrize("fails, signal", [("", "0"), ("dnf", "1"), ("nft", "1")])
+def test_the_nat_instance_signals_what_became_of_it(tmp_path, fails, signal):
+    """Its user data, with stand-ins for what changes a machine."""
+    template = cloudformation.load(ROOT / "infra/network.yaml")
+    text = cloudformation.Stack(template, {"NatImage": "ami-1"}).properties("Instance")["UserData"]
+    log = tmp_path / "log"
+    for name in ("cfn-signal", "dd", "chmod", "mkswap", "swapon", "curl", "dnf", "sysctl", "ip", "systemctl", "nft"):
+        answer = "echo 192.0.2.1 via 10.20.0.1 dev ens5 src 10.20.0.2" if name == "ip" else f"exit {int(name == fails)}"
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{log}\n{answer}\n')
+        (tmp_path / name).chmod(0o755)
+    for folder in ("etc/sysctl.d", "etc/sysconfig"):
+        (tmp_path / folder).mkdir(parents=True)
+    text = text.replace("/opt/aws/bin/", "").replace("/etc/", f"{tmp_path}/etc/")
+    subprocess.run(["bash", "-c", text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False, capture_output=True)
+    calls = log.read_text().splitlines()
+    assert calls[-1] == f"cfn-signal -e {signal} --stack film --resource Instance --region us-east-1", calls
+    assert calls.index("swapon /swapfile") < calls.index("dnf install -y nftables")
+    # No status makes curl fail: a page that is refused shows the network as well as any.
+    (probe,) = [call for call in calls if call.startswith("curl")]
+    assert "-f" not in probe.split() and "-sf" not in probe.split()
+    if not fails:
+        assert 'oifname "ens5" masquerade' in (tmp_path / "etc/sysconfig/nftables.conf").read_text()
 
 
 # ------------------------------------------------------------------------------------------------- replica
