@@ -44,21 +44,37 @@ token() {
     printf '%s.%s.%s' "$head" "$body" "$(printf '%s.%s' "$head" "$body" | hmac "$key" | base64url)"
 }
 
-# get OUT URL [TOKEN]: the status; the body goes to OUT. Headers reach curl through a pipe, not as arguments.
+# get OUT URL [TOKEN]: the status, 000 if there was no answer; the body goes to OUT. Headers reach curl through a pipe,
+# not as arguments.
 get() {
-    curl --silent --show-error --max-time 60 --output "$1" --write-out '%{http_code}' \
-        --config <(if [ -n "${3:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$3"; fi) "$2" || echo 000
+    local status
+    status=$(curl --silent --show-error --max-time 60 --output "$1" --write-out '%{http_code}' \
+        --config <(if [ -n "${3:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$3"; fi) "$2") || status=000
+    echo "$status"
+}
+
+# The address to test: the stack's, or CloudFront's own name while the owner's does not lead anywhere yet.
+choose_url() {
+    URL=$(output Url)
+    local domain
+    domain=$(output DistributionDomain)
+    if [ -n "$(parameter DomainName)" ] && [ -n "$domain" ] && [ "$(get /dev/null "$URL/" 2>/dev/null)" = 000 ]; then
+        say "note: $URL does not answer. It needs a CNAME (or ALIAS) to $domain; the test goes to that name meanwhile"
+        URL="https://$domain"
+    fi
 }
 
 wait_for() {
-    local key=$1 token=$2 deadline=$((SECONDS + MINUTES * 60)) source status
+    local key=$1 token=$2 deadline=$((SECONDS + MINUTES * 60)) patience=$((SECONDS + ${VOD_REFUSAL_SECONDS:-60})) source status
     source=$(jq -rn --arg key "$key" '$key | @uri')
     step "waiting for the encode"
     while :; do
         status=$(get "$WORK/playback.json" "$URL/api/playback?source=$source&ttl_seconds=3600" "$token")
         case $status in
             200) return ;;
-            401 | 403) die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
+            401) die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
+            # A permission that is new, such as CloudFront's to call the signer, takes some seconds to reach every host.
+            403) [ "$SECONDS" -lt "$patience" ] || die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
             # 404: no record yet; 409: not encoded yet; 000 and 5xx: the distribution is still spreading.
             404 | 409 | 000 | 5??) ;;
             *) die "the signer answers $status: $(head -c 300 "$WORK/playback.json")" ;;
@@ -117,7 +133,7 @@ main() {
     if [ -z "$URL" ]; then
         check_account
         need_stack
-        URL=$(output Url)
+        choose_url
         BUCKET=$(output Bucket)
         issuer=$(parameter AuthIssuer)
         audience=$(parameter AuthAudience)

@@ -1,7 +1,12 @@
 """The smoke test of deploy.sh, for real: against `vod up`, which answers as the stack on AWS does."""
 
+import http.server
+import json
 import os
 import subprocess
+import threading
+
+import pytest
 
 from conftest import ROOT
 
@@ -25,3 +30,64 @@ def test_it_passes_on_a_stack_that_works_and_fails_without_a_token(local, cli):
     assert local["token"] not in done.stderr
     refused = smoke(local, cli, "--minutes", "1", VOD_TOKEN="not.a.token")
     assert refused.returncode == 1 and "refuses the token (401)" in refused.stderr
+
+
+def in_smoke(script, **environment):
+    """Runs a line with the functions of smoke.sh."""
+    done = subprocess.run(["bash", "-c", f'source "{ROOT}/infra/smoke.sh"; {script}'], env={**os.environ, **environment},
+                          capture_output=True, text=True, timeout=120, check=False)
+    return done
+
+
+class Statuses(http.server.BaseHTTPRequestHandler):
+    """Answers with the statuses of its server, the last one for ever; 0 is no answer at all."""
+
+    def do_GET(self):
+        status = self.server.statuses.pop(0) if len(self.server.statuses) > 1 else self.server.statuses[0]
+        self.server.asked += 1
+        if not status:
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def answers():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Statuses)
+    server.asked, server.statuses, server.url = 0, [200], f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def described(url):
+    return json.dumps({"Parameters": [{"ParameterKey": "DomainName", "ParameterValue": "v.example.com"}], "Outputs": [
+        {"OutputKey": "Url", "OutputValue": url}, {"OutputKey": "DistributionDomain", "OutputValue": "d111111abcdef8.cloudfront.net"}]})
+
+
+def test_a_name_that_does_not_resolve_yet_is_not_waited_for(answers):
+    done = in_smoke('choose_url; echo "$URL"', STACK_JSON=described("https://video.invalid"))
+    assert done.stdout.strip() == "https://d111111abcdef8.cloudfront.net", done.stderr
+    assert "needs a CNAME (or ALIAS) to d111111abcdef8.cloudfront.net" in done.stderr
+    answers.statuses = [403]
+    done = in_smoke('choose_url; echo "$URL"', STACK_JSON=described(answers.url))
+    assert (done.stdout.strip(), done.stderr) == (answers.url, "")
+
+
+def test_a_403_is_asked_again_for_a_minute_and_a_401_is_not(answers, tmp_path):
+    wait = 'wait_for input/a.mp4 token'
+    environment = {"VOD_POLL_SECONDS": "0"}
+    script = f'URL={answers.url} WORK={tmp_path} MINUTES=2; {wait}'
+    answers.statuses = [403, 0, 403, 404, 200]
+    done = in_smoke(script, **environment)
+    assert done.returncode == 0 and answers.asked == 5, done.stderr
+    for statuses, patience in (([403], "0"), ([401], "60")):
+        answers.statuses, answers.asked = statuses, 0
+        done = in_smoke(script, **environment, VOD_REFUSAL_SECONDS=patience)
+        assert done.returncode == 1 and f"refuses the token ({statuses[0]})" in done.stderr and answers.asked == 1, done.stderr
