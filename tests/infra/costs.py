@@ -1,6 +1,6 @@
 """What a month costs: `python tests/infra/costs.py` prints the table of infra/README.md, and a test holds it to that.
 
-US dollars, us-east-1, list prices of November 2026.
+US dollars, us-east-1, list prices of November 2026; viewers in North America and Europe.
 """
 
 import pathlib
@@ -13,13 +13,19 @@ VIEWS = 10
 PRICES = {
     "MediaConvert Basic, normalized minute": 0.0075,
     "S3 Standard, GB and month": 0.023, "S3 PUT, thousand": 0.005,
+    "S3 to Standard-IA, thousand": 0.01, "S3 to Glacier Instant Retrieval, thousand": 0.02,
+    "S3 Standard-IA, GB read": 0.01, "S3 Glacier Instant Retrieval, GB read": 0.03,
     "S3 Glacier, GB and month": 0.0036, "S3 Glacier Instant Retrieval, GB and month": 0.004,
     "CloudFront, GB (first 10 TB)": 0.085, "CloudFront, GB free": 1000, "CloudFront, requests free": 10_000_000,
+    "CloudFront Functions, million": 0.10, "CloudFront Functions, million free": 2,
     "Lambda arm64, GB-second": 0.0000133334, "Lambda, million requests": 0.20,
     "SQS, million requests": 0.40, "CloudWatch Logs, GB": 0.50, "X-Ray, million traces": 5.0,
     "Secrets Manager, secret": 0.40, "CloudWatch alarm": 0.10, "CloudWatch metric": 0.30, "CloudWatch free, each": 10,
-    "NAT gateway, hour": 0.045,
+    "NAT gateway, hour": 0.045, "public IPv4 address, hour": 0.005, "t4g.nano, hour": 0.0042, "EBS gp3, GB and month": 0.08,
 }
+# What other regions charge, as far as it could be found: MediaConvert's price in Seoul is not among it.
+SEOUL = {"S3 Standard, GB and month": 0.025, "CloudFront, GB (first 10 TB)": 0.12}
+MONTH = 730
 
 # The built-in template: Mbit/s of its HLS renditions with their sound, and of its MP4.
 HLS = (0.8 + 0.128, 1.8 + 0.128, 3.0 + 0.128)
@@ -55,6 +61,12 @@ def cold_storage(hours):
     return hours * cold
 
 
+def moving(hours):
+    """Once, after 30 and 60 days: S3 bills each object that goes to another class. Thumbnails, below 128 KB, stay."""
+    segments = hours * 3600 / SEGMENT_SECONDS * len(HLS)
+    return segments / 1000 * (PRICES["S3 to Standard-IA, thousand"] + PRICES["S3 to Glacier Instant Retrieval, thousand"])
+
+
 def writing(hours):
     return hours * WRITES / 1000 * PRICES["S3 PUT, thousand"]
 
@@ -63,6 +75,32 @@ def delivery(hours):
     requests = hours * VIEWS * 3600 / SEGMENT_SECONDS
     assert requests <= PRICES["CloudFront, requests free"], "requests would have to be in the table"
     return max(0, hours * VIEWS * VIEW_GB - PRICES["CloudFront, GB free"]) * PRICES["CloudFront, GB (first 10 TB)"]
+
+
+def edge_functions(hours):
+    """One runs on each answer to a viewer. Playlists and pages are few beside the segments."""
+    millions = hours * VIEWS * 3600 / SEGMENT_SECONDS / 1e6
+    return max(0, millions - PRICES["CloudFront Functions, million free"]) * PRICES["CloudFront Functions, million"]
+
+
+def nat_gateway():
+    """A month, with its public IPv4 address; data is extra."""
+    return (PRICES["NAT gateway, hour"] + PRICES["public IPv4 address, hour"]) * MONTH
+
+
+def nat_instance():
+    """A month, with its address and its disk of 8 GB."""
+    return (PRICES["t4g.nano, hour"] + PRICES["public IPv4 address, hour"]) * MONTH + 8 * PRICES["EBS gp3, GB and month"]
+
+
+def in_seoul(cost, hours):
+    """What `cost` is with the prices of SEOUL."""
+    before = dict(PRICES)
+    PRICES.update(SEOUL)
+    try:
+        return cost(hours)
+    finally:
+        PRICES.update(before)
 
 
 def functions(hours):
@@ -104,6 +142,7 @@ def rows():
         (f"storage in the first month, {OUTPUT_GB + SOURCE_GB:.1f} GB an hour", storage),
         (f"writing the outputs, {WRITES:,.0f} requests an hour", writing),
         (f"delivery, {VIEW_GB:.1f} GB per viewer's hour, after 1 TB free", delivery),
+        ("CloudFront Functions, after 2 million calls free", edge_functions),
         ("Lambda, SQS, logs, X-Ray", functions),
         ("two secrets", secrets),
         (f"{alarms} alarms, {metrics} metrics (10 of each are free)", watching),

@@ -167,7 +167,18 @@ def test_the_costs_are_what_the_prices_make_of_them():
     """`python3 tests/infra/costs.py` prints the table."""
     assert costs.table() in README
     assert f"cost {costs.cold_storage(1):.2f} an hour and month to keep instead of {costs.storage(1):.2f}" in README
-    assert f"is {costs.PRICES['NAT gateway, hour'] * 730:.0f} a month" in README
+    plain = re.sub(r"\s+", " ", README)
+    for figure in (
+        f"costs {costs.moving(1):.3f} per hour of film once ({costs.moving(1000):.0f} for 1,000 hours)",
+        f"each of the {3600 / costs.SEGMENT_SECONDS * len(costs.HLS):,.0f} segments",
+        f"{costs.PRICES['S3 Standard-IA, GB read']} a GB read from STANDARD_IA and {costs.PRICES['S3 Glacier Instant Retrieval, GB read']} from GLACIER_IR",
+        f"NAT gateway is {costs.nat_gateway():.2f} a month", f"the NAT instance {costs.nat_instance():.2f}",
+        f"storage is {costs.SEOUL['S3 Standard, GB and month']} a GB", f"CloudFront {costs.SEOUL['CloudFront, GB (first 10 TB)']} a GB",
+        f"{costs.in_seoul(costs.storage, 1000):.0f} for storage and {costs.in_seoul(costs.delivery, 1000):,.0f} for delivery",
+    ):
+        assert figure in plain, figure
+    network = (ROOT / "infra/network.yaml").read_text()
+    assert f"about {round(costs.nat_instance(), 1):.2f} dollars a month" in network and f"{costs.nat_gateway():.2f} dollars a month" in network
     rest, ten, thousand = (costs.total(hours) for hours in costs.HOURS)
     for figure in (f"about {rest:.0f} dollars a month", f"{round(ten, -1):.0f} with 10 hours", f"{round(thousand, -3):,.0f} with 1,000"):
         assert figure in re.sub(r"\s+", " ", OPERATIONS), figure
