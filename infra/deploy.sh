@@ -63,10 +63,34 @@ options() {
     done
 }
 
+# What a parameter will be: as given now, else as it is in the stack, else the template's default.
+wanted() {
+    local value=${SET[$1]-$(parameter "$1")}
+    [ -n "$value" ] || [ -n "${SET[$1]+given}" ] || value=$(sed -n "/^  $1:/,/^  [A-Z]/s/^    Default: *//p" "$HERE/template.yaml")
+    printf '%s' "${value//\"/}"
+}
+
 # What would otherwise fail after minutes, half-way through a stack.
+check_parameters() {
+    local name certificate
+    for name in "${DAY_NAMES[@]}"; do
+        DAYS[$name]=$(wanted "$name")
+    done
+    check_days
+    certificate=$(wanted CertificateArn)
+    [[ -z $certificate || $certificate == arn:*:acm:us-east-1:* ]] ||
+        die "CloudFront takes certificates of us-east-1 alone, in whatever region the stack is, and CertificateArn is '$certificate': request or import one there ('aws acm request-certificate --region us-east-1 …')"
+    if [ -n "$(wanted DomainName)" ] && [ -z "$certificate" ]; then
+        [[ -n $(wanted HostedZoneId) && $REGION == us-east-1 ]] ||
+            die "DomainName needs a CertificateArn of us-east-1; only a stack in us-east-1 with a HostedZoneId makes one itself"
+    fi
+}
+
 check_quotas() {
     local left
     left=$(aws_call lambda get-account-settings | jq -r .AccountLimit.UnreservedConcurrentExecutions)
+    [ "$left" -ge 100 ] ||
+        say "note: all functions of the account in $REGION share $left concurrent executions, as new accounts do. Submit may take up to $(wanted SubmitConcurrency) of them, and viewers get errors (429, 5xx) while none is left: raise 'Concurrent executions' in Service Quotas before viewers come"
     [ "$left" -ge 10 ] || die "only $left concurrent Lambda executions are left in $REGION: raise 'Concurrent executions' in Service Quotas, or free reserved ones"
     if ! stack_exists; then
         left=$(aws_call mediaconvert list-queues | jq '[.Queues[] | select(.PricingPlan == "ON_DEMAND")] | length')
@@ -96,6 +120,7 @@ look_at_bucket() {
         where=$(jq -r '.LocationConstraint // "us-east-1"' <<<"$answer")
         [ "$where" = "$REGION" ] || die "bucket '$1' is in $where, the stack in $REGION: they must be in one region"
         say "bucket '$1' exists: its own settings stay, ours are merged"
+        check_bucket "$1" "$2"
         FOUND=existing
     elif [[ $answer == *NoSuchBucket* ]]; then
         FOUND=create
@@ -104,6 +129,19 @@ look_at_bucket() {
     else
         die "$(explain "$answer")"
     fi
+}
+
+# check_bucket NAME OPTION: whether the stack can work with it.
+check_bucket() {
+    local found
+    found=$(read_setting "the encryption of bucket '$1'" ServerSideEncryptionConfigurationNotFoundError s3api get-bucket-encryption --bucket "$1" |
+        jq -r '.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.SSEAlgorithm // ""')
+    [[ $found != aws:kms* ]] ||
+        die "bucket '$1' encrypts with $found, and neither the functions nor MediaConvert nor CloudFront may use that key: every encode would fail. Choose another bucket with $2, or have new objects encrypted with S3's own key: aws s3api put-bucket-encryption --bucket $1 --server-side-encryption-configuration '{\"Rules\":[{\"ApplyServerSideEncryptionByDefault\":{\"SSEAlgorithm\":\"AES256\"}}]}'"
+    found=$(read_setting "Block Public Access of bucket '$1'" NoSuchPublicAccessBlockConfiguration s3api get-public-access-block --bucket "$1" |
+        jq -r '.PublicAccessBlockConfiguration | [.BlockPublicAcls, .IgnorePublicAcls, .BlockPublicPolicy, .RestrictPublicBuckets] | all')
+    [ "$found" = true ] ||
+        say "note: bucket '$1' does not have all four settings of Block Public Access on: a policy or an ACL of yours can make films public. Turn them on with aws s3api put-public-access-block, unless other objects in it have to be public"
 }
 
 # The same for the outputs, if they are to lie elsewhere.
@@ -125,12 +163,14 @@ choose_output_bucket() {
 
 # What S3 would refuse after minutes, or accept without a copy ever arriving.
 check_replica() {
-    local replica=${SET[ReplicaBucketName]-$(parameter ReplicaBucketName)} where
+    local replica where versions
+    replica=$(wanted ReplicaBucketName)
     [ -n "$replica" ] || return 0
-    where=$(try_aws s3api get-bucket-location --bucket "$replica" 2>/dev/null | jq -r '.LocationConstraint // "us-east-1"' || true)
+    where=$(read_setting "the region of bucket '$replica'" NoSuchBucket s3api get-bucket-location --bucket "$replica" | jq -r '.LocationConstraint // "us-east-1"')
     [ -n "$where" ] || die "there is no bucket '$replica' to copy uploads to: make it in another region with infra/replica.yaml (docs/operations.md, a second region)"
     [ "$where" != "$REGION" ] || die "bucket '$replica' is in $REGION like the stack: a copy for the day when a region is gone must be in another"
-    [ "$(try_aws s3api get-bucket-versioning --bucket "$replica" 2>/dev/null | jq -r '.Status // ""')" = Enabled ] ||
+    versions=$(aws_call s3api get-bucket-versioning --bucket "$replica" | jq -r '.Status // ""')
+    [ "$versions" = Enabled ] ||
         die "bucket '$replica' is not versioned, and S3 copies into versioned buckets only: infra/replica.yaml makes one"
 }
 
@@ -177,9 +217,7 @@ deploy_waf() {
 }
 
 make_code_bucket() {
-    if try_aws s3api head-bucket --bucket "$CODE_BUCKET" >/dev/null 2>&1; then
-        return
-    fi
+    ! bucket_exists "$CODE_BUCKET" || return 0
     step "making the bucket of the code, $CODE_BUCKET"
     local where=()
     [ "$REGION" = us-east-1 ] || where=(--create-bucket-configuration "LocationConstraint=$REGION")
@@ -352,6 +390,8 @@ finish() {
     if [ "$SMOKE" = yes ]; then
         "$HERE/smoke.sh" --stack "$STACK" --region "$REGION"
     fi
+    [ -z "$(parameter DomainName)" ] || [ -n "$(parameter HostedZoneId)" ] ||
+        say "DNS: $(parameter DomainName) has to be a CNAME (or ALIAS) of $(output DistributionDomain)"
     say "ready: $(output Url)/ · upload to s3://$BUCKET/input/ · dashboard: $(output Dashboard)"
 }
 
@@ -371,6 +411,7 @@ deploy() {
         [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$STACK" || stack_failed
         STACK_JSON='{}' STATUS=NONE
     fi
+    check_parameters
     check_quotas
     choose_bucket
     choose_output_bucket

@@ -18,8 +18,6 @@ YES=no
 FILMS=keep
 KEYS=keep
 
-bucket_exists() { try_aws s3api head-bucket --bucket "$1" >/dev/null 2>&1; }
-
 # Of the stack; or, when an earlier run was stopped after the stack had gone, as deploy.sh has written them down.
 read_names() {
     local tags='[]'
@@ -29,7 +27,8 @@ read_names() {
     OUTPUT_MODE=$(parameter OutputBucketMode)
     REPLICA=$(parameter ReplicaBucketName)
     [ -z "$BUCKET" ] || return 0
-    tags=$(try_aws s3api get-bucket-tagging --bucket "$CODE_BUCKET" 2>/dev/null | jq -c .TagSet || true)
+    tags=$(read_setting "the tags of bucket '$CODE_BUCKET', which say where the films are" "NoSuchTagSet|NoSuchBucket" \
+        s3api get-bucket-tagging --bucket "$CODE_BUCKET" | jq -c .TagSet)
     read -r BUCKET MODE OUTPUT_BUCKET OUTPUT_MODE < <(jq -r --arg default "$STACK-$ACCOUNT-$REGION" '
         map({key: .Key, value: .Value}) | from_entries
         | [.["vod:bucket"] // $default, .["vod:bucket-mode"] // "create", .["vod:output-bucket"] // "", .["vod:output-mode"] // ""] | join(" ")' <<<"${tags:-[]}") || true
@@ -78,6 +77,16 @@ release_output_bucket() {
     step "taking our settings out of $OUTPUT_BUCKET"
     merge_policy "$OUTPUT_BUCKET" ""
     merge_lifecycle "$OUTPUT_BUCKET"
+}
+
+# A bucket of the stack's own stays with its films, and with what CloudFormation has set in it: a notification to a queue
+# and a replication under a role that are gone now. S3 would refuse to change a configuration that names them.
+release_own_bucket() {
+    [[ $MODE == create && $FILMS == keep ]] || return 0
+    bucket_exists "$BUCKET" || return 0
+    step "taking from $BUCKET what led to the stack"
+    merge_notification "$BUCKET" ""
+    merge_replication "$BUCKET"
 }
 
 delete_stack() {
@@ -155,6 +164,8 @@ main() {
     release_output_bucket
     delete_stack
     delete_waf
+    # Not before: a run that is stopped here must not leave a stack that hears of no upload.
+    release_own_bucket
     delete_films
     delete_outputs
     delete_code

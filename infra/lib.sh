@@ -10,6 +10,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 export AWS_PAGER=""
 readonly FUNCTIONS=(submit complete signer reconcile)
+# shellcheck source=infra/buckets.sh
+source "$HERE/buckets.sh"
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -69,6 +71,10 @@ explain() {
             echo "that bucket's name is taken by another account: choose one with --bucket" ;;
         *LimitExceeded* | *TooMany* | *ServiceQuotaExceeded*)
             echo "a quota of the account is used up: raise it in Service Quotas, or remove what is not used; AWS says: $(tail -n 1 <<<"$1")" ;;
+        *"Unable to validate the following destination"*)
+            echo "a notification of the bucket's own leads to a queue, topic or function that does not exist any more or does not let S3 in: find it with 'aws s3api get-bucket-notification-configuration --bucket …', take it out with put-bucket-notification-configuration, then start again" ;;
+        *"ambiguously defined"* | *"Configurations overlap"*)
+            echo "the bucket has a notification of its own for new objects under input/, and S3 sends such an event to one target only: limit that notification to another prefix ('aws s3api get-bucket-notification-configuration --bucket …' shows it), then start again" ;;
         *"Versioning must be 'Enabled'"*)
             echo "S3 copies from versioned buckets only: turn versioning on ('aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket …'), then start again" ;;
         *"_IN_PROGRESS state"* | *OperationInProgress* | *InvalidChangeSetStatus* | *ResourceExistsException* | *BucketAlreadyOwnedByYou* | *OperationAborted*)
@@ -120,6 +126,8 @@ check_account() {
     fi
     ACCOUNT=$(aws_call sts get-caller-identity | jq -r .Account)
     CODE_BUCKET="$STACK-code-$ACCOUNT-$REGION"
+    [ "${#CODE_BUCKET}" -le 63 ] ||
+        die "the stack name '$STACK' is too long for $REGION: $((63 - ${#CODE_BUCKET} + ${#STACK})) letters at most (a bucket is named $CODE_BUCKET, and S3 takes 63)"
     SIGNING_SECRET="$STACK/signing"
     JWT_SECRET="$STACK/jwt"
     # CloudFront takes a web ACL of us-east-1 only, where stacks of all regions meet.
@@ -241,133 +249,3 @@ secret_put() {
 }
 
 secret_arn() { try_aws secretsmanager describe-secret --secret-id "$1" 2>/dev/null | jq -er .ARN; }
-
-# ------------------------------------------------------------------------------------- buckets of other people
-
-# ours_in_bucket: settings that an existing bucket needs, merged with what stands there. Sid and ids start with
-# the stack's name, so that a second run replaces them and destroy.sh finds them.
-sid() { tr -cd '[:alnum:]' <<<"Vod$STACK"; }
-
-merge_notification() {
-    local bucket=$1 queue=$2 now
-    now=$(aws_call s3api get-bucket-notification-configuration --bucket "$bucket")
-    now=$(jq -c --arg id "vod-$STACK" --arg queue "$queue" '
-        .QueueConfigurations = ((.QueueConfigurations // []) | map(select(.Id != $id)))
-        | if $queue == "" then . else .QueueConfigurations += [{Id: $id, QueueArn: $queue, Events: ["s3:ObjectCreated:*"],
-            Filter: {Key: {FilterRules: [{Name: "prefix", Value: "input/"}]}}}] end' <<<"${now:-{\}}")
-    change s3api put-bucket-notification-configuration --bucket "$bucket" --notification-configuration "$now"
-}
-
-# merge_policies WAYS: of the stack's buckets, those that it does not own.
-merge_policies() {
-    local outputs
-    outputs=$(parameter OutputBucketName)
-    if [ "$(parameter BucketMode)" = existing ]; then
-        if [ -n "$outputs" ]; then
-            merge_policy "$(output Bucket)" "$1" web
-        else
-            merge_policy "$(output Bucket)" "$1" output web
-        fi
-    fi
-    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
-        merge_policy "$outputs" "$1" output
-    fi
-}
-
-# merge_policy BUCKET WAYS FOLDER...: lets CloudFront read the folders by OAC, OAI or both; with no way, takes it away.
-merge_policy() {
-    local bucket=$1 ways=$2 now
-    now=$(try_aws s3api get-bucket-policy --bucket "$bucket" 2>/dev/null | jq -r .Policy || true)
-    now=$(jq -c --arg sid "$(sid)" --arg ways "$ways" --arg bucket "$bucket" --arg account "$ACCOUNT" \
-        --arg distribution "$(output DistributionId)" --arg user "$(output OriginAccessIdentityUser)" \
-        --argjson folders "$(jq -nc '$ARGS.positional' --args "${@:3}")" '
-        def reads($principal): {Sid: $sid, Effect: "Allow", Principal: $principal, Action: "s3:GetObject",
-            Resource: ($folders | map("arn:aws:s3:::\($bucket)/\(.)/*"))};
-        .Version = "2012-10-17"
-        | .Statement = ((.Statement // []) | map(select((.Sid // "") | startswith($sid) | not)))
-        | if $ways | contains("OAC") then .Statement += [reads({Service: "cloudfront.amazonaws.com"}) + {Sid: ($sid + "Oac"),
-            Condition: {StringEquals: {"AWS:SourceArn": "arn:aws:cloudfront::\($account):distribution/\($distribution)"}}}] else . end
-        | if $ways | contains("OAI") then .Statement += [reads({CanonicalUser: $user}) + {Sid: ($sid + "Oai")}] else . end' <<<"${now:-{\}}")
-    if [ "$(jq '.Statement | length' <<<"$now")" = 0 ]; then
-        change s3api delete-bucket-policy --bucket "$bucket"
-    else
-        change s3api put-bucket-policy --bucket "$bucket" --policy "$now"
-    fi
-}
-
-# merge_lifecycles: with the stack's days, in those of its buckets that it does not own.
-merge_lifecycles() {
-    local days=() name outputs
-    outputs=$(parameter OutputBucketName)
-    for name in SourceIaDays SourceGlacierDays OutputIaDays OutputGlacierIrDays; do
-        days+=("$(parameter "$name")")
-    done
-    if [ "$(parameter BucketMode)" = existing ]; then
-        merge_lifecycle "$(output Bucket)" "${days[@]}"
-    fi
-    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
-        merge_lifecycle "$outputs" "${days[@]}"
-    fi
-}
-
-# merge_lifecycle BUCKET [SOURCE_IA SOURCE_GLACIER OUTPUT_IA OUTPUT_GLACIER_IR]: without days, takes ours away.
-merge_lifecycle() {
-    local bucket=$1 now
-    now=$(try_aws s3api get-bucket-lifecycle-configuration --bucket "$bucket" 2>/dev/null || echo '{}')
-    now=$(jq -c --arg id "vod-$STACK" --argjson days "$(jq -nc '$ARGS.positional | map(tonumber)' --args "${@:2}")" '
-        {Rules: ((.Rules // []) | map(select(.ID | startswith($id + "-") | not)))}
-        | if ($days | length) == 0 then . else .Rules += [
-            {ID: ($id + "-sources"), Status: "Enabled", Filter: {Prefix: "input/"}, Transitions:
-                [{Days: $days[0], StorageClass: "STANDARD_IA"}, {Days: $days[1], StorageClass: "GLACIER"}]},
-            {ID: ($id + "-outputs"), Status: "Enabled", Filter: {Prefix: "output/"}, Transitions:
-                [{Days: $days[2], StorageClass: "STANDARD_IA"}, {Days: $days[3], StorageClass: "GLACIER_IR"}],
-                AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
-            {ID: ($id + "-leftovers"), Status: "Enabled", Filter: {Prefix: "input/"}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}
-          ] end' <<<"$now")
-    if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
-        change s3api delete-bucket-lifecycle --bucket "$bucket"
-    else
-        change s3api put-bucket-lifecycle-configuration --bucket "$bucket" --lifecycle-configuration "$now"
-    fi
-}
-
-# merge_replication BUCKET [REPLICA ROLE]: has uploads and templates copied, deletions not; without a replica, takes
-# ours away. S3 knows one role for all rules of a bucket.
-merge_replication() {
-    local bucket=$1 replica=${2:-} role=${3:-} now theirs
-    now=$(try_aws s3api get-bucket-replication --bucket "$bucket" 2>/dev/null | jq -c .ReplicationConfiguration || true)
-    now=${now:-{\}}
-    theirs=$(jq -c --arg id "vod-$STACK-" '[(.Rules // [])[] | select((.ID // "") | startswith($id) | not)]' <<<"$now")
-    if [ -z "$replica" ]; then
-        [ "$(jq '.Rules // [] | length' <<<"$now")" != "$(jq length <<<"$theirs")" ] || return 0
-        role=$(jq -r '.Role // ""' <<<"$now")
-    elif [ "$theirs" != '[]' ] && [ "$role" != "$(jq -r .Role <<<"$now")" ]; then
-        die "bucket '$bucket' has replication rules of its own under another role: add one for input/ to them, and deploy with --set ReplicaBucketName="
-    fi
-    now=$(jq -c --arg id "vod-$STACK" --arg role "$role" --arg replica "$replica" --argjson theirs "$theirs" -n '
-        def rule($name; $prefix; $class; $priority): {ID: "\($id)-\($name)", Status: "Enabled", Priority: $priority, Filter: {Prefix: $prefix},
-            DeleteMarkerReplication: {Status: "Disabled"}, Destination: ({Bucket: "arn:aws:s3:::\($replica)"} + $class)};
-        ([$theirs[].Priority // 0] | max // 0) as $top
-        | {Role: $role, Rules: ($theirs + if $replica == "" then [] else
-            [rule("sources"; "input/"; {StorageClass: "GLACIER_IR"}; $top + 1), rule("templates"; "jobs/"; {}; $top + 2)] end)}')
-    if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
-        change s3api delete-bucket-replication --bucket "$bucket"
-    else
-        change s3api put-bucket-replication --bucket "$bucket" --replication-configuration "$now"
-    fi
-}
-
-# The ways that the stack lets CloudFront in by.
-ways_in() { echo "$(parameter OriginAccess) $(parameter OriginAccessAlsoAllow)"; }
-
-# empty_bucket BUCKET [PREFIX]: every version and every delete marker, a thousand at a time.
-empty_bucket() {
-    local bucket=$1 prefix=${2:-} page
-    while :; do
-        page=$(aws_call s3api list-object-versions --bucket "$bucket" --prefix "$prefix" --max-items 1000 |
-            jq -c '{Quiet: true, Objects: [(.Versions // [])[], (.DeleteMarkers // [])[] | {Key, VersionId}]}')
-        [ "$(jq '.Objects | length' <<<"$page")" -gt 0 ] || return 0
-        change s3api delete-objects --bucket "$bucket" --delete "file://"<(printf '%s' "$page")
-        [ "$PLAN" = no ] || return 0
-    done
-}

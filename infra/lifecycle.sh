@@ -13,24 +13,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 declare -A DAYS=()
-NAMES=(SourceIaDays SourceGlacierDays OutputIaDays OutputGlacierIrDays)
-
-# S3's own rules, which CloudFormation would tell only after minutes.
-check_days() {
-    local name
-    for name in "${NAMES[@]}"; do
-        DAYS[$name]=${DAYS[$name]:-$(parameter "$name")}
-        [[ ${DAYS[$name]} =~ ^[0-9]{1,5}$ ]] || die "$name must be a number of days, not '${DAYS[$name]}'"
-        DAYS[$name]=$((10#${DAYS[$name]}))
-    done
-    local pair ia cold
-    for pair in "SourceIaDays SourceGlacierDays" "OutputIaDays OutputGlacierIrDays"; do
-        read -r ia cold <<<"$pair"
-        [ "${DAYS[$ia]}" -ge 30 ] || die "S3 moves nothing to STANDARD_IA before 30 days: $ia is ${DAYS[$ia]}"
-        [ "${DAYS[$cold]}" -ge $((DAYS[$ia] + 30)) ] ||
-            die "S3 keeps things in STANDARD_IA for 30 days at least: $cold must be $((DAYS[$ia] + 30)) or more, not ${DAYS[$cold]}"
-    done
-}
 
 main() {
     common_options "$@"
@@ -49,9 +31,12 @@ main() {
     done
     check_account
     need_stack
-    check_days
     local name changes=()
-    for name in "${NAMES[@]}"; do
+    for name in "${DAY_NAMES[@]}"; do
+        DAYS[$name]=${DAYS[$name]:-$(parameter "$name")}
+    done
+    check_days
+    for name in "${DAY_NAMES[@]}"; do
         changes+=("$name=${DAYS[$name]}")
     done
     if [ "$given" = no ]; then

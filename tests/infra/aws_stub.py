@@ -20,10 +20,13 @@ import zipfile
 
 import boto3
 import botocore.session
+import moto.s3.models
 import yaml
+from moto.iam.access_control import PermissionResult
 from moto.server import ThreadedMotoServer
 
 import cloudformation
+import s3_rules
 
 ACCOUNT = "123456789012"
 _LOADER = botocore.session.get_session()
@@ -32,9 +35,11 @@ _LOADER = botocore.session.get_session()
 # Once for all tests of a process: what it knows is the process's own anyway, and each test resets that.
 @functools.cache
 def _moto():
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    return moto.get_host_and_port()
+    # moto knows no conditions: it would take a Deny for plain http for one of everything.
+    moto.s3.models.FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    return server.get_host_and_port()
 
 
 @functools.cache
@@ -61,6 +66,10 @@ class Stub:
         self.watchers = {}
         self.queues = 1
         self.concurrency = 1000
+        # How often a stack of that name has been made: it is part of the names that CloudFormation gives.
+        self.generations = {}
+        # Keys that S3 does not delete, such as under a retention of Object Lock.
+        self.locked = set()
 
     def __enter__(self):
         self.moto_at = _moto()
@@ -111,24 +120,28 @@ class Stub:
         for slot in ("PublicKeyOne", "PublicKeyTwo"):
             old, new = (before or {}).get("parameters", {}).get(slot), parameters.get(slot)
             assert not (old and new and old.strip() != new.strip()), f"{slot} was changed in place"
+        if not before:
+            self.generations[name] = self.generations.get(name, 0) + 1
         self.stacks[name] = {
             "status": "UPDATE_COMPLETE" if before else "CREATE_COMPLETE", "template": template,
             "parameters": parameters, "built": built,
-            "outputs": {k: _concrete(v, parameters, name) for k, v in built.outputs.items()},
+            "outputs": {k: self._concrete(v, parameters, name) for k, v in built.outputs.items()},
         }
         if "BucketMode" in parameters:
             acl = parameters["WebAclArn"]
             assert "/vod-waf" not in acl or acl.split("/")[-2] in self.stacks, f"there is no web ACL {acl}"
-            self._make(built, parameters, name)
+            self._make(built, parameters, name, before)
 
-    def _make(self, built, parameters, name):
+    def _concrete(self, value, parameters, name):
+        return _concrete(value, parameters, name, self.generations[name])
+
+    def _make(self, built, parameters, name, before):
         s3, sqs, iam, functions = (self.client(s) for s in ("s3", "sqs", "iam", "lambda"))
-        if parameters["BucketMode"] == "create":
-            s3.create_bucket(Bucket=parameters["BucketName"])
-            s3.put_bucket_versioning(Bucket=parameters["BucketName"], VersioningConfiguration={"Status": "Enabled"})
-        if parameters["OutputBucketName"] and parameters["OutputBucketMode"] == "create":
-            s3.create_bucket(Bucket=parameters["OutputBucketName"])
-        sqs.create_queue(QueueName=f"{name}-uploads")
+        sqs.create_queue(QueueName=_upload_queue(name, self.generations[name]))
+        for logical in ("Bucket", "OutputBucket"):
+            if logical in built.resources:
+                old = before["built"].resources.get(logical, {}).get("Properties", {}) if before else {}
+                self._make_bucket(s3, built, logical, old, lambda value: self._concrete(value, parameters, name))
         for short in ("Submit", "Complete", "Signer", "Reconcile"):
             # Code that is not there fails a real stack too.
             code = built.properties(f"{short}Function")["Code"]
@@ -151,6 +164,24 @@ class Stub:
                 MemorySize=function["MemorySize"], Timeout=function["Timeout"],
                 Environment={"Variables": {k: str(v) for k, v in function["Environment"]["Variables"].items()}})
             functions.create_alias(FunctionName=function["FunctionName"], Name="live", FunctionVersion="1")
+
+    def _make_bucket(self, s3, built, logical, before, real):
+        properties = built.properties(logical)
+        bucket = properties["BucketName"]
+        if not before:
+            # CloudFormation takes no bucket over that exists.
+            assert bucket not in {b["Name"] for b in s3.list_buckets()["Buckets"]}, f"{bucket} already exists"
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3_rules.write_settings(s3, properties, before, real)
+        s3_rules.write_policy(s3, built.properties(f"{logical}Policy"), bucket, real)
+
+    def queue_exists(self, arn):
+        sqs = self.client("sqs")
+        try:
+            return bool(sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1]))
+        except sqs.exceptions.QueueDoesNotExist:
+            return False
 
     def _moto_request(self, method, path, body, headers):
         connection = http.client.HTTPConnection(*self.moto_at, timeout=60)
@@ -206,6 +237,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return own(body)
         if service == "cloudformation":
             return self._error(service, "NotStubbed", operation, 501)
+        return self._forward(body)
+
+    def _forward(self, body):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "expect", "connection")}
         headers["Content-Length"] = str(len(body))
         status, headers, data = self.aws._moto_request(self.command, self.path, body, headers)
@@ -249,6 +283,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self._answer(error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>", status)
         body = json.dumps({"__type": code, "message": message, "Message": message})
         return self._answer(body, status, "application/x-amz-json-1.1", [("x-amzn-ErrorType", code)])
+
+    # ------------------------------------------------------------------- what moto does not refuse
+
+    def _s3_PutBucketNotificationConfiguration(self, body):
+        skip = self.headers.get("x-amz-skip-destination-validation", "").lower() == "true"
+        problem = s3_rules.notification_error(body, None if skip else self.aws.queue_exists)
+        return self._error("s3", *problem) if problem else self._forward(body)
+
+    def _s3_PutBucketLifecycleConfiguration(self, body):
+        problem = s3_rules.lifecycle_error(body)
+        return self._error("s3", *problem) if problem else self._forward(body)
+
+    def _s3_DeleteObjects(self, body):
+        refused = sorted(key for key in self.aws.locked if f"<Key>{key}</Key>".encode() in body)
+        if not refused:
+            return self._forward(body)
+        # 200, as S3 answers: the errors stand in the body.
+        self._answer("<DeleteResult>" + "".join(
+            f"<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>Access Denied because object protected by object lock.</Message></Error>"
+            for key in refused) + "</DeleteResult>")
 
     # ------------------------------------------------------------------- what moto does not have
 
@@ -350,10 +404,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # WAFAssociatedItemException, in truth a DELETE_FAILED after minutes.
             return self._error("cloudformation", "ValidationError", f"AWS WAF couldn't delete the web ACL: {used} uses it")
         stack = self.aws.stacks.pop(name, None)
-        if stack and stack["built"]:
-            for function in stack["built"].of_type("AWS::Lambda::Function").values():
-                self.aws.client("lambda").delete_function(FunctionName=function["FunctionName"])
+        if stack and stack["built"] and "BucketMode" in stack["parameters"]:
+            self._delete_resources(name, stack)
         self._cf("DeleteStack")
+
+    def _delete_resources(self, name, stack):
+        """Buckets stay, with what CloudFormation has set in them; their policies are resources of their own and go."""
+        sqs, s3 = self.aws.client("sqs"), self.aws.client("s3")
+        queue = _upload_queue(name, self.aws.generations[name])
+        if self.aws.queue_exists(f":{queue}"):
+            sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+        for policy in stack["built"].of_type("AWS::S3::BucketPolicy").values():
+            s3.delete_bucket_policy(Bucket=policy["Bucket"].replace("<Bucket>", stack["parameters"]["BucketName"]).replace(
+                "<OutputBucket>", stack["parameters"]["OutputBucketName"]))
+        for function in stack["built"].of_type("AWS::Lambda::Function").values():
+            self.aws.client("lambda").delete_function(FunctionName=function["FunctionName"])
 
     def _cloudformation_DescribeStackEvents(self, _):
         resource, reason = self.aws.failure or ("Distribution", "the account must be verified")
@@ -443,17 +508,25 @@ def _build(template, parameters, name):
         built = cloudformation.Stack(template, parameters)
     finally:
         cloudformation.PSEUDO["AWS::StackName"] = "film"
+    for ia, cold in (("SourceIaDays", "SourceGlacierDays"), ("OutputIaDays", "OutputGlacierIrDays")):
+        # S3 would say so after minutes, and the stack would roll back.
+        if ia in parameters:
+            assert int(parameters[cold]) >= int(parameters[ia]) + 30, f"'Days' in the 'Transition' action of {cold} must be 30 days more than {ia}"
     assert built.rules_hold(), "Template validation error: Template error: rule assertion failed"
     if "Keys" in built.resources:
         assert len(built.properties("Keys")["KeyGroupConfig"]["Items"]) >= 1, "a key group needs a key"
     return built
 
 
-def _concrete(value, parameters, name):
+def _upload_queue(stack, generation):
+    return f"{stack}-UploadQueue-{generation:06}"
+
+
+def _concrete(value, parameters, name, generation):
     known = {
         "<KeyOne>": key_id(parameters.get("PublicKeyOne", "")), "<KeyTwo>": key_id(parameters.get("PublicKeyTwo", "")),
-        "<UploadQueue.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-uploads", "<Distribution>": "EDFDVBD6EXAMPLE",
-        "<ReplicationRole.Arn>": f"arn:aws:iam::{ACCOUNT}:role/{name}-ReplicationRole",
+        "<UploadQueue.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{_upload_queue(name, generation)}", "<Distribution>": "EDFDVBD6EXAMPLE",
+        "<ReplicationRole.Arn>": f"arn:aws:iam::{ACCOUNT}:role/{name}-ReplicationRole-{generation:06}",
         "<OriginAccessIdentity.S3CanonicalUserId>": "canonical-user-of-the-identity",
         "<Distribution.DomainName>": "d111111abcdef8.cloudfront.net",
         "<WebAcl.Arn>": f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/{name}/1",
@@ -539,7 +612,8 @@ _S3 = {
     ("DELETE", "lifecycle"): "DeleteBucketLifecycle", ("GET", "tagging"): "GetBucketTagging",
     ("GET", "versioning"): "GetBucketVersioning", ("GET", "replication"): "GetBucketReplication",
     ("PUT", "replication"): "PutBucketReplication", ("DELETE", "replication"): "DeleteBucketReplication", ("GET", "notification"): "GetBucketNotificationConfiguration",
-    ("PUT", "notification"): "PutBucketNotificationConfiguration",
+    ("GET", "encryption"): "GetBucketEncryption", ("PUT", "encryption"): "PutBucketEncryption",
+    ("GET", "publicAccessBlock"): "GetPublicAccessBlock", ("PUT", "notification"): "PutBucketNotificationConfiguration",
 }
 
 

@@ -132,10 +132,12 @@ def test_an_existing_bucket_keeps_what_it_has(aws, scripts):
         configs = s3.get_bucket_notification_configuration(Bucket="theirs")["QueueConfigurations"]
         assert {c["Id"] for c in configs} == {"theirs", "vod-vod"}
         ours = next(c for c in configs if c["Id"] == "vod-vod")
-        assert ours["QueueArn"].endswith(":vod-uploads") and ours["Events"] == ["s3:ObjectCreated:*"]
+        assert ours["QueueArn"].endswith(":vod-UploadQueue-000001") and ours["Events"] == ["s3:ObjectCreated:*"]
         assert ours["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "input/"}]
         statements = json.loads(s3.get_bucket_policy(Bucket="theirs")["Policy"])["Statement"]
-        assert [s["Sid"] for s in statements] == ["Theirs", "VodvodOac"]
+        assert [s["Sid"] for s in statements] == ["Theirs", "VodvodOac", "VodvodTlsOnly"]
+        assert statements[2]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} and statements[2]["Effect"] == "Deny"
+        assert statements[2]["Resource"] == [f"arn:aws:s3:::theirs/{folder}/*" for folder in ("input", "output", "catalog", "jobs", "ops", "web")]
         assert statements[1]["Resource"] == ["arn:aws:s3:::theirs/output/*", "arn:aws:s3:::theirs/web/*"]
         rules = {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]}
         assert set(rules) == {"theirs", "vod-vod-sources", "vod-vod-outputs", "vod-vod-leftovers"}
@@ -143,7 +145,7 @@ def test_an_existing_bucket_keeps_what_it_has(aws, scripts):
 
     scripts.run("origin-access", "OAI")
     statements = json.loads(s3.get_bucket_policy(Bucket="theirs")["Policy"])["Statement"]
-    assert [s["Sid"] for s in statements] == ["Theirs", "VodvodOai"]
+    assert [s["Sid"] for s in statements] == ["Theirs", "VodvodOai", "VodvodTlsOnly"]
     scripts.run("lifecycle", "--source-ia", "45", "--source-glacier", "100")
     rules = {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]}
     assert [t["Days"] for t in rules["vod-vod-sources"]["Transitions"]] == [45, 100]
@@ -165,7 +167,8 @@ def test_outputs_go_to_a_bucket_of_their_own(aws, scripts):
         scripts.deploy("--output-bucket", "theirs-out")
         parameters = aws.parameters("vod")
         assert (parameters["OutputBucketName"], parameters["OutputBucketMode"], parameters["BucketMode"]) == ("theirs-out", "existing", "create")
-        (statement,) = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
+        statement, tls_only = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
+        assert tls_only["Resource"] == ["arn:aws:s3:::theirs-out/output/*"]
         assert statement["Sid"] == "VodvodOac" and statement["Resource"] == ["arn:aws:s3:::theirs-out/output/*"]
         rules = {r["ID"] for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs-out")["Rules"]}
         assert "vod-vod-outputs" in rules
@@ -175,7 +178,7 @@ def test_outputs_go_to_a_bucket_of_their_own(aws, scripts):
     scripts.deploy()
     assert aws.parameters("vod")["OutputBucketName"] == "theirs-out", "what is not named stays"
     scripts.run("origin-access", "OAI")
-    (statement,) = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
+    statement, _ = json.loads(s3.get_bucket_policy(Bucket="theirs-out")["Policy"])["Statement"]
     assert statement["Sid"] == "VodvodOai"
     s3.put_object(Bucket="theirs-out", Key="output/a/x.mp4", Body=b"ours")
 
@@ -223,7 +226,7 @@ def test_uploads_are_copied_to_a_second_region(aws, scripts):
         scripts.deploy("--bucket", "theirs", *wanted)
         config = s3.get_bucket_replication(Bucket="theirs")["ReplicationConfiguration"]
         rules = {rule["ID"]: rule for rule in config["Rules"]}
-        assert set(rules) == {"vod-vod-sources", "vod-vod-templates"} and config["Role"].endswith("-ReplicationRole")
+        assert set(rules) == {"vod-vod-sources", "vod-vod-templates"} and "-ReplicationRole-" in config["Role"]
         # moto forgets the prefix: the request has it.
         sent = [body.decode() for _, operation, body in aws.requests if operation == "PutBucketReplication"][-1]
         assert "<Prefix>input/</Prefix>" in sent and "<Prefix>jobs/</Prefix>" in sent
@@ -276,7 +279,19 @@ def test_quotas_are_looked_at_first(aws, scripts):
     assert "MediaConvert queues" in scripts.deploy(ok=False).said
     aws.queues, aws.concurrency = 1, 5
     assert "concurrent Lambda executions" in scripts.deploy(ok=False).said
+    # As a new account has them: enough to begin with, too few for viewers.
+    aws.concurrency = 10
+    assert "share 10 concurrent executions" in scripts.deploy("--plan").said
+    aws.concurrency = 1000
+    assert "concurrent executions" not in scripts.deploy("--plan").said
     assert changes(aws) == []
+
+
+def test_a_domain_whose_dns_is_elsewhere_gets_its_target(aws, scripts):
+    certificate = f"arn:aws:acm:us-east-1:{aws_stub.ACCOUNT}:certificate/c"
+    said = scripts.deploy("--set", "DomainName=v.example.com", "--set", f"CertificateArn={certificate}").said
+    assert "v.example.com has to be a CNAME (or ALIAS) of d111111abcdef8.cloudfront.net" in said
+    assert "ready: https://v.example.com/" in said
 
 
 @pytest.mark.parametrize("status, words", [
@@ -304,7 +319,11 @@ def test_a_creation_that_failed_is_cleared_away(aws, deployed):
     (["--stack", "Vod_1"], "lower-case"), (["--set", "Colour=red"], "has no parameter 'Colour'"),
     (["--set", "PublicKeyOne=x"], "belongs to infra/keys.sh"), (["--frobnicate"], "unknown argument"),
     (["--set", "OriginAccess=OAI"], "origin-access.sh"), (["--only", "nothing"], "there is no function"),
-    (["--set", "SourceIaDays=10"], "not less than 30"),
+    (["--set", "SourceIaDays=10"], "nothing to STANDARD_IA before 30 days"), (["--set", "SourceIaDays=60"], "SourceGlacierDays must be 90 or more"),
+    (["--set", "DomainName=v.example.com"], "needs a CertificateArn"),
+    (["--region", "eu-west-1", "--set", "DomainName=v.example.com", "--set", "HostedZoneId=Z1"], "only a stack in us-east-1"),
+    (["--set", "CertificateArn=arn:aws:acm:eu-west-1:1:certificate/c"], "certificates of us-east-1 alone"),
+    (["--stack", "a" * 31, "--region", "ap-northeast-2"], "too long for ap-northeast-2: 30 letters"),
 ])
 def test_bad_arguments_are_named(aws, scripts, arguments, words):
     assert words in scripts.deploy(*arguments, ok=False).said

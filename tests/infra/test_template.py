@@ -930,6 +930,10 @@ def domain_certificate_and_waf_are_optional(template):
     assert {r["Type"] for r in named.properties("DomainRecords")["RecordSets"]} == {"A", "AAAA"}
     assert named.outputs["Url"] == "https://v.example.com" and named.rules_hold()
     assert not stack(template, DomainName="v.example.com").rules_hold()
+    # Its target, for DNS elsewhere.
+    assert named.outputs["DistributionDomain"] == "<Distribution.DomainName>"
+    # AWS's text names parameters as what a rule may refer to, and nothing else.
+    assert "AWS::" not in json.dumps(template["Rules"])
 
 
 @noticed(
