@@ -8,9 +8,11 @@ import { fromPlayback } from "./link.js";
  * @typedef {{code: number, message: string, meaning: string, remedy: string}} JobError
  * @typedef {{
  *   id: string, state: string, progress: number, title: string, reason?: string, created_at: string,
- *   source: {key: string, size: number, uploaded_at: string, duration_ms?: number, width?: number, height?: number},
+ *   source: {key: string, size: number, uploaded_at: string, duration_ms?: number, width?: number, height?: number,
+ *     rotation?: number, pixel_aspect?: string},
  *   jobs?: {attempt: number, state: string, error?: JobError}[],
- *   outputs?: {hls?: {variants: {width?: number, height?: number}[]}}[],
+ *   outputs?: {hls?: {variants: {width?: number, height?: number, duration_ms?: number}[]}}[],
+ *   left_out?: {what: string, why: string}[],
  * }} Asset
  */
 

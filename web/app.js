@@ -8,7 +8,7 @@
 
 import * as api from "./api.js";
 import { find, make, notice } from "./dom.js";
-import { clock, day, moment, sentence, size } from "./format.js";
+import { clock, day, displayed, leftOut, moment, sentence, size } from "./format.js";
 import { Library, remedyOf, stateOf } from "./library.js";
 import { fromShared, titleOf } from "./link.js";
 import { Player } from "./player.js";
@@ -88,6 +88,13 @@ async function watch(id) {
     ]);
     if (location.hash !== here) return;
     const view = watchView(link, record?.title ?? titleOf(id), record ? factsOf(record) : "", () => api.playback(id));
+    const missing = leftOut(record?.left_out);
+    if (missing) {
+      const line = document.createElement("p");
+      line.className = "quiet left-out";
+      line.textContent = missing;
+      find(view, ".facts").after(line);
+    }
     const button = find(view, ".share", "button");
     button.hidden = link.hls === undefined;
     button.addEventListener("click", () => share(id, record?.title ?? titleOf(id)));
@@ -189,9 +196,12 @@ function watchView(link, title, facts, renew) {
 }
 
 /** @param {api.Asset} record */
-function factsOf({ source }) {
-  const length = source.duration_ms === undefined ? "" : clock(source.duration_ms / 1000);
-  const picture = source.width && source.height ? `${source.width} × ${source.height}` : "";
+function factsOf({ source, outputs = [] }) {
+  // What was made plays as long as it says; the header of an upload may say anything.
+  const made = outputs.flatMap(({ hls }) => (hls?.variants ?? []).map((variant) => variant.duration_ms ?? 0));
+  const ms = Math.max(0, ...made) || source.duration_ms;
+  const length = ms === undefined ? "" : clock(ms / 1000);
+  const picture = displayed(source)?.join(" × ") ?? "";
   return [day(source.uploaded_at), length, picture, size(source.size)].filter(Boolean).join(" · ");
 }
 

@@ -37,6 +37,23 @@ export function lines({ width = 0, height = 0 }) {
   return Math.min(width || height, height || width);
 }
 
+/**
+ * Width and height as a viewer sees them: with square pixels, and turned.
+ * @param {{width?: number, height?: number, rotation?: number, pixel_aspect?: string}} source
+ * @returns {[number, number] | undefined}
+ */
+export function displayed({ width, height, rotation = 0, pixel_aspect: aspect = "1:1" }) {
+  if (!width || !height) return undefined;
+  const [across, down] = aspect.split(":").map(Number);
+  const wide = across && down ? Math.round((width * across) / down) : width;
+  return rotation % 180 === 90 ? [height, wide] : [wide, height];
+}
+
+/** What was not taken over from an upload, in a sentence; "" for nothing. @param {{what: string, why: string}[]} [entries] */
+export function leftOut(entries = []) {
+  return entries.length ? `Not taken over: ${entries.map(({ what, why }) => `${what} (${why})`).join("; ")}.` : "";
+}
+
 /** Errors are written without a capital and a period. @param {string} text */
 export function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;

@@ -1,4 +1,6 @@
 //! `vod check`: whether a job template will do, before it is put under `jobs/` or where it lies there.
+//!
+//! What `vod up` refuses and AWS does not is said as well. It is a problem only where the local stack is asked.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -6,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use mediaconvert_job::Template;
+use transcode::probe::MediaInfo;
 use vod_core::asset::AssetId;
 use vod_core::job::{self, Rules, Target};
 use vod_core::record::Media;
@@ -33,31 +36,35 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
 }
 
 fn one(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
-    let name = file.display();
-    let problems = problems(&read(file)?);
+    let verdict = verdict(&read(file)?);
     if as_json {
-        output::json(&serde_json::json!({"ok": problems.is_empty(), "problems": problems}))?;
+        output::json(&verdict.json())?;
     } else {
-        tell(&name.to_string(), &problems)?;
+        tell(&file.display().to_string(), &verdict)?;
     }
-    Ok(code(problems.is_empty()))
+    Ok(code(verdict.problems.is_empty()))
 }
 
 /// The templates that uploads are encoded by.
 async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut found = Vec::new();
     for loaded in vod_aws::load_templates(&stack.s3(), &stack.bucket).await? {
-        let problems = loaded
+        let mut verdict = loaded
             .template
-            .map_or_else(|problem| vec![problem], |template| problems_of(&template));
-        found.push((loaded.name, problems));
+            .map_or_else(Verdict::unreadable, |template| verdict_on(&template));
+        if stack.outputs.is_none() {
+            verdict.problems.append(&mut verdict.local);
+        }
+        found.push((loaded.name, verdict));
     }
-    let good = found.iter().all(|(_, problems)| problems.is_empty());
+    let good = found.iter().all(|(_, verdict)| verdict.problems.is_empty());
     if as_json {
         let list: Vec<_> = found
             .iter()
-            .map(|(name, problems)| {
-                serde_json::json!({"template": name, "ok": problems.is_empty(), "problems": problems})
+            .map(|(name, verdict)| {
+                let mut json = verdict.json();
+                json["template"] = name.as_str().into();
+                json
             })
             .collect();
         output::json(&list)?;
@@ -66,8 +73,8 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
     if found.is_empty() {
         output::line("no templates under jobs/: the built-in one is used")?;
     }
-    for (name, problems) in &found {
-        tell(name, problems)?;
+    for (name, verdict) in &found {
+        tell(name, verdict)?;
     }
     Ok(code(good))
 }
@@ -85,12 +92,19 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn tell(name: &str, problems: &[String]) -> anyhow::Result<()> {
-    if problems.is_empty() {
-        return output::line(&format!("{name}: a usable template"));
-    }
-    for problem in problems {
+fn tell(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
+    for problem in &verdict.problems {
         output::line(&format!("{name}: {}", output::plain(problem)))?;
+    }
+    if verdict.problems.is_empty() {
+        let on_aws = if verdict.local.is_empty() { "" } else { " on AWS" };
+        output::line(&format!("{name}: a usable template{on_aws}"))?;
+    }
+    for problem in &verdict.local {
+        output::line(&format!(
+            "{name}: `vod up` refuses it: {}",
+            output::plain(problem)
+        ))?;
     }
     Ok(())
 }
@@ -103,15 +117,66 @@ fn code(good: bool) -> ExitCode {
     }
 }
 
-/// What is wrong with a template, in words: first as a file, then as the job that would be made of it.
-fn problems(bytes: &[u8]) -> Vec<String> {
-    match Template::parse(bytes) {
-        Ok(template) => problems_of(&template),
-        Err(error) => vec![error.to_string()],
+/// What is wrong with a template, in words.
+#[derive(Debug, Default, PartialEq)]
+struct Verdict {
+    /// As a file, then as the job that would be made of it.
+    problems: Vec<String>,
+    /// What the local engine cannot do and AWS can.
+    local: Vec<String>,
+}
+
+impl Verdict {
+    fn unreadable(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+            local: Vec::new(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "ok": self.problems.is_empty(),
+            "problems": self.problems,
+            "local": {"ok": self.problems.is_empty() && self.local.is_empty(), "problems": self.local},
+        })
     }
 }
 
-fn problems_of(template: &Template) -> Vec<String> {
+fn verdict(bytes: &[u8]) -> Verdict {
+    match Template::parse(bytes) {
+        Ok(template) => verdict_on(&template),
+        Err(error) => Verdict::unreadable(error.to_string()),
+    }
+}
+
+/// A source that any template can be tried on: its tracks are never what is wrong.
+fn any_source() -> MediaInfo {
+    let mut streams = vec![
+        serde_json::json!({"index": 0, "codec_type": "video", "codec_name": "h264",
+        "width": 1920, "height": 1080, "pix_fmt": "yuv420p", "r_frame_rate": "30/1", "avg_frame_rate": "30/1"}),
+    ];
+    streams.extend((1..=8).map(|index| {
+        serde_json::json!({"index": index, "codec_type": "audio", "codec_name": "aac", "channels": 2,
+            "sample_rate": "48000"})
+    }));
+    transcode::probe::parse(&serde_json::json!({"streams": streams, "format": {"duration": "60"}}))
+}
+
+/// What the local engine refuses of a job that is otherwise good, by the engine's own code: the same table and the same
+/// plan. It stops at the first.
+fn refused_locally(body: &serde_json::Value) -> Option<String> {
+    if body["accelerationSettings"]["mode"] == "ENABLED" {
+        return Some(
+            "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back".to_owned(),
+        );
+    }
+    let refusal = transcode::plan::plan(&body["settings"], &any_source(), "20260101T000000").err()?;
+    // Other codes are about the source.
+    (refusal.code == transcode::support::BAD_SETTING).then(|| refusal.to_string())
+}
+
+fn verdict_on(template: &Template) -> Verdict {
     let asset = AssetId::new("check", "input/video.mp4", None, "check");
     let target = Target {
         asset: &asset,
@@ -127,12 +192,18 @@ fn problems_of(template: &Template) -> Vec<String> {
     match job::build(template, &target, &Media::default(), Rules::all()) {
         Ok(request) => {
             let faults = mediaconvert_job::validate::settings(&request.body["settings"]);
-            faults
+            let problems: Vec<String> = faults
                 .iter()
                 .map(|fault| format!("{}: {}", fault.path, fault.message))
-                .collect()
+                .collect();
+            let local = if problems.is_empty() {
+                refused_locally(&request.body).into_iter().collect()
+            } else {
+                Vec::new()
+            };
+            Verdict { problems, local }
         }
-        Err(error) => vec![error.to_string()],
+        Err(error) => Verdict::unreadable(error.to_string()),
     }
 }
 
@@ -143,7 +214,25 @@ mod tests {
     #[test]
     fn the_default_template_is_good() {
         let template = include_bytes!("../../job-templates/default.json");
-        assert_eq!(problems(template), Vec::<String>::new());
+        assert_eq!(verdict(template), Verdict::default());
+    }
+
+    #[test]
+    fn what_the_local_engine_refuses_is_said() {
+        let mut template: serde_json::Value =
+            serde_json::from_slice(include_bytes!("../../job-templates/default.json")).unwrap();
+        template["Settings"]["Inputs"][0]["DenoiseFilter"] = "ENABLED".into();
+        let verdict = verdict(template.to_string().as_bytes());
+        assert_eq!(verdict.problems, Vec::<String>::new());
+        assert!(
+            verdict
+                .local
+                .iter()
+                .any(|problem| problem.starts_with("/inputs/0/denoiseFilter: ")),
+            "{verdict:?}"
+        );
+        assert_eq!(verdict.json()["ok"], true);
+        assert_eq!(verdict.json()["local"]["ok"], false);
     }
 
     #[test]
@@ -153,11 +242,11 @@ mod tests {
             ("[]", "object"),
             ("{\"OutputGroups\":[]}", "/outputGroups"),
             (
-                r#"{"OutputGroups":[{"OutputGroupSettings":{"Type":"FILE_GROUP_SETTINGS"},"Outputs":[{"VideoDescription":{"Width":641}}]}]}"#,
+                r#"{"OutputGroups":[{"OutputGroupSettings":{"Type":"FILE_GROUP_SETTINGS"},"Outputs":[{"VideoDescription":{"Width":641,"Height":360}}]}]}"#,
                 "/outputGroups/0/outputs/0/videoDescription/width",
             ),
         ] {
-            let problems = problems(text.as_bytes());
+            let problems = verdict(text.as_bytes()).problems;
             assert!(
                 problems.iter().any(|problem| problem.contains(word)),
                 "{text}: {problems:?}"

@@ -56,6 +56,12 @@ fn text(record: &Record) -> String {
             add("", &detail);
         }
     }
+    for entry in &record.left_out {
+        add(
+            "left out",
+            &format!("{}: {}", plain(&entry.what), plain(&entry.why)),
+        );
+    }
     for set in &record.outputs {
         add("outputs", &set.prefix);
         for output in outputs(set) {
@@ -70,6 +76,9 @@ fn source(source: &Source) -> String {
     let media = &source.media;
     if let (Some(width), Some(height)) = (media.width, media.height) {
         facts.push(format!("{width}x{height}"));
+    }
+    if let Some(aspect) = media.pixel_aspect {
+        facts.push(format!("pixels of {}:{}", aspect.width, aspect.height));
     }
     if let Some(rotation) = media.rotation.filter(|degrees| *degrees != 0) {
         facts.push(format!("turned by {rotation} degrees"));
@@ -188,7 +197,8 @@ mod tests {
             "title": "my\u{1b}film", "reason": "ran out of disk",
             "source": {"bucket": "vod", "key": "input/my film.mp4", "etag": "e", "size": 1_048_576,
                 "uploaded_at": "2026-11-21T10:00:00Z", "duration_ms": 7000, "width": 1280, "height": 720,
-                "frame_rate": 29.97, "rotation": 90, "audio_tracks": 0},
+                "frame_rate": 29.97, "rotation": 90, "pixel_aspect": "4:3", "audio_tracks": 0},
+            "left_out": [{"what": "subtitle track 2 (deu)", "why": "the template makes no captions"}],
             "jobs": [{"template": "default", "attempt": 1, "job_id": "1-a", "state": "ERROR", "progress": 40,
                 "changes": [{"rule": "no-upscale", "path": "/outputGroups/0/outputs/2"}],
                 "warnings": [{"code": 240_000, "message": "odd"}],

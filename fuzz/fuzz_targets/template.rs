@@ -47,6 +47,7 @@ fn no_rules() -> Rules {
     Rules {
         drop_missing_audio: false,
         swap_for_portrait: false,
+        keep_shape: false,
         no_upscale: false,
     }
 }

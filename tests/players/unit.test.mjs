@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 
-import { clock, lines, sentence, size, spoken } from "../../web/format.js";
+import { clock, displayed, leftOut, lines, sentence, size, spoken } from "../../web/format.js";
 import { expiryOf, fromPlayback, fromShared, renewIn, renewed, sharedPath, titleOf } from "../../web/link.js";
 import { at, previews } from "../../web/vtt.js";
 
@@ -26,6 +26,17 @@ function playback(expires, signature) {
     cookies: { "CloudFront-Policy": policy, "CloudFront-Signature": signature, "CloudFront-Key-Pair-Id": "K2", "CloudFront-Hash-Algorithm": "SHA256" },
   };
 }
+
+test("a picture's size is the one that a viewer sees", () => {
+  const sizes = [{ width: 1920, height: 1080 }, { width: 1920, height: 1080, rotation: 90 }, { width: 720, height: 576, pixel_aspect: "64:45" }, {}];
+  assert.deepEqual(sizes.map(displayed), [[1920, 1080], [1080, 1920], [1024, 576], undefined]);
+});
+
+test("what was not taken over is said in a sentence", () => {
+  assert.equal(leftOut(undefined), "");
+  const entries = [{ what: "subtitle track 2 (deu)", why: "no captions" }, { what: "audio track 2", why: "one is taken" }];
+  assert.equal(leftOut(entries), "Not taken over: subtitle track 2 (deu) (no captions); audio track 2 (one is taken).");
+});
 
 test("a renewed link replaces the signature of every URL of its asset, and of no other", () => {
   const old = playback(2_000, "old");

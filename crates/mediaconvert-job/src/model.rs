@@ -217,7 +217,7 @@ mod tests {
         let settings: JobSettings = serde_json::from_value(template.settings).expect("fits the model");
         let hls = &settings.output_groups[0];
         let video = hls.outputs[2].video_description.as_ref().expect("has video");
-        assert_eq!((video.width, video.height), (Some(1280), Some(720)));
+        assert_eq!((video.width, video.height), (None, Some(720)));
         assert_eq!(video.codec_settings.h264_settings.max_bitrate, Some(4_500_000));
         assert_eq!(settings.inputs[0].video_selector.rotate.as_deref(), Some("AUTO"));
     }

@@ -12,7 +12,7 @@ pub use crate::process::Limits;
 
 use crate::plan::{Media, Plan};
 use crate::produced::{self, Produced};
-use crate::{failure, probe, process};
+use crate::{failure, playlist, probe, process};
 
 /// How far an encode is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,13 +101,20 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
     let mut durations: BTreeMap<PathBuf, u64> = BTreeMap::new();
     for group in &plan.groups {
         for output in &group.outputs {
-            if let (Media::Streams { muxer, .. }, Some(path)) = (&output.media, output.file(&group.folder))
-                && *muxer != "hls"
-            {
-                let info = probe::probe(&work.join(&path), limits)
-                    .await
-                    .map_err(TranscodeError::Unreadable)?;
-                durations.insert(path, info.duration_ms);
+            let (Media::Streams { muxer, sounds, .. }, Some(path)) =
+                (&output.media, output.file(&group.folder))
+            else {
+                continue;
+            };
+            let duration = if *muxer != "hls" {
+                probe::duration_ms(&work.join(&path), limits).await.map(Some)
+            } else if sounds.is_empty() {
+                Ok(None)
+            } else {
+                last_segment_ms(&work.join(&path), limits).await
+            };
+            if let Some(duration) = duration.map_err(TranscodeError::Unreadable)? {
+                durations.insert(path, duration);
             }
         }
     }
@@ -116,6 +123,19 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
     collected
         .map_err(|error| TranscodeError::Files(error.into()))?
         .map_err(TranscodeError::Files)
+}
+
+/// How long the last segment of a playlist plays, in milliseconds: ffmpeg's playlist counts pictures only, and sound
+/// may go on after the last of them.
+async fn last_segment_ms(playlist: &Path, limits: &Limits) -> Result<Option<u64>, ProbeError> {
+    let text = tokio::fs::read_to_string(playlist)
+        .await
+        .map_err(ProbeError::Start)?;
+    let segments = playlist::durations(&text).len();
+    let stem = playlist.with_extension("");
+    let last = format!("{}_{segments:05}.ts", stem.display());
+    let seconds = probe::seconds_from_first_picture(Path::new(&last), limits).await?;
+    Ok(seconds.map(produced::milliseconds))
 }
 
 /// ffmpeg ends well when its input ends in the middle; `MediaConvert` does not.

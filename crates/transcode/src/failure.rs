@@ -18,6 +18,15 @@ pub enum ProbeError {
     /// No media file, or one that cannot be opened; in `MediaConvert`'s words where it has some.
     #[error("cannot open the input: {0}")]
     NotMedia(String),
+    /// Common Encryption: what would be decoded is noise.
+    #[error("the input is encrypted")]
+    Encrypted,
+    /// An index (`moov`) without the media that it lists.
+    #[error("the input is an index without its media")]
+    NoMedia,
+    /// The input ends before it should.
+    #[error("the input ends early, at {length} bytes")]
+    Truncated { length: u64 },
     #[error("probing took longer than {} s", .0.as_secs_f32())]
     TimedOut(Duration),
     #[error("the prober gave no answer")]
@@ -41,6 +50,9 @@ pub enum TranscodeError {
     /// The input's content cannot be decoded.
     #[error("cannot decode the input: {0}")]
     Decode(String),
+    /// Not one picture of the input can be decoded.
+    #[error("no frame of the input could be decoded: {0}")]
+    NoFrames(String),
     /// This build of ffmpeg lacks a filter or an encoder.
     #[error("this ffmpeg cannot do what the job needs: {0}")]
     Incapable(String),
@@ -69,6 +81,14 @@ impl ProbeError {
     pub fn failure(&self, uri: &str) -> Failure {
         match self {
             Self::NotMedia(detail) => cannot_open(uri, detail),
+            Self::Encrypted => cannot_open(uri, "the media is encrypted"),
+            Self::NoMedia => Failure {
+                code: 1076,
+                message: format!(
+                    "Unable to read input file [{uri}]: it is an index (moov) without its media"
+                ),
+            },
+            Self::Truncated { length } => ends_early(*length),
             other => Failure {
                 code: 1999,
                 message: chain(other),
@@ -82,14 +102,9 @@ impl TranscodeError {
     pub fn failure(&self, uri: &str) -> Failure {
         let code = match self {
             Self::Open(detail) => return cannot_open(uri, detail),
-            Self::Truncated { length } => {
-                let message = format!(
-                    "Demuxer: [ReadPacketData File read failed - end of file hit at length [{length}]. Is file truncated?]"
-                );
-                return Failure { code: 1076, message };
-            }
+            Self::Truncated { length } => return ends_early(*length),
             Self::Codec(_) => 1030,
-            Self::Decode(_) => 1075,
+            Self::Decode(_) | Self::NoFrames(_) => 1075,
             Self::Incapable(_) => 1040,
             Self::DiskFull => 1507,
             _ => 1999,
@@ -98,6 +113,15 @@ impl TranscodeError {
             code,
             message: chain(self),
         }
+    }
+}
+
+fn ends_early(length: u64) -> Failure {
+    Failure {
+        code: 1076,
+        message: format!(
+            "Demuxer: [ReadPacketData File read failed - end of file hit at length [{length}]. Is file truncated?]"
+        ),
     }
 }
 
@@ -170,8 +194,13 @@ pub(crate) fn of_encoder(status: ExitStatus, messages: &str) -> TranscodeError {
     ]) {
         return TranscodeError::Incapable(text);
     }
-    if says(&["no decoder found", "Unknown decoder", "Decoding requested, but"]) {
+    let no_decoder = messages.contains("Decoder (codec ") && messages.contains(") not found");
+    if no_decoder || says(&["no decoder found", "Unknown decoder", "Decoding requested, but"]) {
         return TranscodeError::Codec(text);
+    }
+    // The filters never saw a picture.
+    if says(&["Cannot determine format of input stream"]) {
+        return TranscodeError::NoFrames(text);
     }
     if says(&["input: "])
         && let Some(problem) = open_problem(messages)
@@ -250,6 +279,11 @@ mod tests {
             ("[libx264] malloc of size 3000 failed", 1999),
             ("No such filter: 'zscale'", 1040),
             ("Decoder (codec none) not found: no decoder found for: none", 1030),
+            ("Decoder (codec vvc) not found for input stream #0:0", 1030),
+            (
+                "Cannot determine format of input stream 0:0 after EOF | Error marking filters as finished",
+                1075,
+            ),
             ("Error while decoding stream #0:0 | Conversion failed!", 1075),
             ("something else", 1999),
         ] {

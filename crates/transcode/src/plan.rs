@@ -31,6 +31,8 @@ pub use crate::support::Refusal;
 /// Codes of an input without the track that an output needs.
 const NO_VIDEO: u32 = 1020;
 const NO_AUDIO: u32 = 1021;
+/// Code of an input whose codec has no decoder.
+const NO_DECODER: u32 = 1030;
 
 /// Something the owner should know about a job that works.
 #[derive(Debug, Clone, PartialEq, Eq)]

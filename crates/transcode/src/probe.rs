@@ -1,6 +1,8 @@
 //! What a media file is, from ffprobe's JSON. Parsing is pure; [`probe`] runs the program.
 
+mod container;
 mod ffprobe;
+mod rate;
 
 use std::path::Path;
 
@@ -20,6 +22,26 @@ pub struct MediaInfo {
     pub video: Option<VideoTrack>,
     /// All sound tracks, in the order of the file.
     pub audio: Vec<AudioTrack>,
+    /// Tracks that nothing is made of: further video tracks, and subtitles.
+    pub other: Vec<OtherTrack>,
+}
+
+/// A track that is reported and not decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherTrack {
+    pub index: u32,
+    pub kind: OtherKind,
+    /// ffmpeg's codec name; empty where it knows none.
+    pub codec: String,
+    /// ISO 639-2, lower case, where the file says so.
+    pub language: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OtherKind {
+    Video,
+    Subtitles,
 }
 
 /// A fraction in lowest terms as ffprobe gives it.
@@ -29,11 +51,12 @@ pub struct Ratio {
     pub den: u32,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VideoTrack {
     /// Stream index in the file.
     pub index: u32,
-    /// ffmpeg's codec name, for example `h264`.
+    /// ffmpeg's codec name, for example `h264`; empty where it knows none, so that nothing can be decoded.
     pub codec: String,
     /// Size as coded, before rotation.
     pub width: u32,
@@ -55,6 +78,8 @@ pub struct VideoTrack {
     /// Pixel shape, 1:1 unless anamorphic.
     pub sample_aspect: Ratio,
     pub interlaced: bool,
+    /// Whether the pictures carry closed captions (CEA-608 or 708).
+    pub embedded_captions: bool,
     /// Dolby Vision profile, where there is one.
     pub dolby_vision_profile: Option<u32>,
     /// Bits per second, where known.
@@ -64,6 +89,7 @@ pub struct VideoTrack {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AudioTrack {
     pub index: u32,
+    /// Empty where ffmpeg knows none, so that nothing can be decoded.
     pub codec: String,
     pub channels: u32,
     /// Hertz.
@@ -108,11 +134,89 @@ impl Ratio {
     }
 }
 
-/// Runs ffprobe on a file.
+impl AudioTrack {
+    pub fn is_readable(&self) -> bool {
+        !self.codec.is_empty()
+    }
+}
+
+/// What ffprobe shows of the container and its streams.
+const STREAMS: &[&str] = &["-show_format", "-show_streams"];
+/// Pictures in which closed captions are looked for.
+const CAPTION_PACKETS: &str = "%+#16";
+
+/// Probes a source. Beyond what ffprobe says at once, it finds files that cannot be encoded, measures the frame
+/// rate where the container does not know it, and looks for closed captions.
 pub async fn probe(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> {
-    let json = ffprobe::run(path, limits).await?;
-    let document: Value = serde_json::from_slice(&json).map_err(|_| ProbeError::NoAnswer)?;
-    Ok(parse(&document))
+    // Boxed, because it waits for three processes, one after the other, and its future is as large.
+    Box::pin(examine(path, limits)).await
+}
+
+async fn examine(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> {
+    let document = ffprobe::run(path, STREAMS, limits).await?;
+    let mut info = parse(&document);
+    container::check(path, &info.container).await?;
+    let Some(video) = &mut info.video else {
+        return Ok(info);
+    };
+    let index = video.index.to_string();
+    // The index of MP4 and QuickTime lists each frame; elsewhere the average is a guess from headers.
+    if !info.container.starts_with("mov") {
+        let packets = ffprobe::run(path, &rate::arguments(&index), limits).await?;
+        if let Some(measured) = rate::measured(&packets) {
+            let stream = stream_of(&document, video.index);
+            (video.frame_rate, video.variable_frame_rate) = rate::of(stream, Some(measured));
+        }
+    }
+    if matches!(video.codec.as_str(), "h264" | "hevc" | "mpeg2video") {
+        let shown = ["-select_streams", &index, "-read_intervals", CAPTION_PACKETS];
+        let shown = [
+            &shown[..],
+            &["-show_frames", "-show_entries", "frame=side_data_list"],
+        ]
+        .concat();
+        // Pictures that cannot be decoded are the encoder's to report.
+        let frames = ffprobe::run(path, &shown, limits).await.unwrap_or_default();
+        video.embedded_captions = has_captions(&frames);
+    }
+    Ok(info)
+}
+
+/// Play time of a file in milliseconds, from its packets where the container does not say it.
+pub(crate) async fn duration_ms(path: &Path, limits: &Limits) -> Result<u64, ProbeError> {
+    Ok(parse(&ffprobe::run(path, STREAMS, limits).await?).duration_ms)
+}
+
+/// Seconds from the first picture of a transport stream segment to the end of its last picture or sound.
+pub(crate) async fn seconds_from_first_picture(
+    path: &Path,
+    limits: &Limits,
+) -> Result<Option<f64>, ProbeError> {
+    let document = ffprobe::run(path, STREAMS, limits).await?;
+    let streams = || document["streams"].as_array().into_iter().flatten();
+    let start = streams()
+        .find(|stream| stream["codec_type"] == "video")
+        .and_then(|stream| seconds(&stream["start_time"]));
+    let end = streams()
+        .filter_map(|stream| Some(seconds(&stream["start_time"])? + seconds(&stream["duration"])?))
+        .reduce(f64::max);
+    Ok(start.zip(end).map(|(start, end)| end - start))
+}
+
+fn has_captions(frames: &Value) -> bool {
+    let mut data = frames["frames"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(side_data);
+    data.any(|data| data["side_data_type"] == "ATSC A53 Part 4 Closed Captions")
+}
+
+fn stream_of(document: &Value, index: u32) -> &Value {
+    let mut streams = document["streams"].as_array().into_iter().flatten();
+    streams
+        .find(|stream| number(&stream["index"]) == Some(index))
+        .unwrap_or(&Value::Null)
 }
 
 /// Reads the answer to `ffprobe -show_format -show_streams -of json`.
@@ -133,7 +237,32 @@ pub fn parse(document: &Value) -> MediaInfo {
             .find(|stream| !is_picture(stream))
             .and_then(video_track),
         audio: of_type("audio").filter_map(audio_track).collect(),
+        other: of_type("video")
+            .filter(|stream| !is_picture(stream))
+            .skip(1)
+            .filter_map(|stream| other_track(stream, OtherKind::Video))
+            .chain(of_type("subtitle").filter_map(|stream| other_track(stream, OtherKind::Subtitles)))
+            .collect(),
     }
+}
+
+fn other_track(stream: &Value, kind: OtherKind) -> Option<OtherTrack> {
+    Some(OtherTrack {
+        index: number(&stream["index"])?,
+        kind,
+        codec: codec(stream),
+        language: language(stream),
+    })
+}
+
+/// The codec's name, empty where ffmpeg has none for it.
+fn codec(stream: &Value) -> String {
+    let name = word(&stream["codec_name"]).filter(|name| !matches!(name.as_str(), "unknown" | "none"));
+    name.unwrap_or_default()
+}
+
+fn language(stream: &Value) -> Option<String> {
+    word(&stream["tags"]["language"]).filter(|language| language != "und")
 }
 
 fn video_track(stream: &Value) -> Option<VideoTrack> {
@@ -142,10 +271,10 @@ fn video_track(stream: &Value) -> Option<VideoTrack> {
         return None;
     }
     let pixel_format = text(&stream["pix_fmt"]).unwrap_or_default();
-    let (frame_rate, variable_frame_rate) = frame_rate(stream);
+    let (frame_rate, variable_frame_rate) = rate::of(stream, None);
     Some(VideoTrack {
         index: number(&stream["index"])?,
-        codec: text(&stream["codec_name"]).unwrap_or_default(),
+        codec: codec(stream),
         width,
         height,
         rotation: rotation(stream),
@@ -161,6 +290,8 @@ fn video_track(stream: &Value) -> Option<VideoTrack> {
             .and_then(|sar| Ratio::parse(&sar, ':'))
             .unwrap_or(Ratio { num: 1, den: 1 }),
         interlaced: matches!(stream["field_order"].as_str(), Some("tt" | "bb" | "tb" | "bt")),
+        // Only decoded pictures tell.
+        embedded_captions: false,
         dolby_vision_profile: side_data(stream).find_map(|data| number(&data["dv_profile"])),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
     })
@@ -170,70 +301,12 @@ fn audio_track(stream: &Value) -> Option<AudioTrack> {
     let channels = number(&stream["channels"]).filter(|channels| *channels > 0)?;
     Some(AudioTrack {
         index: number(&stream["index"])?,
-        codec: text(&stream["codec_name"]).unwrap_or_default(),
+        codec: codec(stream),
         channels,
         sample_rate: number(&stream["sample_rate"]).unwrap_or(0),
-        language: word(&stream["tags"]["language"]).filter(|language| language != "und"),
+        language: language(stream),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
     })
-}
-
-/// Rates that cameras and studios work with; a source of varying rate is brought to the nearest.
-const STANDARD_RATES: [Ratio; 11] = [
-    Ratio { num: 10, den: 1 },
-    Ratio { num: 15, den: 1 },
-    Ratio {
-        num: 24_000,
-        den: 1001,
-    },
-    Ratio { num: 24, den: 1 },
-    Ratio { num: 25, den: 1 },
-    Ratio {
-        num: 30_000,
-        den: 1001,
-    },
-    Ratio { num: 30, den: 1 },
-    Ratio { num: 50, den: 1 },
-    Ratio {
-        num: 60_000,
-        den: 1001,
-    },
-    Ratio { num: 60, den: 1 },
-    Ratio { num: 120, den: 1 },
-];
-
-/// Above this ffprobe's guess is a clock (90 kHz) and no rate of pictures.
-const HIGHEST_RATE: f64 = 240.0;
-
-/// The rate to play at, and whether the source varies around it.
-///
-/// `r_frame_rate` is the lowest rate that can express all timestamps, `avg_frame_rate` frames over duration.
-/// They are equal for a constant rate, save for rounding at the ends of short clips.
-fn frame_rate(stream: &Value) -> (Ratio, bool) {
-    let of = |name: &str| text(&stream[name]).and_then(|rate| Ratio::parse(&rate, '/'));
-    let possible = of("r_frame_rate").filter(|rate| rate.as_f64() <= HIGHEST_RATE);
-    match (possible, of("avg_frame_rate")) {
-        (Some(possible), Some(average)) => {
-            let off = (possible.as_f64() / average.as_f64() - 1.0).abs();
-            if off < 0.005 {
-                (possible, false)
-            } else {
-                (nearest_standard(average), true)
-            }
-        }
-        (Some(only), None) => (only, false),
-        (None, Some(average)) => (nearest_standard(average), true),
-        // Browsers' recordings say nothing; they are made at 30.
-        (None, None) => (Ratio { num: 30, den: 1 }, true),
-    }
-}
-
-fn nearest_standard(rate: Ratio) -> Ratio {
-    let distance = |standard: &Ratio| (standard.as_f64() / rate.as_f64()).ln().abs();
-    let nearest = STANDARD_RATES
-        .into_iter()
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    nearest.unwrap_or(rate)
 }
 
 /// `MediaConvert` turns by quarters only, and takes a rotation within one degree of one.
@@ -328,32 +401,6 @@ mod tests {
         parse(&json!({"streams": [stream], "format": {}}))
             .video
             .expect("has video")
-    }
-
-    #[test]
-    fn rates() {
-        for (real, average, expected, varies) in [
-            ("30/1", "30/1", (30, 1), false),
-            ("30000/1001", "30000/1001", (30_000, 1001), false),
-            ("30/1", "5400/181", (30_000, 1001), true),
-            ("120/1", "2963/100", (30_000, 1001), true),
-            ("90000/1", "24/1", (24, 1), true),
-            ("30/1", "0/0", (30, 1), false),
-            ("0/0", "0/0", (30, 1), true),
-            ("1000/1", "0/0", (30, 1), true),
-            ("60/1", "59/1", (60_000, 1001), true),
-        ] {
-            let track = video(&json!({"r_frame_rate": real, "avg_frame_rate": average}));
-            let expected = Ratio {
-                num: expected.0,
-                den: expected.1,
-            };
-            assert_eq!(
-                (track.frame_rate, track.variable_frame_rate),
-                (expected, varies),
-                "{real} {average}"
-            );
-        }
     }
 
     #[test]

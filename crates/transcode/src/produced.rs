@@ -92,7 +92,8 @@ impl ProducedOutput {
 
 /// Gives the files of a work directory their names, and writes playlists.
 ///
-/// `durations` has the play time in milliseconds of each file of a file group, by its path.
+/// `durations` has play times in milliseconds by path: of each file of a file group, and of the last segment of each
+/// playlist with sound.
 pub(crate) fn collect(plan: &Plan, work: &Path, durations: &BTreeMap<PathBuf, u64>) -> io::Result<Produced> {
     let mut produced = Produced::default();
     for group in &plan.groups {
@@ -134,7 +135,7 @@ impl Collector<'_> {
         for output in &group.outputs {
             outputs.push(match (&group.kind, &output.media) {
                 (GroupKind::Hls(hls), Media::Streams { .. }) => {
-                    let (output, variant) = self.rendition(hls, output)?;
+                    let (output, variant) = self.rendition(hls, output, durations)?;
                     variants.push(variant);
                     output
                 }
@@ -162,7 +163,12 @@ impl Collector<'_> {
     }
 
     /// A segmented rendition: its segments, and the playlist in its final words.
-    fn rendition(&mut self, hls: &HlsGroup, output: &Output) -> io::Result<(ProducedOutput, Variant)> {
+    fn rendition(
+        &mut self,
+        hls: &HlsGroup,
+        output: &Output,
+        durations: &BTreeMap<PathBuf, u64>,
+    ) -> io::Result<(ProducedOutput, Variant)> {
         let base = &self.group.destination.base;
         let path = self.path(&format!("{}.m3u8", output.stem));
         let mut segments = Vec::new();
@@ -172,9 +178,10 @@ impl Collector<'_> {
             let bytes = self.add(file, &name, Stage::Media)?;
             segments.push(Segment { name, seconds, bytes });
         }
-        if segments.is_empty() {
-            return Err(io::Error::other("the encoder wrote no segment"));
-        }
+        let last = segments
+            .last_mut()
+            .ok_or_else(|| io::Error::other("the encoder wrote no segment"))?;
+        outlast(&mut last.seconds, durations.get(&path));
         let name = names::hls_variant(base, &output.name_modifier);
         let url = self.write(path, &name, &playlist::media(hls, &segments), Stage::Playlist)?;
         let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
@@ -224,7 +231,9 @@ impl Collector<'_> {
         let path = output
             .file(&self.group.folder)
             .ok_or_else(|| io::Error::other("a capture is no file"))?;
-        let duration_ms = durations.get(&path).copied().unwrap_or(self.plan.duration_ms);
+        let duration_ms = *durations
+            .get(&path)
+            .ok_or_else(|| io::Error::other("an output was not measured"))?;
         self.add(path, &name, Stage::Media)?;
         let paths = vec![self.group.destination.url(&name)];
         Ok(ProducedOutput {
@@ -289,11 +298,21 @@ impl Collector<'_> {
     }
 }
 
+/// Lets a segment last as long as its sound, which ends a frame of AAC (21 ms at 48 kHz) after the pictures anyhow.
+#[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
+fn outlast(seconds: &mut f64, sound_ms: Option<&u64>) {
+    const ROUNDING: f64 = 0.05;
+    let sound = sound_ms.map_or(0.0, |&ms| ms as f64 / 1000.0);
+    if sound > *seconds + ROUNDING {
+        *seconds = sound;
+    }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "durations are not negative"
 )]
-fn milliseconds(seconds: f64) -> u64 {
+pub(crate) fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64
 }

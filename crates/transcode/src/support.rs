@@ -31,7 +31,7 @@ pub struct Refusal {
 }
 
 /// Code of a job whose settings cannot be carried out.
-const BAD_SETTING: u32 = 1040;
+pub const BAD_SETTING: u32 = 1040;
 impl Refusal {
     pub(crate) fn setting(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

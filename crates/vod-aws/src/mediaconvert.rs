@@ -10,12 +10,14 @@ use std::time::Duration;
 use aws_sdk_mediaconvert::Client;
 use aws_sdk_mediaconvert::config::Config;
 use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_mediaconvert::types::{Job, JobStatus, Order, ProbeInputFile, ProbeResult, TrackType};
+use aws_sdk_mediaconvert::types::{
+    Codec, Job, JobStatus, Order, ProbeInputFile, ProbeResult, Track, TrackType,
+};
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::Timestamp;
 use serde_json::Value;
-use vod_core::record::Media;
+use vod_core::record::{self, Media, PixelAspect, TrackKind};
 
 pub use self::jobs::{JobInfo, OutputInfo};
 
@@ -208,19 +210,54 @@ fn media(result: &ProbeResult) -> Media {
         .iter()
         .filter(|track| track.track_type() == Some(&TrackType::Audio))
         .count();
+    // Declared by the container, by the pictures, or by both; the container goes first, as in players.
+    let aspect = video.and_then(|video| {
+        let coded = || video.codec_metadata()?.sample_aspect_ratio();
+        let aspect = video.sample_aspect_ratio().or_else(coded)?;
+        PixelAspect::new(pixels(aspect.numerator())?, pixels(aspect.denominator())?)
+    });
     Media {
         duration_ms: container.duration().and_then(milliseconds),
         width: video.and_then(|video| pixels(video.width())),
         height: video.and_then(|video| pixels(video.height())),
         frame_rate: rate,
         rotation: video.map(|video| quarter_turns(video.rotation())),
+        pixel_aspect: aspect,
         // Without any track the probe has found nothing, which is not the same as no sound.
         audio_tracks: if tracks.is_empty() {
             None
         } else {
             u32::try_from(audio).ok()
         },
+        tracks: tracks.iter().filter_map(track).collect(),
     }
+}
+
+/// A track in our words. Of data tracks captions and what has a language count; timecodes and the like do not.
+fn track(track: &Track) -> Option<record::Track> {
+    let language = match track.track_type()? {
+        TrackType::Audio => track.audio_properties().and_then(|audio| audio.language_code()),
+        _ => track.data_properties().and_then(|data| data.language_code()),
+    };
+    let kind = match (track.track_type()?, track.codec()) {
+        (TrackType::Video, _) => TrackKind::Video,
+        (TrackType::Audio, _) => TrackKind::Audio,
+        (TrackType::Data, Some(Codec::C608 | Codec::C708)) => TrackKind::EmbeddedCaptions,
+        (TrackType::Data, Some(Codec::Webvtt)) => TrackKind::Subtitles,
+        (TrackType::Data, _) if language.is_some() => TrackKind::Subtitles,
+        _ => return None,
+    };
+    // It goes into what people read.
+    let plain =
+        |language: &&str| language.len() <= 8 && language.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    Some(record::Track {
+        kind,
+        language: language
+            .filter(plain)
+            .filter(|language| !language.eq_ignore_ascii_case("und"))
+            .map(str::to_owned),
+        readable: track.codec() != Some(&Codec::UnknownValue),
+    })
 }
 
 #[expect(

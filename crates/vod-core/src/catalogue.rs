@@ -73,6 +73,44 @@ const DENIED: Entry = Entry {
     retryable: false,
 };
 
+/// What one code covers and its message tells apart: codes, a fragment of the message in lower case, the entry.
+const BY_MESSAGE: &[(&[u32], &str, Entry)] = &[
+    (&[1010, 1404], "access denied", DENIED),
+    (
+        &[1010, 1030, 1075],
+        "encrypted",
+        Entry {
+            codes: &[],
+            class: Class::Input,
+            meaning: "the file is encrypted, so its pictures cannot be read",
+            remedy: "upload a copy without copy protection (DRM)",
+            retryable: false,
+        },
+    ),
+    (
+        &[1075],
+        "no frame",
+        Entry {
+            codes: &[],
+            class: Class::Input,
+            meaning: "not one picture of the file could be decoded",
+            remedy: "check that the file plays on your computer, export it anew and upload that",
+            retryable: false,
+        },
+    ),
+    (
+        &[1076],
+        "without its media",
+        Entry {
+            codes: &[],
+            class: Class::Input,
+            meaning: "the file has an index and no pictures or sound behind it",
+            remedy: "upload the file again: it was cut off before its media",
+            retryable: false,
+        },
+    ),
+];
+
 const TABLE: &[Entry] = &[
     INPUT_UNREADABLE,
     DENIED,
@@ -177,22 +215,20 @@ const MESSAGE_MAX: usize = 2000;
 /// A MediaConvert error with its meaning and remedy. Code 1010 also wraps S3's refusals, so the message
 /// counts as well.
 pub fn explain(code: u32, message: &str) -> JobError {
-    let denied = matches!(code, 1010 | 1404) && message.to_ascii_lowercase().contains("access denied");
-    let entry = if denied {
-        &DENIED
-    } else {
-        TABLE
-            .iter()
-            .find(|entry| entry.codes.contains(&code))
-            .unwrap_or(&UNKNOWN)
-    };
-    error(code, message, entry)
+    let text = message.to_ascii_lowercase();
+    let told_apart = BY_MESSAGE
+        .iter()
+        .find(|(codes, fragment, _)| codes.contains(&code) && text.contains(fragment))
+        .map(|(_, _, entry)| entry);
+    let entry = told_apart.or_else(|| TABLE.iter().find(|entry| entry.codes.contains(&code)));
+    error(code, message, entry.unwrap_or(&UNKNOWN))
 }
 
 /// Whose business an error of this catalogue is.
 pub fn class(error: &JobError) -> Class {
     let known = TABLE
         .iter()
+        .chain(BY_MESSAGE.iter().map(|(_, _, entry)| entry))
         .chain([&UNKNOWN, &REFUSED])
         .find(|entry| entry.meaning == error.meaning);
     match (known, error.code) {
@@ -315,6 +351,39 @@ mod tests {
         let mut seen = HashSet::new();
         for code in TABLE.iter().flat_map(|entry| entry.codes) {
             assert!(seen.insert(code), "{code} stands twice");
+        }
+    }
+
+    #[test]
+    fn what_one_code_covers_is_told_apart_by_its_message() {
+        let mut meanings = HashSet::new();
+        for (code, message) in [
+            (
+                1010,
+                "Unable to open input file [s3://b/x.mp4]: [Failed probe/open: [no moov box found in file]]",
+            ),
+            (
+                1010,
+                "Unable to open input file [s3://b/x.mp4]: [Failed probe/open: [the media is encrypted]]",
+            ),
+            (1030, "unsupported codec: the video track cannot be decoded"),
+            (
+                1075,
+                "no frame of the input could be decoded: Cannot determine format of input stream 0:0",
+            ),
+            (
+                1076,
+                "Unable to read input file [s3://b/x.mp4]: it is an index (moov) without its media",
+            ),
+            (
+                1076,
+                "Demuxer: [ReadPacketData File read failed - end of file hit at length [9]. Is file truncated?]",
+            ),
+        ] {
+            let error = explain(code, message);
+            assert!(!error.retryable, "{message}");
+            assert_eq!(class(&error), Class::Input, "{message}");
+            assert!(meanings.insert(error.meaning), "{message}");
         }
     }
 

@@ -102,6 +102,9 @@ pub struct Record {
     pub jobs: Vec<Job>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputSet>,
+    /// Tracks and renditions that were not taken over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Why, in plain words; with IGNORED and ERROR only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -156,14 +159,77 @@ pub struct Media {
     /// Degrees clockwise that a player turns the picture: 0, 90, 180 or 270.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<u16>,
+    /// Shape of a pixel; absent where pixels are square.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel_aspect: Option<PixelAspect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_tracks: Option<u32>,
+    /// All tracks, from the probe alone. Not on record: what follows from them is in [`Record::left_out`].
+    #[serde(skip)]
+    pub tracks: Vec<Track>,
+}
+
+/// Width and height of one pixel, `64:45` in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PixelAspect {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl PixelAspect {
+    /// `None` where pixels are square, and where a side is 0.
+    pub fn new(width: u32, height: u32) -> Option<Self> {
+        (width != height && width > 0 && height > 0).then_some(Self { width, height })
+    }
+}
+
+impl From<PixelAspect> for String {
+    fn from(aspect: PixelAspect) -> Self {
+        format!("{}:{}", aspect.width, aspect.height)
+    }
+}
+
+impl TryFrom<String> for PixelAspect {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (width, height) = text.split_once(':').ok_or("no `:` in a pixel aspect ratio")?;
+        let (Ok(width), Ok(height)) = (width.parse(), height.parse()) else {
+            return Err("a pixel aspect ratio is two whole numbers");
+        };
+        Self::new(width, height).ok_or("a pixel aspect ratio of 1:1 is left out, and 0 is none")
+    }
+}
+
+/// One track of a source, as far as it decides what is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Track {
+    pub kind: TrackKind,
+    /// ISO 639, where the file says so.
+    pub language: Option<String>,
+    /// Whether its codec is known.
+    pub readable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackKind {
+    Video,
+    Audio,
+    Subtitles,
+    /// CEA-608 or 708, in the pictures or in a track of their own.
+    EmbeddedCaptions,
 }
 
 impl Media {
-    /// Width and height as a viewer sees them.
+    /// Width and height as a viewer sees them: with square pixels, and turned.
     pub fn displayed(&self) -> Option<(u32, u32)> {
         let (width, height) = (self.width?, self.height?);
+        let width = self.pixel_aspect.map_or(width, |aspect| {
+            let wide = u64::from(width) * u64::from(aspect.width);
+            let half = u64::from(aspect.height) / 2;
+            u32::try_from((wide + half) / u64::from(aspect.height)).unwrap_or(width)
+        });
         match self.rotation {
             Some(90 | 270) => Some((height, width)),
             _ => Some((width, height)),
@@ -234,6 +300,27 @@ pub struct Change {
     /// Members of a newer version.
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// A track or rendition that was not taken over, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// For example `subtitle track 2 (deu)`.
+    pub what: String,
+    pub why: String,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+impl LeftOut {
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            why: why.into(),
+            unknown: Unknown::new(),
+        }
+    }
 }
 
 /// A warning of MediaConvert.
@@ -348,6 +435,7 @@ impl Record {
             source,
             jobs: Vec::new(),
             outputs: Vec::new(),
+            left_out: Vec::new(),
             reason: None,
             repairs: 0,
             created_at: now,
@@ -378,6 +466,15 @@ impl Record {
             self.jobs.len() - 1
         });
         &mut self.jobs[index]
+    }
+
+    /// Adds what one job does not take over; two jobs may leave out the same.
+    pub fn add_left_out(&mut self, entries: Vec<LeftOut>) {
+        for entry in entries {
+            if !self.left_out.contains(&entry) {
+                self.left_out.push(entry);
+            }
+        }
     }
 
     /// The longest duration known, in milliseconds: of the outputs, else of the source.

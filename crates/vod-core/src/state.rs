@@ -115,6 +115,7 @@ fn fill(known: &mut Media, found: &Media) {
     known.height = known.height.or(found.height);
     known.frame_rate = known.frame_rate.or(found.frame_rate);
     known.rotation = known.rotation.or(found.rotation);
+    known.pixel_aspect = known.pixel_aspect.or(found.pixel_aspect);
     known.audio_tracks = known.audio_tracks.or(found.audio_tracks);
 }
 

@@ -160,6 +160,7 @@ impl Reconcile {
         if let Some(request) = request {
             entry.thumbnail_interval_ms = request.thumbnail_interval_ms;
             entry.changes = request.changes;
+            record.add_left_out(request.left_out);
         }
     }
 

@@ -120,6 +120,7 @@ impl Submit {
                 Ok((request, _)) => {
                     record.jobs[index].changes = request.changes;
                     record.jobs[index].thumbnail_interval_ms = request.thumbnail_interval_ms;
+                    record.add_left_out(request.left_out);
                 }
                 Err(problem) => attempts::fail(&mut record.jobs[index], problem),
             }

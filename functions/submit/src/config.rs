@@ -16,7 +16,8 @@ pub const MEDIACONVERT_QUEUE: &str = "MEDIACONVERT_QUEUE";
 pub const JOB_TEMPLATE: &str = "JOB_TEMPLATE";
 /// Tells this pipeline's jobs from others of the account; default `vod`.
 pub const APPLICATION: &str = "APPLICATION";
-/// Names of rules to turn off, separated by commas: `drop-missing-audio`, `swap-for-portrait`, `no-upscale`.
+/// Names of rules to turn off, separated by commas: `drop-missing-audio`, `swap-for-portrait`, `keep-shape`,
+/// `no-upscale`.
 pub const RULES_OFF: &str = "RULES_OFF";
 
 /// How often the queue delivers a message before it gives up (`maxReceiveCount`); default 5. At the last delivery

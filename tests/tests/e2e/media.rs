@@ -82,7 +82,7 @@ fn upright(mp4: &Value, record: &Value) -> anyhow::Result<()> {
     ensure!(width < height, "{width}x{height}");
     let rotation = record["source"]["rotation"].as_u64().context("no rotation")?;
     ensure!(rotation == 90 || rotation == 270, "{rotation}");
-    ensure!(has_rule(record, "swap-for-portrait"), "no trace of the rule");
+    ensure!(has_rule(record, "keep-shape"), "no trace of the rule");
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use mediaconvert_job::model::{AacSettings, AudioDescription, AudioSelector, Input};
 
-use crate::plan::{NO_AUDIO, Refusal, SoundEncode};
+use crate::plan::{NO_AUDIO, NO_DECODER, Refusal, SoundEncode};
 use crate::probe::{AudioTrack, MediaInfo};
 
 /// Plans one audio description. `path` is its own.
@@ -14,6 +14,13 @@ pub(crate) fn sound(
 ) -> Result<SoundEncode, Refusal> {
     let (name, selector) = selector(description, input, path)?;
     let track = select(name, selector, source)?;
+    if !track.is_readable() {
+        return Err(Refusal {
+            code: NO_DECODER,
+            path: format!("/inputs/0/audioSelectors/{name}"),
+            message: "unsupported codec: the audio track cannot be decoded".to_owned(),
+        });
+    }
     let settings = &description.codec_settings.aac_settings;
     let aac = format!("{path}/codecSettings/aacSettings");
     let sample_rate = required(settings.sample_rate, "sampleRate", &aac)?;
@@ -93,7 +100,7 @@ fn select<'a>(
         };
         // MediaConvert falls back to the first track of a default selector.
         let is_default = selector.default_selection.as_deref() == Some("DEFAULT");
-        let fallback = source.audio.first().filter(|_| is_default);
+        let fallback = first_readable(source).filter(|_| is_default);
         return source
             .audio
             .iter()
@@ -102,7 +109,7 @@ fn select<'a>(
             .ok_or_else(|| none(wanted));
     }
     let number = match selector.tracks.as_slice() {
-        [] => 1,
+        [] => return first_readable(source).ok_or_else(|| none("1")),
         [number] => *number as usize,
         _ => {
             let message = "the local engine cannot join several tracks into one";
@@ -111,6 +118,12 @@ fn select<'a>(
     };
     let track = number.checked_sub(1).and_then(|index| source.audio.get(index));
     track.ok_or_else(|| none(&number.to_string()))
+}
+
+/// Phones put tracks beside the sound that only they can play.
+fn first_readable(source: &MediaInfo) -> Option<&AudioTrack> {
+    let mut tracks = source.audio.iter();
+    tracks.find(|track| track.is_readable()).or(source.audio.first())
 }
 
 fn layout(settings: &AacSettings, track: &AudioTrack, path: &str) -> Result<&'static str, Refusal> {

@@ -28,6 +28,8 @@ pub(crate) fn encoder(
         ("c", "libx264".to_owned()),
         ("preset", preset.to_owned()),
         ("pix_fmt", "yuv420p".to_owned()),
+        // Captions embedded in the source are spread over its frames; dropped and repeated frames make noise of them.
+        ("a53cc", "0".to_owned()),
     ];
     let profile = settings
         .codec_profile

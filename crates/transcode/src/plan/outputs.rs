@@ -10,7 +10,7 @@ use crate::plan::files::{default_extension, hls_group, muxer, unique_names};
 use crate::plan::graph::Graph;
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
 use crate::plan::{
-    Capture, Group, GroupKind, Media, NO_VIDEO, Output, Plan, Refusal, SoundEncode, VideoEncode,
+    Capture, Group, GroupKind, Media, NO_DECODER, NO_VIDEO, Output, Plan, Refusal, SoundEncode, VideoEncode,
     WARN_ONE_PASS, Warning, audio, h264,
 };
 use crate::probe::{MediaInfo, Ratio};
@@ -224,11 +224,24 @@ impl Planner<'_> {
     }
 
     fn frame(&self, path: &str) -> Result<Frame, Refusal> {
-        self.frame.ok_or_else(|| Refusal {
-            code: NO_VIDEO,
+        let refuse = |code, message: &str| Refusal {
+            code,
             path: format!("{path}/videoDescription"),
-            message: "the input has no video track".to_owned(),
-        })
+            message: message.to_owned(),
+        };
+        if self
+            .source
+            .video
+            .as_ref()
+            .is_some_and(|track| track.codec.is_empty())
+        {
+            return Err(refuse(
+                NO_DECODER,
+                "unsupported codec: the video track cannot be decoded",
+            ));
+        }
+        self.frame
+            .ok_or_else(|| refuse(NO_VIDEO, "the input has no video track"))
     }
 
     fn video(

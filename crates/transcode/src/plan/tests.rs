@@ -19,7 +19,13 @@ fn default_settings() -> Value {
         (2, "fileGroupSettings", "thumbnails"),
     ] {
         let destination = json!(format!("s3://vod/output/a/default/{folder}/video"));
-        settings["outputGroups"][group]["outputGroupSettings"][member]["destination"] = destination;
+        let group = &mut settings["outputGroups"][group];
+        group["outputGroupSettings"][member]["destination"] = destination;
+        for output in group["outputs"].as_array_mut().expect("has outputs") {
+            // As the rule keep-shape completes it where nothing is known of the source.
+            let video = &mut output["videoDescription"];
+            video["width"] = json!(video["height"].as_u64().expect("has a height") * 16 / 9);
+        }
     }
     settings
 }
@@ -41,6 +47,7 @@ fn track() -> VideoTrack {
         full_range: false,
         sample_aspect: SQUARE,
         interlaced: false,
+        embedded_captions: false,
         dolby_vision_profile: None,
         bit_rate: None,
     }
@@ -63,6 +70,7 @@ fn source(video: VideoTrack) -> MediaInfo {
         duration_ms: 10_000,
         video: Some(video),
         audio: vec![sound_track(1, "eng"), sound_track(2, "kor")],
+        other: Vec::new(),
     }
 }
 

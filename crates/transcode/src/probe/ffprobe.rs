@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::failure::{self, ProbeError};
 use crate::process::{self, FORMAT_WHITELIST, Limits, PROTOCOL_WHITELIST};
 
-/// Runs ffprobe and returns its JSON.
-pub(super) async fn run(path: &Path, limits: &Limits) -> Result<Vec<u8>, ProbeError> {
+/// Runs ffprobe and returns what it was asked to `show`, as JSON.
+pub(super) async fn run(path: &Path, show: &[&str], limits: &Limits) -> Result<Value, ProbeError> {
     let path = std::path::absolute(path).map_err(ProbeError::Start)?;
     let mut file = std::ffi::OsString::from("file:");
     file.push(&path);
-    let options = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
+    let options = ["-v", "error", "-of", "json"];
     let safety = [
         "-protocol_whitelist",
         PROTOCOL_WHITELIST,
@@ -21,7 +22,9 @@ pub(super) async fn run(path: &Path, limits: &Limits) -> Result<Vec<u8>, ProbeEr
         "-i",
     ];
     let arguments: Vec<_> = options
-        .into_iter()
+        .iter()
+        .chain(show)
+        .copied()
         .chain(safety)
         .map(Into::into)
         .chain([file])
@@ -43,7 +46,7 @@ pub(super) async fn run(path: &Path, limits: &Limits) -> Result<Vec<u8>, ProbeEr
         }
     };
     if status.success() {
-        return Ok(json);
+        return serde_json::from_slice(&json).map_err(|_| ProbeError::NoAnswer);
     }
     Err(failure::of_probe(
         status,

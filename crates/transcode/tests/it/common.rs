@@ -29,7 +29,8 @@ pub(crate) fn small() -> Value {
         for output in group["outputs"].as_array_mut().expect("has outputs") {
             let video = &mut output["videoDescription"];
             let height = video["height"].as_u64().expect("has a height") / 5;
-            video["width"] = json!(video["width"].as_u64().expect("has a width") / 5);
+            // As the rule keep-shape completes it for a source of 16:9.
+            video["width"] = json!(height * 16 / 9 / 2 * 2);
             video["height"] = json!(height);
             if output["nameModifier"].is_string() {
                 output["nameModifier"] = json!(format!("_{height}"));
@@ -138,7 +139,7 @@ impl World {
 
 /// Plays a file to its end and counts the pictures.
 pub(crate) fn decoded_frames(path: &Path) -> u64 {
-    let answer = run_ffprobe(
+    let answer = shown(
         path,
         &[
             "-count_frames",
@@ -157,7 +158,7 @@ pub(crate) fn decoded_frames(path: &Path) -> u64 {
 
 /// The first video stream as ffprobe shows it, with the first sound stream under `audio`.
 pub(crate) fn ffprobe(path: &Path) -> Value {
-    let answer = run_ffprobe(path, &["-show_streams"]);
+    let answer = shown(path, &["-show_streams"]);
     let of = |kind: &str| {
         answer["streams"]
             .as_array()
@@ -174,7 +175,7 @@ pub(crate) fn ffprobe(path: &Path) -> Value {
 
 /// Instants of the keyframes in seconds, from the first one.
 pub(crate) fn keyframes(path: &Path) -> Vec<f64> {
-    let answer = run_ffprobe(
+    let answer = shown(
         path,
         &["-select_streams", "v:0", "-show_entries", "packet=pts_time,flags"],
     );
@@ -197,7 +198,8 @@ pub(crate) fn keyframes(path: &Path) -> Vec<f64> {
         .collect()
 }
 
-fn run_ffprobe(path: &Path, options: &[&str]) -> Value {
+/// What ffprobe shows of a file.
+pub(crate) fn shown(path: &Path, options: &[&str]) -> Value {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json"])
         .args(options)

@@ -2,5 +2,6 @@
 
 mod common;
 mod encode;
+mod files;
 mod hostile;
 mod random;

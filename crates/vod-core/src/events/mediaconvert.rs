@@ -104,6 +104,8 @@ struct InputVideo {
     width: Option<u32>,
     height: Option<u32>,
     frame_rate: Option<f64>,
+    /// Shape of a pixel, for example `64:45`.
+    sar: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -240,6 +242,7 @@ fn media(inputs: &[InputDetail]) -> Media {
         width: video.and_then(|video| video.width),
         height: video.and_then(|video| video.height),
         frame_rate: video.and_then(|video| video.frame_rate),
+        pixel_aspect: video.and_then(|video| video.sar.clone()?.try_into().ok()),
         audio_tracks: u32::try_from(input.audio.len()).ok(),
         ..Media::default()
     }

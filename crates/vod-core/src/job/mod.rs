@@ -3,16 +3,18 @@
 //! The user's template wins: we fill in the input, the destinations, the role and the metadata. Whatever else
 //! changes is done by a named rule ([`rules`]) that can be turned off and that the record lists.
 
+mod left_out;
 mod rules;
+mod shape;
 
 use mediaconvert_job::template::Template;
 use serde_json::{Map, Value, json};
 
-pub use self::rules::{DROP_MISSING_AUDIO, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule};
+pub use self::rules::{DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule};
 use crate::asset::AssetId;
 use crate::digest::sha256_hex;
 use crate::keys::{BASE_NAME, output_prefix};
-use crate::record::{Change, Media};
+use crate::record::{Change, LeftOut, Media};
 
 /// What a job is for and where its parts go.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,8 @@ pub struct JobRequest {
     /// The whole body of CreateJob, as it goes over the wire.
     pub body: Value,
     pub changes: Vec<Change>,
+    /// Tracks and renditions that are not taken over.
+    pub left_out: Vec<LeftOut>,
     pub thumbnail_interval_ms: Option<u64>,
 }
 
@@ -56,7 +60,11 @@ pub fn build(
     rules: Rules,
 ) -> Result<JobRequest, Unusable> {
     let mut settings = template.settings.clone();
-    let changes = rules::apply(&mut settings, media, rules);
+    let rules::Applied {
+        changes,
+        mut left_out,
+    } = rules::apply(&mut settings, media, rules);
+    left_out.extend(left_out::tracks(&template.settings, media));
     set_input(&mut settings, target);
     set_destinations(&mut settings, target)?;
     let thumbnail_interval_ms = thumbnail_interval_ms(&settings);
@@ -81,6 +89,7 @@ pub fn build(
     Ok(JobRequest {
         body,
         changes,
+        left_out,
         thumbnail_interval_ms,
     })
 }

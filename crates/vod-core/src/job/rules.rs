@@ -3,26 +3,35 @@
 
 use serde_json::Value;
 
-use crate::record::{Change, Media};
+use super::group_kind;
+use super::shape::{self, Completed, Source, set_size, size};
+use crate::record::{Change, LeftOut, Media};
 
 /// AWS fails a job that asks for sound which is not there.
 pub const DROP_MISSING_AUDIO: &str = "drop-missing-audio";
 /// A portrait video in a landscape frame would be a thin strip between black bars.
 pub const SWAP_FOR_PORTRAIT: &str = "swap-for-portrait";
+/// An output with one side gets the other from the source, so that no bars are baked in.
+pub const KEEP_SHAPE: &str = "keep-shape";
 /// Enlarging costs money and adds nothing that a player cannot do.
 pub const NO_UPSCALE: &str = "no-upscale";
 
 /// Which rules are on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     pub drop_missing_audio: bool,
     pub swap_for_portrait: bool,
+    /// Off, an output with one side has a 16:9 frame: CreateJob never carries one side alone.
+    pub keep_shape: bool,
     pub no_upscale: bool,
 }
 
 /// A name that is no rule's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no rule is called `{0}` (there are {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {NO_UPSCALE})")]
+#[error(
+    "no rule is called `{0}` (there are {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {KEEP_SHAPE}, {NO_UPSCALE})"
+)]
 pub struct UnknownRule(String);
 
 impl Rules {
@@ -31,6 +40,7 @@ impl Rules {
         Self {
             drop_missing_audio: true,
             swap_for_portrait: true,
+            keep_shape: true,
             no_upscale: true,
         }
     }
@@ -42,6 +52,7 @@ impl Rules {
             match name {
                 DROP_MISSING_AUDIO => rules.drop_missing_audio = false,
                 SWAP_FOR_PORTRAIT => rules.swap_for_portrait = false,
+                KEEP_SHAPE => rules.keep_shape = false,
                 NO_UPSCALE => rules.no_upscale = false,
                 _ => return Err(UnknownRule(name.to_owned())),
             }
@@ -54,36 +65,47 @@ impl Rules {
 struct Output {
     path: String,
     value: Value,
+    /// Whether [`KEEP_SHAPE`] gave it the source's shape.
+    kept: bool,
+}
+
+/// What the rules did.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub(super) changes: Vec<Change>,
+    /// Renditions that are not made.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// Fits `settings` to what is known of the source. Paths in the result are those of the template as it came.
-pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Vec<Change> {
-    let mut changes = Vec::new();
+pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Applied {
+    let mut applied = Applied::default();
+    let source = Source::new(settings, media);
     let Some(groups) = settings.get_mut("outputGroups").and_then(Value::as_array_mut) else {
-        return changes;
+        return applied;
     };
     for (index, group) in groups.iter_mut().enumerate() {
+        let folder = group_kind(group).1;
         let Some(outputs) = group.get_mut("outputs").and_then(Value::as_array_mut) else {
             continue;
         };
-        let path = |number: usize| format!("/outputGroups/{index}/outputs/{number}");
         let list = std::mem::take(outputs).into_iter().enumerate();
         let mut list: Vec<Output> = list
             .map(|(number, value)| Output {
-                path: path(number),
+                path: format!("/outputGroups/{index}/outputs/{number}"),
                 value,
+                kept: false,
             })
             .collect();
         if rules.drop_missing_audio && media.audio_tracks == Some(0) {
-            drop_missing_audio(&mut list, &mut changes);
+            drop_missing_audio(&mut list, &mut applied.changes);
         }
-        if let Some(source) = media.displayed() {
-            if rules.swap_for_portrait && source.1 > source.0 {
-                swap_for_portrait(&mut list, &mut changes);
-            }
-            if rules.no_upscale {
-                no_upscale(&mut list, source, &mut changes);
-            }
+        if rules.swap_for_portrait && source.is_some_and(Source::is_portrait) {
+            swap_for_portrait(&mut list, &mut applied.changes);
+        }
+        keep_shape(&mut list, source, rules, &mut applied.changes);
+        if let Some(source) = source.filter(|_| rules.no_upscale) {
+            no_upscale(&mut list, source, folder, &mut applied);
         }
         *outputs = list.into_iter().map(|output| output.value).collect();
     }
@@ -94,7 +116,7 @@ pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Vec<Ch
             .and_then(Value::as_array)
             .is_none_or(|list| !list.is_empty())
     });
-    changes
+    applied
 }
 
 fn changed(changes: &mut Vec<Change>, rule: &str, path: String) {
@@ -125,22 +147,7 @@ fn drop_missing_audio(outputs: &mut Vec<Output>, changes: &mut Vec<Change>) {
     });
 }
 
-fn size(output: &Value) -> (Option<u64>, Option<u64>) {
-    let member = |name: &str| {
-        output
-            .pointer(&format!("/videoDescription/{name}"))
-            .and_then(Value::as_u64)
-    };
-    (member("width"), member("height"))
-}
-
-fn set_size(output: &mut Value, width: u64, height: u64) {
-    if let Some(video) = output.get_mut("videoDescription").and_then(Value::as_object_mut) {
-        video.insert("width".to_owned(), width.into());
-        video.insert("height".to_owned(), height.into());
-    }
-}
-
+/// Turns the frames of outputs that give both sides.
 fn swap_for_portrait(outputs: &mut [Output], changes: &mut Vec<Change>) {
     for output in outputs {
         if let (Some(width), Some(height)) = size(&output.value)
@@ -156,203 +163,100 @@ fn swap_for_portrait(outputs: &mut [Output], changes: &mut Vec<Change>) {
     }
 }
 
-/// Whether the picture, fitted into the output, would grow: bars around it are no enlargement.
-fn grows(output: &Value, (width, height): (u32, u32)) -> bool {
-    match size(output) {
-        (Some(w), Some(h)) => w > u64::from(width) && h > u64::from(height),
-        (Some(w), None) => w > u64::from(width),
-        (None, Some(h)) => h > u64::from(height),
-        (None, None) => false,
+/// Completes outputs that give one side.
+fn keep_shape(outputs: &mut [Output], source: Option<Source>, rules: Rules, changes: &mut Vec<Change>) {
+    let source = source.filter(|_| rules.keep_shape);
+    for output in outputs {
+        let completed = shape::complete(&mut output.value, source, rules.swap_for_portrait);
+        output.kept = completed == Completed::Kept;
+        if completed != Completed::Untouched {
+            changed(changes, KEEP_SHAPE, format!("{}/videoDescription", output.path));
+        }
     }
 }
 
-fn area(output: &Value) -> u64 {
-    let (width, height) = size(output);
+/// Whether the picture, fitted into the output, would grow: bars around it are no enlargement.
+fn grows(output: &Value, source: Source) -> bool {
+    let (width, height) = source.in_pixels_of(output);
+    match size(output) {
+        (Some(w), Some(h)) => w > width && h > height,
+        _ => false,
+    }
+}
+
+fn area(output: &Output) -> u64 {
+    let (width, height) = size(&output.value);
     width.unwrap_or(1).saturating_mul(height.unwrap_or(1))
 }
 
-fn no_upscale(outputs: &mut Vec<Output>, source: (u32, u32), changes: &mut Vec<Change>) {
-    let is_video = |output: &Output| output.value.get("videoDescription").is_some();
-    let fits = |output: &Output| !is_video(output) || !grows(&output.value, source);
-    if outputs.iter().all(fits) {
-        return;
-    }
-    if outputs.iter().any(|output| is_video(output) && fits(output)) {
-        outputs.retain(|output| {
-            let stays = fits(output);
-            if !stays {
-                changed(changes, NO_UPSCALE, output.path.clone());
-            }
-            stays
-        });
-        return;
-    }
-    // All would grow: the smallest stays and takes the source's own size, made even as H.264 needs it.
-    let smallest = outputs
-        .iter()
-        .filter(|output| is_video(output))
-        .min_by_key(|output| area(&output.value));
-    let Some(keep) = smallest.map(|output| output.path.clone()) else {
-        return;
-    };
-    outputs.retain_mut(|output| {
-        if !is_video(output) {
-            return true;
+/// What [`no_upscale`] does with an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// Becomes as large as the source.
+    Shrinks,
+    Goes,
+}
+
+fn no_upscale(outputs: &mut Vec<Output>, source: Source, folder: &str, applied: &mut Applied) {
+    let fates = fates(outputs, source);
+    let mut fates = fates.into_iter();
+    outputs.retain_mut(|output| match fates.next().unwrap_or(Fate::Stays) {
+        Fate::Stays => true,
+        Fate::Shrinks => {
+            let own = source.in_pixels_of(&output.value);
+            shape::make_own_size(&mut output.value, own);
+            let path = format!("{}/videoDescription", output.path);
+            changed(&mut applied.changes, NO_UPSCALE, path);
+            true
         }
-        if output.path != keep {
-            changed(changes, NO_UPSCALE, output.path.clone());
-            return false;
+        Fate::Goes => {
+            let (width, height) = source.in_pixels_of(&output.value);
+            applied.left_out.push(LeftOut::new(
+                rendition(folder, &output.value),
+                format!("the picture is {width}x{height}, and enlarging it adds nothing"),
+            ));
+            changed(&mut applied.changes, NO_UPSCALE, output.path.clone());
+            false
         }
-        set_size(&mut output.value, even(source.0), even(source.1));
-        changed(changes, NO_UPSCALE, format!("{}/videoDescription", output.path));
-        true
     });
 }
 
-fn even(pixels: u32) -> u64 {
-    u64::from((pixels & !1).max(2))
+/// Larger outputs go. One becomes as large as the source: the smallest, where all are larger; else the next above,
+/// if it keeps the source's shape and has a fifth more lines than the largest that fits.
+fn fates(outputs: &[Output], source: Source) -> Vec<Fate> {
+    let is_video = |output: &&Output| output.value.get("videoDescription").is_some();
+    let fits = |output: &&Output| !grows(&output.value, source);
+    let smallest_above = outputs
+        .iter()
+        .filter(is_video)
+        .filter(|output| !fits(output))
+        .min_by_key(|output| area(output));
+    let largest = outputs
+        .iter()
+        .filter(is_video)
+        .filter(fits)
+        .max_by_key(|output| area(output));
+    let shrinks = smallest_above.filter(|above| {
+        let lines = |output: &Output| size(&output.value).1.unwrap_or(u64::MAX);
+        let own = source.in_pixels_of(&above.value).1;
+        largest.is_none_or(|largest| above.kept && own.saturating_mul(5) >= lines(largest).saturating_mul(6))
+    });
+    let fate = |output: &Output| match shrinks {
+        _ if !is_video(&output) || fits(&output) => Fate::Stays,
+        Some(above) if above.path == output.path => Fate::Shrinks,
+        _ => Fate::Goes,
+    };
+    outputs.iter().map(fate).collect()
+}
+
+/// An output's name in words, for example `hls rendition 1280x720`.
+fn rendition(folder: &str, output: &Value) -> String {
+    match size(output) {
+        (Some(width), Some(height)) => format!("{folder} rendition {width}x{height}"),
+        _ => format!("{folder} rendition"),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn output(width: u32, height: u32) -> Value {
-        json!({"videoDescription": {"width": width, "height": height}, "audioDescriptions": [{}]})
-    }
-
-    fn ladder() -> Value {
-        json!({"outputGroups": [
-            {"outputs": [output(640, 360), output(960, 540), output(1280, 720)]},
-            {"outputs": [output(1280, 720)]}]})
-    }
-
-    fn media(width: u32, height: u32) -> Media {
-        Media {
-            width: Some(width),
-            height: Some(height),
-            audio_tracks: Some(1),
-            ..Media::default()
-        }
-    }
-
-    fn sizes(settings: &Value) -> Vec<Vec<(u64, u64)>> {
-        let groups = settings["outputGroups"].as_array().unwrap();
-        let one = |output: &Value| (size(output).0.unwrap(), size(output).1.unwrap());
-        groups
-            .iter()
-            .map(|group| group["outputs"].as_array().unwrap().iter().map(one).collect())
-            .collect()
-    }
-
-    fn run(media: &Media, rules: Rules) -> (Vec<Vec<(u64, u64)>>, Vec<String>) {
-        let mut settings = ladder();
-        let changes = apply(&mut settings, media, rules);
-        let changes = changes
-            .into_iter()
-            .map(|change| format!("{} {}", change.rule, change.path))
-            .collect();
-        (sizes(&settings), changes)
-    }
-
-    #[test]
-    fn a_source_that_fits_changes_nothing() {
-        let (sizes, changes) = run(&media(1920, 1080), Rules::all());
-        assert_eq!(
-            sizes,
-            [vec![(640, 360), (960, 540), (1280, 720)], vec![(1280, 720)]]
-        );
-        assert!(changes.is_empty());
-    }
-
-    #[test]
-    fn larger_outputs_go_and_the_last_is_clamped() {
-        let (sizes, changes) = run(&media(961, 541), Rules::all());
-        assert_eq!(sizes, [vec![(640, 360), (960, 540)], vec![(960, 540)]]);
-        assert_eq!(
-            changes,
-            [
-                "no-upscale /outputGroups/0/outputs/2",
-                "no-upscale /outputGroups/1/outputs/0/videoDescription"
-            ]
-        );
-    }
-
-    #[test]
-    fn wide_pictures_keep_the_rendition_they_fill() {
-        let (sizes, _) = run(&media(1280, 536), Rules::all());
-        assert_eq!(sizes[0], [(640, 360), (960, 540), (1280, 720)]);
-    }
-
-    #[test]
-    fn portrait_by_size_and_by_rotation() {
-        let rotated = Media {
-            rotation: Some(90),
-            ..media(1920, 1080)
-        };
-        for source in [media(1080, 1920), rotated] {
-            let (sizes, changes) = run(&source, Rules::all());
-            assert_eq!(
-                sizes,
-                [vec![(360, 640), (540, 960), (720, 1280)], vec![(720, 1280)]]
-            );
-            assert!(
-                changes
-                    .iter()
-                    .all(|change| change.starts_with("swap-for-portrait ")),
-                "{changes:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn missing_audio_goes_and_audio_outputs_with_it() {
-        let mut settings = json!({"outputGroups": [
-            {"outputs": [output(640, 360), {"audioDescriptions": [{}]}]}, {"outputs": [{"audioDescriptions": [{}]}]}]});
-        let source = Media {
-            audio_tracks: Some(0),
-            ..media(1920, 1080)
-        };
-        let changes = apply(&mut settings, &source, Rules::all());
-        assert_eq!(
-            settings,
-            json!({"outputGroups": [{"outputs": [{"videoDescription": {"width": 640, "height": 360}}]}]})
-        );
-        assert_eq!(changes.len(), 3);
-    }
-
-    #[test]
-    fn each_rule_can_be_turned_off() {
-        let source = Media {
-            audio_tracks: Some(0),
-            ..media(180, 320)
-        };
-        for name in [DROP_MISSING_AUDIO, SWAP_FOR_PORTRAIT, NO_UPSCALE] {
-            let (_, changes) = run(&source, Rules::without(name).unwrap());
-            assert!(!changes.is_empty());
-            assert!(
-                changes.iter().all(|change| !change.starts_with(name)),
-                "{name}: {changes:?}"
-            );
-        }
-        assert!(Rules::without("no-such-rule").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn no_output_ever_grows(width in 2u32..4000, height in 2u32..4000) {
-            let source = media(width, height);
-            let (sizes, _) = run(&source, Rules::all());
-            for group in &sizes {
-                prop_assert!(!group.is_empty());
-                for &(w, h) in group {
-                    prop_assert!(w <= u64::from(width) || h <= u64::from(height));
-                    prop_assert!(w % 2 == 0 && h % 2 == 0);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use crate::state;
 /// The sample of the contract, filled in: it must survive a round trip without gaining or losing a member.
 const SAMPLE: &str = r#"{"schema":1,"id":"my-film-0123456789abcdef-01234567","state":"COMPLETE","progress":100,"title":"my film",
  "source":{"bucket":"vod","key":"input/my film.mp4","version":"v","etag":"e","size":1048576,"uploaded_at":"2026-11-21T10:00:00Z","sequencer":"0055",
-           "duration_ms":7000,"width":1280,"height":720,"frame_rate":30.0,"rotation":0,"audio_tracks":1},
+           "duration_ms":7000,"width":1280,"height":720,"frame_rate":30.0,"rotation":0,"pixel_aspect":"64:45","audio_tracks":1},
  "jobs":[{"template":"default","template_sha256":"ab","attempt":1,"job_id":"1625859001514-vvqfwj","state":"COMPLETE","progress":100,
           "changes":[{"rule":"no-upscale","path":"/outputGroups/0/outputs/2"}],
           "warnings":[{"code":240000,"message":"w"}],"submitted_at":"2026-11-21T10:00:01Z","finished_at":"2026-11-21T10:00:02Z",
@@ -16,6 +16,7 @@ const SAMPLE: &str = r#"{"schema":1,"id":"my-film-0123456789abcdef-01234567","st
              "hls":{"master":"a/hls/video.m3u8","variants":[{"key":"k","width":640,"height":360,"duration_ms":7000}]},
              "mp4":[{"key":"a/mp4/video.mp4","width":1280,"height":720,"duration_ms":7000}],
              "thumbnails":{"pattern":"a/thumbnails/video.%07d.jpg","first":0,"count":2,"interval_ms":5000,"poster":"p"}}],
+ "left_out":[{"what":"subtitle track 2 (deu)","why":"w"}],
  "reason":"r","created_at":"2026-11-21T10:00:00Z","updated_at":"2026-11-21T10:00:02Z","lease":{"holder":"h","until":"2026-11-21T10:01:00Z"}}"#;
 
 #[test]
@@ -41,7 +42,7 @@ fn what_does_not_apply_is_absent() -> serde_json::Result<()> {
 }
 
 #[test]
-fn displayed_size_follows_rotation() {
+fn displayed_size_follows_rotation_and_pixel_shape() {
     let media = Media {
         width: Some(1920),
         height: Some(1080),
@@ -49,6 +50,13 @@ fn displayed_size_follows_rotation() {
         ..Media::default()
     };
     assert_eq!(media.displayed(), Some((1080, 1920)));
+    let anamorphic = Media {
+        width: Some(720),
+        height: Some(576),
+        pixel_aspect: PixelAspect::new(64, 45),
+        ..Media::default()
+    };
+    assert_eq!(anamorphic.displayed(), Some((1024, 576)));
 }
 
 /// Any JSON value, nested a few levels deep.

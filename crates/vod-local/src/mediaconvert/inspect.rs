@@ -2,7 +2,7 @@
 //! `inputDetails` of the `INPUT_INFORMATION` event.
 
 use serde_json::{Map, Value, json};
-use transcode::probe::{AudioTrack, MediaInfo, Ratio, VideoTrack};
+use transcode::probe::{AudioTrack, MediaInfo, OtherKind, Ratio, VideoTrack};
 
 /// What S3 knows of an object that is probed.
 #[derive(Debug, Clone, Default)]
@@ -23,23 +23,46 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
     let (mut videos, mut sounds) = (Vec::new(), Vec::new());
     if let Some(video) = &info.video {
         videos.push(video.index);
-        tracks.push(json!({
-            "index": video.index,
-            "trackType": "video",
-            "codec": codec(&video.codec),
-            "duration": seconds,
-            "videoProperties": video_properties(video),
-        }));
+        tracks.push(present([
+            ("index", video.index.into()),
+            ("trackType", "video".into()),
+            ("codec", json!(codec(&video.codec))),
+            ("duration", seconds.into()),
+            ("videoProperties", video_properties(video)),
+        ]));
     }
     for audio in &info.audio {
         sounds.push(audio.index);
-        tracks.push(json!({
-            "index": audio.index,
-            "trackType": "audio",
-            "codec": codec(&audio.codec),
-            "duration": seconds,
-            "audioProperties": audio_properties(audio),
-        }));
+        tracks.push(present([
+            ("index", audio.index.into()),
+            ("trackType", "audio".into()),
+            ("codec", json!(codec(&audio.codec))),
+            ("duration", seconds.into()),
+            ("audioProperties", audio_properties(audio)),
+        ]));
+    }
+    let mut data = Vec::new();
+    for other in &info.other {
+        let kind = match other.kind {
+            OtherKind::Video => "video",
+            OtherKind::Subtitles => "data",
+        };
+        let mut track = present([
+            ("index", other.index.into()),
+            ("trackType", kind.into()),
+            ("codec", json!(codec(&other.codec))),
+        ]);
+        if other.kind == OtherKind::Subtitles {
+            // ISO 639-3 has a code for what is not known, which tells a subtitle from a timecode.
+            let language = other.language.as_deref().unwrap_or("und");
+            track["dataProperties"] = json!({ "languageCode": language });
+            data.push(other.index);
+        }
+        tracks.push(track);
+    }
+    if let Some(video) = info.video.as_ref().filter(|video| video.embedded_captions) {
+        // They have no track of their own.
+        tracks.push(json!({ "index": video.index, "trackType": "data", "codec": "C608" }));
     }
     let mut container = json!({ "duration": seconds, "tracks": tracks });
     if let Some(format) = format(&info.container, url) {
@@ -51,7 +74,7 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
         "trackMappings": [{
             "videoTrackIndexes": videos,
             "audioTrackIndexes": sounds,
-            "dataTrackIndexes": [],
+            "dataTrackIndexes": data,
         }],
     })
 }
@@ -237,9 +260,11 @@ fn format(container: &str, url: &str) -> Option<&'static str> {
     })
 }
 
-/// `Codec` of Probe.
-fn codec(name: &str) -> String {
+/// `Codec` of Probe; `None` for one that can be decoded and that the API has no word for.
+fn codec(name: &str) -> Option<String> {
     let special = match name {
+        "" => "UNKNOWN",
+        "eia_608" => "C608",
         "h264" => "AVC",
         "mpeg4" => "MP4V",
         "mpeg2video" => "MPEG2",
@@ -253,12 +278,12 @@ fn codec(name: &str) -> String {
         pcm if pcm.starts_with("pcm_") => "PCM",
         same @ ("aac" | "ac3" | "av1" | "eac3" | "flac" | "h263" | "hevc" | "jpeg2000" | "mjpeg" | "mp2"
         | "mp3" | "opus" | "prores" | "qtrle" | "theora" | "vc1" | "vorbis" | "vp8" | "vp9"
-        | "wmapro") => {
-            return same.to_ascii_uppercase();
+        | "webvtt" | "wmapro") => {
+            return Some(same.to_ascii_uppercase());
         }
-        _ => "UNKNOWN",
+        _ => return None,
     };
-    special.to_owned()
+    Some(special.to_owned())
 }
 
 /// The event spells some codecs otherwise than Probe does.
@@ -266,7 +291,7 @@ fn event_codec(name: &str) -> String {
     match name {
         "h264" => "H_264".to_owned(),
         "hevc" => "H_265".to_owned(),
-        other => codec(other),
+        other => codec(other).unwrap_or_else(|| "UNKNOWN".to_owned()),
     }
 }
 
