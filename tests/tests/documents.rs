@@ -21,6 +21,8 @@ fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
             tests_in(&path, found);
         } else if path.extension().is_some_and(|suffix| suffix == "rs") {
             tests_of(&fs::read_to_string(&path).expect("UTF-8"), found);
+        } else if path.extension().is_some_and(|suffix| suffix == "py") {
+            python_tests_of(&fs::read_to_string(&path).expect("UTF-8"), found);
         }
     }
 }
@@ -36,6 +38,23 @@ fn tests_of(source: &str, found: &mut BTreeSet<String>) {
         if let (true, Some(function)) = (is_test, function) {
             found.extend(function.split(['(', '<']).next().map(str::to_owned));
             is_test = false;
+        }
+    }
+}
+
+/// Functions that pytest finds, and rules on a template, which `noticed` registers with their mutants.
+fn python_tests_of(source: &str, found: &mut BTreeSet<String>) {
+    let mut is_rule = false;
+    for line in source.lines() {
+        is_rule |= line.starts_with("@noticed(");
+        let name = line
+            .strip_prefix("def ")
+            .and_then(|function| function.split('(').next());
+        if let Some(name) = name {
+            if is_rule || name.starts_with("test_") {
+                found.insert(name.to_owned());
+            }
+            is_rule = false;
         }
     }
 }
