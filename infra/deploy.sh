@@ -6,7 +6,8 @@
 # --bucket NAME         use this bucket instead of <stack>-<account>-<region>; if it exists, our settings are merged
 #                       with its own
 # --output-bucket NAME  another bucket for the outputs alone, likewise; chosen once, before the first film
-# --set NAME=VALUE      a parameter of infra/template.yaml, such as AlarmEmail, DomainName, PriceClass, TrafficShift;
+# --set NAME=VALUE      a parameter of infra/template.yaml, such as AlarmEmail, AllowedOrigins, DomainName, GeoRestriction,
+#                       PriceClass, TrafficShift, Waf;
 #                       what is not named stays as it is in the stack
 # --packages FOLDER     functions that are built already: <name>.zip, or <name>/bootstrap.zip as cargo lambda leaves them
 # --source TEXT         what the packages were built from, such as "v1.2.3 4f9c1d2": stands in the description of each version

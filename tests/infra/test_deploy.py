@@ -56,6 +56,39 @@ def test_a_price_class_of_ones_own_stays(aws, scripts):
     assert aws.parameters("vod")["PriceClass"] == "PriceClass_All"
 
 
+def test_lists_pass_with_their_commas_and_what_is_no_origin_is_refused(aws, scripts):
+    origins = "https://blog.example.org,http://localhost:3000"
+    scripts.deploy("--set", f"AllowedOrigins={origins}", "--set", "GeoRestriction=block", "--set", "GeoCountries=KR,JP")
+    built = aws.stacks["vod"]["built"]
+    assert built.properties("SignerHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == origins.split(",")
+    config = built.properties("Distribution")["DistributionConfig"]
+    assert config["Restrictions"]["GeoRestriction"] == {"RestrictionType": "blacklist", "Locations": ["KR", "JP"]}
+    said = scripts.deploy("--set", "AllowedOrigins=https://blog.example.org/,https://b.org", ok=False).said
+    assert "AllowedOrigins" in said and "pattern" in said
+
+
+def test_what_cloudfront_refuses_ends_the_deploy_with_its_words(aws, scripts, monkeypatch):
+    """The stub refuses while it makes the resource, as CloudFront does: so it does notice what the template must not hold."""
+    policy = TEMPLATE["Resources"]["ToSigner"]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]
+    assert "accept-encoding" not in map(str.lower, policy["Headers"])
+    real = aws_stub._build
+
+    def build(template, parameters, name):
+        built = real(template, parameters, name)
+        if "ToSigner" in built.resources:
+            built.properties("ToSigner")["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"].append("Accept-Encoding")
+        return built
+
+    monkeypatch.setattr(aws_stub, "_build", build)
+    said = scripts.deploy(ok=False).said
+    assert "ToSigner" in said and "The parameter Headers contains Accept-Encoding that is not allowed" in said
+    assert aws.stacks["vod"]["status"] == "ROLLBACK_COMPLETE"
+    # And the next one begins anew.
+    monkeypatch.setattr(aws_stub, "_build", real)
+    scripts.deploy()
+    assert aws.stacks["vod"]["status"] == "CREATE_COMPLETE"
+
+
 # ------------------------------------------------------------------------------------------------------ web ACL
 
 
