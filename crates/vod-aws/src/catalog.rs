@@ -38,11 +38,11 @@ pub struct Versioned<T> {
     pub etag: String,
 }
 
-/// Some records in key order, and where to go on.
+/// Some assets in the order of their records' keys, and where to go on.
 #[derive(Debug, Clone, Default)]
-pub struct Page {
-    pub records: Vec<Record>,
-    /// Pass it as `after` for the next page; absent at the end.
+pub struct Ids {
+    pub ids: Vec<AssetId>,
+    /// The last key that was listed: pass it as `after` for the next page; absent at the end.
     pub next: Option<String>,
 }
 
@@ -216,8 +216,21 @@ impl Catalog {
         }
     }
 
-    /// Records whose id begins with `prefix`, in key order, at most `limit`, after the key `after`.
-    pub async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page, CatalogError> {
+    /// The record of an asset, as one of many: a damaged record is logged, and is no reason to hide the others.
+    pub async fn readable(&self, id: &AssetId) -> Result<Option<Record>, CatalogError> {
+        match self.get(id).await {
+            Ok(found) => Ok(found.map(|found| found.value)),
+            Err(CatalogError::Damaged { key, source }) => {
+                tracing::error!(%key, error = %source, "skipped a damaged record");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Assets with a record whose id begins with `prefix`, in the order of their keys: those among the first `limit`
+    /// keys (at most 1,000) after the key `after`. Other objects under `catalog/` are passed over.
+    pub async fn ids(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Ids, CatalogError> {
         let key = format!("{CATALOG}{prefix}");
         let limit = limit.clamp(1, 1000);
         let answer = self
@@ -230,31 +243,12 @@ impl Catalog {
             .send()
             .await
             .map_err(|error| failed("list records under", &key, error))?;
-        let keys: Vec<&str> = answer
-            .contents()
-            .iter()
-            .filter_map(|object| object.key())
-            .collect();
-        let mut page = Page::default();
-        for key in &keys {
-            // Whatever else someone has put under catalog/ is none of our business, nor is one damaged
-            // record a reason to hide the others.
-            if asset_of_record(key).is_none() {
-                continue;
-            }
-            match self.get_key(key).await {
-                Ok(Some(record)) => page.records.push(record.value),
-                Ok(None) => {}
-                Err(CatalogError::Damaged { key, source }) => {
-                    tracing::error!(%key, error = %source, "skipped a damaged record");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if answer.is_truncated().unwrap_or(false) {
-            page.next = keys.last().map(|&key| key.to_owned());
-        }
-        Ok(page)
+        let keys = || answer.contents().iter().filter_map(|object| object.key());
+        let is_last = !answer.is_truncated().unwrap_or(false);
+        Ok(Ids {
+            ids: keys().filter_map(asset_of_record).collect(),
+            next: keys().next_back().filter(|_| !is_last).map(str::to_owned),
+        })
     }
 }
 

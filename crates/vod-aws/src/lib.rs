@@ -16,7 +16,7 @@ mod removals;
 mod source;
 mod templates;
 
-pub use catalog::{Catalog, CatalogError, Page, Versioned};
+pub use catalog::{Catalog, CatalogError, Ids, Versioned};
 pub use clients::{http, mediaconvert, mediaconvert_over, s3, s3_over};
 pub use clock::{Pause, Time, now, set_time, sleep, within};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};

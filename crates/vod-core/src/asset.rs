@@ -17,6 +17,9 @@ const KEY_HEX: usize = 16;
 /// Hex digits that stand for the version.
 const VERSION_HEX: usize = 8;
 
+/// Longest id, in characters.
+pub const MAX_LEN: usize = SLUG_MAX + 1 + KEY_HEX + 1 + VERSION_HEX;
+
 /// The id of one version of one upload: `<slug>-<16 hex>-<8 hex>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -8,6 +8,7 @@
 pub mod asset;
 pub mod catalogue;
 pub mod cloudfront;
+pub mod cursor;
 pub mod digest;
 pub mod events;
 pub mod grant;

@@ -370,7 +370,7 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Err(error) => {
             // Redacted: the path to the signer holds a grant.
-            let (path, code) = (access::redact(&parts.uri), error.code());
+            let (path, code) = (access::redact::uri(&parts.uri), error.code());
             tracing::warn!(service = guard.service, path, code, "request refused");
             (guard.write)(StatusCode::FORBIDDEN, code, &error.to_string())
         }

@@ -1,5 +1,7 @@
 //! `GET /api/assets` and `GET /api/assets/{id}`: the records; and finding the one to watch.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -9,19 +11,21 @@ use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 use vod_aws::CatalogError;
 use vod_core::asset::AssetId;
+use vod_core::cloudfront::Keyring;
 use vod_core::events::is_newer;
 use vod_core::record::{self, Record};
 
 use crate::app::App;
 use crate::auth::{Scope, Viewer};
 use crate::problem::Problem;
+use crate::reach::visible;
 
 /// Records per page, unless asked otherwise.
 const LIMIT_DEFAULT: usize = 50;
 /// Most records per page: each is a read of its own.
 const LIMIT_MAX: usize = 100;
-/// Pages that a search for one source may read: versions of one key are few.
-const SOURCE_PAGES: usize = 50;
+/// Versions that a search for one source may read: those of one key are few.
+const VERSIONS_MAX: usize = 5_000;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ask {
@@ -46,9 +50,6 @@ pub(crate) async fn list(
     let admitted = admit(&app, &headers).await?;
     let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let limit = parse_limit(ask.limit.as_deref())?;
-    if ask.after.as_deref().is_some_and(|after| !is_place(after)) {
-        return Err(Problem::bad_request("after is not the `next` of a page"));
-    }
     if ask.source.as_deref() == Some("") {
         return Err(Problem::bad_request("source is empty"));
     }
@@ -56,21 +57,44 @@ pub(crate) async fn list(
         .source
         .map(|key| AssetId::key_prefix(&app.bucket, &key))
         .unwrap_or_default();
-    let page = app
-        .catalog
-        .list(&prefix, ask.after.as_deref(), limit)
+    let after = match &ask.after {
+        Some(cursor) => Some(open(&app, cursor).await?),
+        None => None,
+    };
+    let page = visible(&app.catalog, &admitted, &prefix, after.as_deref(), limit)
         .await
         .map_err(unavailable)?;
-    let assets = page
-        .records
-        .into_iter()
-        .filter(|record| admitted.sees(record.id.as_str()))
-        .map(public)
-        .collect();
-    Ok(no_store(&Page {
-        assets,
-        next: page.next,
-    }))
+    let next = match &page.next {
+        Some(place) => Some(seal(&app, place).await?),
+        None => None,
+    };
+    let assets = read(&app, &page.ids).await?.into_iter().map(public).collect();
+    Ok(no_store(&Page { assets, next }))
+}
+
+/// The place that `after` stands for.
+async fn open(app: &App, cursor: &str) -> Result<String, Problem> {
+    let place = signing(app).await?.open_place(cursor);
+    place.ok_or_else(|| Problem::bad_request("after is not the `next` of a page"))
+}
+
+/// What `after` must be for the page behind `place`, which may be the key of a record that the viewer may not see.
+async fn seal(app: &App, place: &str) -> Result<String, Problem> {
+    let cursor = signing(app).await?.seal_place(place);
+    cursor.map_err(|error| Problem::unavailable("the signing key", &error))
+}
+
+async fn signing(app: &App) -> Result<Arc<Keyring>, Problem> {
+    let keys = app.signing.get().await;
+    keys.map_err(|error| Problem::unavailable("the signing key", &error))
+}
+
+async fn read(app: &App, ids: &[AssetId]) -> Result<Vec<Record>, Problem> {
+    let mut records = Vec::with_capacity(ids.len());
+    for id in ids {
+        records.extend(app.catalog.readable(id).await.map_err(unavailable)?);
+    }
+    Ok(records)
 }
 
 pub(crate) async fn show(
@@ -91,14 +115,6 @@ async fn admit(app: &App, headers: &HeaderMap) -> Result<Viewer, Problem> {
         .await
         .map_err(|error| Problem::unavailable("the token key", &error))?;
     auth.admit(headers, (app.clock)(), Scope::Library).await
-}
-
-/// Whether `after` could be of ours: S3 takes anything, and then answers with XML that nobody can read.
-fn is_place(after: &str) -> bool {
-    (1..=1_024).contains(&after.len())
-        && after
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"./-".contains(&byte))
 }
 
 fn parse_limit(text: Option<&str>) -> Result<usize, Problem> {
@@ -164,26 +180,18 @@ fn hidden() -> Problem {
 /// The newest version of an upload that is COMPLETE; if none is, the newest of all.
 async fn newest(app: &App, admitted: &Viewer, key: &str) -> Result<Record, Problem> {
     let prefix = AssetId::key_prefix(&app.bucket, key);
-    let (mut best, mut after) = (None, None);
-    for _ in 0..SOURCE_PAGES {
-        let page = app
-            .catalog
-            .list(&prefix, after.as_deref(), LIMIT_MAX)
-            .await
-            .map_err(unavailable)?;
+    let page = visible(&app.catalog, admitted, &prefix, None, VERSIONS_MAX)
+        .await
+        .map_err(unavailable)?;
+    let mut best = None;
+    for id in &page.ids {
+        let record = app.catalog.readable(id).await.map_err(unavailable)?;
         // The prefix holds a digest of the key, so a stranger is not to be expected; it costs nothing to look.
-        let ours = page
-            .records
-            .into_iter()
-            .filter(|record| record.source.key == key && admitted.sees(record.id.as_str()));
+        let ours = record.filter(|record| record.source.key == key);
         best = best
             .into_iter()
             .chain(ours)
             .reduce(|a, b| if is_better(&b, &a) { b } else { a });
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
     }
     let missing = || {
         if admitted.is_limited() {

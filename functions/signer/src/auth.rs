@@ -2,8 +2,9 @@
 
 use http::HeaderMap;
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use serde::Deserialize;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+use serde::{Deserialize, Deserializer};
+use vod_core::asset;
 
 use crate::jwks::{Jwks, NotASet};
 use crate::problem::Problem;
@@ -148,8 +149,17 @@ impl Auth {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![algorithm];
         let token = decode::<Claims>(token, key, &validation).map_err(|_| invalid())?;
+        if asks_for_more(&token.header) {
+            return Err(invalid());
+        }
         Ok(token.claims)
     }
+}
+
+/// Whether a header names an extension, which the recipient must understand or else refuse the token (RFC 7515
+/// section 4.1.11). None is understood here, nor is a payload without base64url (RFC 7797).
+fn asks_for_more(header: &Header) -> bool {
+    header.crit.is_some() || header.extras.inner().contains_key("b64")
 }
 
 fn validation(expected: Expected) -> Validation {
@@ -193,10 +203,39 @@ impl Viewer {
             .is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, asset)))
     }
 
+    /// What ids begin with that the viewer may see, of those that begin with `prefix`: in order, and none within
+    /// another. Nothing outside needs to be looked at, so how long an answer takes tells nothing of it.
+    pub(crate) fn reaches(&self, prefix: &str) -> Vec<String> {
+        let Some(patterns) = &self.assets else {
+            return vec![prefix.to_owned()];
+        };
+        let literals = patterns
+            .iter()
+            .map(|pattern| pattern.split('*').next().unwrap_or_default());
+        let mut reaches: Vec<&str> = literals
+            .filter_map(|literal| {
+                if literal.starts_with(prefix) {
+                    Some(literal)
+                } else {
+                    prefix.starts_with(literal).then_some(prefix)
+                }
+            })
+            .filter(|reach| may_begin_an_id(reach))
+            .collect();
+        reaches.sort_unstable();
+        reaches.dedup_by(|next, kept| next.starts_with(*kept));
+        reaches.into_iter().map(str::to_owned).collect()
+    }
+
     /// Whether the token is limited to some assets.
     pub(crate) fn is_limited(&self) -> bool {
         self.assets.is_some()
     }
+}
+
+fn may_begin_an_id(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.len() <= asset::MAX_LEN && text.bytes().all(is_part)
 }
 
 /// `*` is any number of characters, and the only wildcard.
@@ -230,8 +269,14 @@ struct Claims {
     token_use: Option<String>,
     #[serde(default)]
     scope: Names,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patterns")]
     assets: Option<Vec<String>>,
+}
+
+/// The claim `assets` is a list wherever it is present. Identity providers write null for an attribute that a user
+/// lacks; read as absent, it would open every asset.
+fn patterns<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(claim).map(Some)
 }
 
 impl Claims {

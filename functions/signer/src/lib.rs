@@ -14,6 +14,7 @@ mod outgoing;
 mod play;
 mod playback;
 mod problem;
+mod reach;
 pub mod secret;
 mod secrets_manager;
 mod thumbnails;
@@ -24,6 +25,8 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use http::HeaderValue;
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use tracing::{Instrument, Span, info, info_span};
 use vod_core::asset::AssetId;
 
@@ -48,8 +51,16 @@ pub fn router(app: App) -> Router {
         .route("/play/{grant}/{*key}", get(play::play))
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::map_response(no_sniffing))
         .layer(middleware::from_fn(log))
         .with_state(app)
+}
+
+/// Has browsers take every answer for what it says it is: a refusal quotes what was asked for.
+async fn no_sniffing(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// One line per request. It names the route, not the path: a grant in a log would open doors until it expires.

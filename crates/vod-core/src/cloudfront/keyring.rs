@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::key_error::KeyError;
 use super::keys::{Algorithm, Hash, PublicKey, SigningKey};
+use crate::cursor::CursorKey;
 
 /// Why a signing secret cannot be used. Never holds anything of a key.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,8 @@ pub struct Keyring {
     active: String,
     signing: SigningKey,
     public: PublicKeys,
+    /// The active key's, then those of all others that have a private half.
+    cursors: Vec<CursorKey>,
 }
 
 impl Keyring {
@@ -94,11 +97,15 @@ impl Keyring {
             column: error.column(),
         })?;
         let mut public = PublicKeys::default();
-        let mut signing = None;
+        let (mut signing, mut cursors) = (None, Vec::new());
         for entry in secret.keys {
             check_id(&entry.id)?;
             let (key, private) = entry.parse()?;
-            if entry.id == secret.active {
+            let is_active = entry.id == secret.active;
+            if let Some(cursor) = entry.cursor_key()? {
+                cursors.insert(if is_active { 0 } else { cursors.len() }, cursor);
+            }
+            if is_active {
                 signing = Some(private.ok_or_else(|| KeyringError::NoPrivate(entry.id.clone()))?);
             }
             if public.0.insert(entry.id.clone(), key).is_some() {
@@ -110,6 +117,7 @@ impl Keyring {
             active: secret.active,
             signing,
             public,
+            cursors,
         })
     }
 
@@ -121,6 +129,17 @@ impl Keyring {
     /// The key that signs.
     pub fn signing_key(&self) -> &SigningKey {
         &self.signing
+    }
+
+    /// The place between two pages as a cursor that only this secret opens.
+    pub fn seal_place(&self, place: &str) -> Result<String, KeyError> {
+        let active = self.cursors.first().ok_or(KeyError::Signing)?;
+        active.seal(place).map_err(|_| KeyError::Signing)
+    }
+
+    /// The place that a cursor stands for; `None` if it is none of ours, or of a key that has left the secret.
+    pub fn open_place(&self, cursor: &str) -> Option<String> {
+        self.cursors.iter().find_map(|key| key.open(cursor))
     }
 
     /// The public halves of all keys.
@@ -191,6 +210,15 @@ impl Entry {
             return Err(KeyringError::Mismatch(self.id.clone()));
         }
         Ok((public, Some(private)))
+    }
+
+    fn cursor_key(&self) -> Result<Option<CursorKey>, KeyringError> {
+        let key = self.private_pem.as_deref().map(CursorKey::derive).transpose();
+        key.map_err(|_| KeyringError::Key {
+            id: self.id.clone(),
+            half: "private",
+            source: KeyError::Signing,
+        })
     }
 
     fn check_algorithm(&self, found: Algorithm) -> Result<(), KeyringError> {

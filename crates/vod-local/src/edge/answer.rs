@@ -1,7 +1,7 @@
 //! Answers that the edge makes itself, and what it adds to those of its origins.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, VIA};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, VIA, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
 use vod_core::cloudfront::Denied;
 
@@ -37,7 +37,8 @@ pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The headers that every answer of CloudFront carries.
+/// The headers that every answer carries: CloudFront's own, and what all response headers policies of the distribution
+/// have in common, which CloudFront adds to refusals as well.
 pub(super) fn finish(mut response: Response) -> Response {
     let failed = response.status().is_client_error() || response.status().is_server_error();
     let hit = response.extensions().get::<Hit>().is_some();
@@ -47,6 +48,7 @@ pub(super) fn finish(mut response: Response) -> Response {
         (false, false) => "Miss from cloudfront",
     };
     let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_CACHE, HeaderValue::from_static(cache));
     headers.insert(VIA, HeaderValue::from_static("1.1 vod.edge (CloudFront)"));
     response

@@ -25,6 +25,7 @@ macro_rules! attempt {
 
 mod grants;
 mod hosts;
+mod logs;
 mod parameters;
 mod paths;
 mod shapes;
@@ -38,6 +39,7 @@ fn refused(answer: &Answer, status: u16, words: &str) {
     assert_eq!(answer.status, status, "{text}");
     assert!(text.contains(words), "`{words}` is not in: {text}");
     harmless(answer);
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
     let cacheable = answer.header("cache-control");
     assert!(
         matches!(cacheable, "" | "no-store" | "private, no-store"),
@@ -79,6 +81,16 @@ fn bearer(header: &Header, claims: &Value, key: &[u8]) -> String {
 
 fn claims() -> Value {
     json!({"exp": NOW + 60, "scope": "admin"})
+}
+
+/// A token that the right key signed, whose header is written by hand.
+fn signed_token(header: &Value) -> String {
+    let part = |value: &Value| BASE64.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(&claims()));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
+    format!("Bearer {message}.{signature}")
 }
 
 /// A token whose header and claims are written by hand.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use axum::extract::ConnectInfo;
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
 /// How viewers reach the edge when something stands before it: scheme and host, no path.
@@ -63,11 +64,13 @@ impl Viewer {
                 address,
             });
         }
+        // The host of an absolute-form target comes before the header (RFC 9112 section 3.2.2).
+        let target = request.uri.authority().map(Authority::as_str);
         let mut hosts = request.headers.get_all(HOST).iter();
-        let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => host.to_str().ok()?,
-            (None, None) => request.uri.authority()?.as_str(),
-            _ => return None,
+        let host = match (target, hosts.next(), hosts.next()) {
+            (_, _, Some(_)) => return None,
+            (Some(target), ..) => target,
+            (None, host, None) => host?.to_str().ok()?,
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
         let fine = !host.is_empty() && host.len() <= 255 && host.bytes().all(plain);

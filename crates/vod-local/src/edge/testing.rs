@@ -20,6 +20,7 @@ use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Keyring, Policy, Signature, sign};
 
 use super::*;
+use crate::access::{AccessLog, Port};
 use crate::db::Db;
 use crate::lambda::{Functions, Limits};
 use crate::queue::Queues;
@@ -66,6 +67,7 @@ pub(super) struct World {
     pub(super) trusted: watch::Sender<Arc<PublicKeys>>,
     pub(super) cache: Cache,
     pub(super) s3: aws_sdk_s3::Client,
+    log: std::path::PathBuf,
 }
 
 pub(super) struct Answer {
@@ -176,7 +178,10 @@ impl World {
         });
         let functions =
             Functions::builder("us-east-1").http("signer", Limits::default(), signer::router(app));
-        run(api, functions.build().router(&keys).fallback_service(s3));
+        let log = state.path().join("access.log");
+        let access = AccessLog::open(&log).unwrap();
+        let api_router = functions.build().router(&keys).fallback_service(s3);
+        run(api, access.watch(api_router, Port::Api));
 
         let cache = Cache::default();
         let (trusted, trusted_now) = watch::channel(Arc::new(keyring("K2P256").public_keys().clone()));
@@ -192,7 +197,7 @@ impl World {
             cache: cache.clone(),
             clock,
         };
-        run(listener, router(options));
+        run(listener, access.watch(router(options), Port::Edge));
 
         let id = |key| AssetId::new("vod", key, None, "1");
         let (film, other, running) = (id(FILM), id("input/other.mp4"), id("input/running.mp4"));
@@ -214,7 +219,13 @@ impl World {
             trusted,
             cache,
             s3: client,
+            log,
         }
+    }
+
+    /// What the access log holds.
+    pub(super) fn access_log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// Sends a request; the URI is not normalised on its way.

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -61,6 +63,9 @@ async fn good_and_bad_tokens() {
         hs256(&json!({"scope": "playback"})),
         hs256(&json!({"exp": "soon", "scope": "playback"})),
         hs256(&json!({"exp": NOW + 60, "scope": "playback", "assets": "all"})),
+        hs256(&json!({"exp": NOW + 60, "scope": "playback", "assets": null})),
+        hs256(&json!({"exp": NOW + 60, "scope": "playback", "assets": [null]})),
+        hs256(&json!({"exp": NOW + 60, "scope": null})),
         format!("Bearer {}", token(Algorithm::HS512, SECRET, &good)),
         format!(
             "Bearer {}",
@@ -85,6 +90,41 @@ async fn good_and_bad_tokens() {
             .unwrap_err(),
         403
     );
+}
+
+#[tokio::test]
+async fn a_header_that_names_an_extension_is_refused() {
+    let auth = Auth::hs256(SECRET, Expected::default()).unwrap();
+    let claims = json!({"exp": NOW + 60, "scope": "playback"});
+    for (members, fits) in [
+        (json!({}), true),
+        (json!({"kid": "one", "x-unknown": 1}), true),
+        (json!({"crit": ["exp"]}), false),
+        (json!({"crit": ["x-unknown"], "x-unknown": 1}), false),
+        (json!({"crit": []}), false),
+        (json!({"crit": "exp"}), false),
+        (json!({"crit": ["b64"], "b64": false}), false),
+        (json!({"b64": false}), false),
+        (json!({"b64": true}), false),
+    ] {
+        let mut header = json!({"alg": "HS256", "typ": "JWT"});
+        header
+            .as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
+        let signed = signed(&header, &claims);
+        let admitted = admit(&auth, &signed, Scope::Playback).await;
+        assert_eq!(admitted.map(|_| ()).err(), (!fits).then_some(401), "{members}");
+    }
+}
+
+/// A token of this very header, with a good signature.
+fn signed(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| BASE64.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("Bearer {message}.{signature}")
 }
 
 #[tokio::test]

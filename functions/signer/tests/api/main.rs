@@ -6,5 +6,6 @@ mod logs;
 mod play;
 mod playback;
 mod random;
+mod reach;
 mod s3;
 mod world;

@@ -163,6 +163,7 @@ async fn tokens_are_required_and_limited() {
     let show = format!("/api/assets/{}", world.film);
     let own = token(&json!({"scope": "playback library", "assets": [world.film]}));
     let none = token(&json!({"scope": "playback library", "assets": ["other-*"]}));
+    let null = token(&json!({"scope": "playback library", "assets": null}));
     for (path, authorization, status) in [
         (playback.as_str(), "", 401),
         (&playback, "Bearer x", 401),
@@ -178,9 +179,14 @@ async fn tokens_are_required_and_limited() {
         ("/api/playback?source=input/my+film.mp4", &none, 403),
         ("/api/playback?source=input/my+film.mp4", &own, 200),
         (&show, &none, 403),
+        // Not the same as no list.
+        (&playback, &null, 401),
+        (&show, &null, 401),
+        ("/api/assets", &null, 401),
     ] {
         let answer = world.get(path, authorization).await;
         assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert!(status != 401 || answer.header("www-authenticate").starts_with("Bearer"));
     }
     assert_eq!(
@@ -212,7 +218,16 @@ async fn the_list_is_paged() {
         .await
         .json();
     assert_eq!(other, json!({"assets": []}));
-    for wrong in ["after=", "after=%02", "after=a%20b", "after=%C3%A9", "source="] {
+    let of_a_key = format!("after=catalog/{}.json", world.film);
+    for wrong in [
+        "after=",
+        "after=%02",
+        "after=a%20b",
+        "after=%C3%A9",
+        "after=AAAA",
+        &of_a_key,
+        "source=",
+    ] {
         let answer = world.get(&format!("/api/assets?{wrong}"), &everything()).await;
         assert_eq!(answer.status, 400, "{wrong}");
     }

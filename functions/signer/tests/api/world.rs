@@ -28,6 +28,7 @@ const P256_PUBLIC: &str = include_str!("../../../../crates/vod-core/testdata/clo
 
 pub(crate) struct World {
     router: Router,
+    calls: crate::s3::Calls,
     pub(crate) keyring: Arc<Keyring>,
     /// COMPLETE, the older version of its upload.
     pub(crate) film: String,
@@ -70,6 +71,11 @@ pub(crate) fn everything() -> String {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::among(&[]).await
+    }
+
+    /// The three assets, and one COMPLETE asset for each of these keys.
+    pub(crate) async fn among(keys: &[&str]) -> Self {
         let id = |etag| AssetId::new("vod", "input/my film.mp4", None, etag);
         let (film, newer, running) = (id("1"), id("2"), id("3"));
         let mut objects = BTreeMap::new();
@@ -82,6 +88,12 @@ impl World {
                 record_key(id),
                 record(id, state, sequencer).to_string().into_bytes(),
             );
+        }
+        for key in keys {
+            let id = AssetId::new("vod", key, None, "1");
+            let mut record = record(&id, "COMPLETE", "01");
+            record["source"]["key"] = (*key).into();
+            objects.insert(record_key(&id), record.to_string().into_bytes());
         }
         let folder = format!("output/{film}/default");
         for (name, text) in [
@@ -111,12 +123,13 @@ impl World {
     }
 
     async fn with(objects: BTreeMap<String, Vec<u8>>, [film, newer, running]: [String; 3]) -> Self {
+        let calls = crate::s3::Calls::default();
         let aws = AwsConfig {
             region: "us-east-1".to_owned(),
             access_key_id: "key".to_owned(),
             secret_access_key: "secret".to_owned(),
             session_token: None,
-            s3_endpoint: Some(crate::s3::serve(objects).await),
+            s3_endpoint: Some(crate::s3::serve(objects, calls.clone()).await),
             mediaconvert_endpoint: None,
         };
         let s3 = vod_aws::s3(&aws);
@@ -136,6 +149,7 @@ impl World {
         });
         Self {
             router: signer::router(app),
+            calls,
             keyring,
             film,
             newer,
@@ -151,6 +165,11 @@ impl World {
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// The calls to S3 since the last look.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.calls.lock().unwrap())
     }
 
     /// A GET as the edge forwards it.

@@ -38,7 +38,20 @@ async fn hosts_in_other_headers_are_nobodys() {
 async fn two_hosts_no_host_and_a_foreign_proxy_target() {
     let world = World::new().await;
     let path = world.signed("mp4/video.mp4");
+    // The host of an absolute-form target is the one that counts (RFC 9112 section 3.2.2).
     for (head, status) in [
+        (
+            format!("GET http://{0}{path} HTTP/1.1\r\nHost: evil\r\n", world.edge),
+            "200",
+        ),
+        (
+            format!("GET http://evil{path} HTTP/1.1\r\nHost: {}\r\n", world.edge),
+            "403",
+        ),
+        (
+            format!("GET http://a@{0}{path} HTTP/1.1\r\nHost: {0}\r\n", world.edge),
+            "400",
+        ),
         (
             format!("GET {path} HTTP/1.1\r\nHost: {}\r\nHost: evil\r\n", world.edge),
             "400",

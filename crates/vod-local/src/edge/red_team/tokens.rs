@@ -62,6 +62,14 @@ attempt!(a_token_under_the_edges_own_name, 401 "required",
     |w| w.send("GET", &playback(w), &[("x-viewer-authorization", &token())]));
 attempt!(a_good_token_behind_a_bad_one, 401 "not valid",
     |w| w.send("GET", &playback(w), &[("authorization", "Bearer x"), ("authorization", &token())]));
+attempt!(no_list_of_assets_where_one_is_claimed, 401 "not valid",
+    |w| w.ask(&playback(w), Some(&token_with(&json!({"scope": "admin", "assets": null})))));
+attempt!(an_extension_that_must_be_understood, 401 "not valid",
+    |w| w.ask(&playback(w), Some(&signed_token(&json!({"alg": "HS256", "crit": ["x-new"], "x-new": 1})))));
+attempt!(a_payload_without_base64, 401 "not valid",
+    |w| w.ask(&playback(w), Some(&signed_token(&json!({"alg": "HS256", "crit": ["b64"], "b64": false})))));
+attempt!(a_payload_without_base64_that_is_not_said_to_matter, 401 "not valid",
+    |w| w.ask(&playback(w), Some(&signed_token(&json!({"alg": "HS256", "b64": false})))));
 attempt!(a_token_without_scopes, 403 "lacks the scope", |w| w.ask(&playback(w), Some(&token_with(&json!({})))));
 attempt!(a_scope_that_begins_alike, 403 "lacks the scope",
     |w| w.ask(&playback(w), Some(&token_with(&json!({"scope": "playbacks play PLAYBACK"})))));
@@ -99,4 +107,38 @@ async fn unknown_and_forbidden_look_the_same() {
     );
     let list = world.ask("/api/assets", Some(&token)).await;
     assert!(!list.text().contains(&world.other) && list.text().contains(&world.asset));
+}
+
+/// Each record that the token does not cover would be named by a `next` that is a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_limited_token_name_nothing_else() {
+    let world = World::new().await;
+    let hidden = [&world.other, &world.running];
+    for pattern in [world.asset.clone(), "*".repeat(2) + &world.asset[1..]] {
+        let token = token_with(&json!({"scope": "library", "assets": [pattern]}));
+        let page = world.ask("/api/assets?limit=1", Some(&token)).await;
+        assert_eq!(
+            (page.status, page.json()["assets"][0]["id"].as_str()),
+            (200, Some(&*world.asset))
+        );
+        assert!(page.json().get("next").is_none(), "{}", page.text());
+        assert!(
+            hidden.iter().all(|id| !page.text().contains(*id)),
+            "{}",
+            page.text()
+        );
+    }
+    let page = world.ask("/api/assets?limit=1", None).await.json();
+    let next = page["next"].as_str().unwrap();
+    for id in [&world.asset, &world.other, &world.running] {
+        assert!(!next.contains(&id[..5]), "{next}");
+    }
+    for forged in [
+        format!("catalog/{}.json", world.other),
+        BASE64.encode(&world.other),
+        next[1..].to_owned(),
+    ] {
+        let answer = world.ask(&format!("/api/assets?after={forged}"), None).await;
+        refused(&answer, 400, "after");
+    }
 }
