@@ -698,10 +698,9 @@ CORS_RUST = {"AllowMethods": "METHODS", "AllowHeaders": "HEADERS", "ExposeHeader
 
 @noticed(
     drop("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig"),
-    put("SignerHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/AccessControlAllowCredentials", True),
-    put("SignerHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/AccessControlAllowOrigins/Items", ["*"]),
+    put("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowCredentials", True),
+    put("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowOrigins/Items", ["*"]),
     put("ScriptHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowHeaders/Items", ["*"]),
-    drop("SignerHeaders/Condition"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/AllowedMethods", ["GET", "HEAD"]),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/AllowedMethods", ["GET", "HEAD", "OPTIONS"]),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/ResponseHeadersPolicyId"),
@@ -714,7 +713,7 @@ def pages_of_allowed_origins_alone_may_read(template):
     source = (ROOT / "crates/vod-local/src/edge/cors.rs").read_text()
     local = {name: re.search(rf'const {constant}: &str = "(.*?)";', source).group(1) for name, constant in CORS_RUST.items()}
     seconds = int(re.search(r'const MAX_AGE: &str = "(\d+)";', source).group(1))
-    policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("SignerHeaders", "SignerHeaders", "OutputHeaders", "ScriptHeaders")))
+    policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("OutputHeaders", "OutputHeaders", "OutputHeaders", "ScriptHeaders")))
     for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
         path = behaviour["PathPattern"]
         # The page itself is for readers of its own site.
@@ -722,8 +721,8 @@ def pages_of_allowed_origins_alone_may_read(template):
         assert ("OPTIONS" in behaviour["AllowedMethods"]) is (path in ("/play/*", "/api/*")), path
     for name in set(policies.values()):
         assert _leave(built.properties(name)) == (SITES, local, seconds), name
-        assert name == "SignerHeaders" or _leave(plain.properties(name)) is None, name
-    assert "SignerHeaders" not in plain.resources and _leave(built.properties("PageHeaders")) is None
+        assert _leave(plain.properties(name)) is None, name
+    assert _leave(built.properties("PageHeaders")) is None
     for behaviour in plain.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
         assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
     _preflight(built, plain, local, seconds)
