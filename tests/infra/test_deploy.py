@@ -60,7 +60,7 @@ def test_lists_pass_with_their_commas_and_what_is_no_origin_is_refused(aws, scri
     origins = "https://blog.example.org,http://localhost:3000"
     scripts.deploy("--set", f"AllowedOrigins={origins}", "--set", "GeoRestriction=block", "--set", "GeoCountries=KR,JP")
     built = aws.stacks["vod"]["built"]
-    assert built.properties("SignerHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == origins.split(",")
+    assert built.properties("OutputHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == origins.split(",")
     config = built.properties("Distribution")["DistributionConfig"]
     assert config["Restrictions"]["GeoRestriction"] == {"RestrictionType": "blacklist", "Locations": ["KR", "JP"]}
     said = scripts.deploy("--set", "AllowedOrigins=https://blog.example.org/,https://b.org", ok=False).said
