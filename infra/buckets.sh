@@ -203,7 +203,7 @@ empty_bucket() {
         fi
         # S3 answers 200 even if it refuses single objects, and would list them again for ever.
         refused=$(aws_call s3api delete-objects --bucket "$bucket" --delete "file://"<(printf '%s' "$page") |
-            jq -r '.Errors[0] // empty | "\(.Key): \(.Code), \(.Message // "no reason given")"')
+            jq -r '.Errors[0] // empty | "\(.Key): \(.Code), \(.Message // "no reason given" | rtrimstr("."))"')
         [ -z "$refused" ] || die "S3 does not delete $refused. Look for Object Lock, a Deny in the policy of bucket '$bucket', or a missing right to s3:DeleteObjectVersion, then start again"
     done
 }
