@@ -5,13 +5,14 @@ import { sentence } from "./format.js";
 import { fromPlayback } from "./link.js";
 
 /**
+ * @typedef {{width?: number, height?: number, duration_ms?: number}} Rendition
  * @typedef {{code: number, message: string, meaning: string, remedy: string}} JobError
  * @typedef {{
  *   id: string, state: string, progress: number, title: string, reason?: string, created_at: string,
  *   source: {key: string, size: number, uploaded_at: string, duration_ms?: number, width?: number, height?: number,
  *     rotation?: number, pixel_aspect?: string},
  *   jobs?: {attempt: number, state: string, error?: JobError}[],
- *   outputs?: {hls?: {variants: {width?: number, height?: number, duration_ms?: number}[]}}[],
+ *   outputs?: {hls?: {variants: Rendition[]}, mp4?: Rendition[]}[],
  *   left_out?: {what: string, why: string}[],
  * }} Asset
  */
@@ -37,20 +38,48 @@ export class Refused extends Error {
   }
 }
 
-/** The token of this tab. */
+/**
+ * The token of this browser.
+ *
+ * It lies in `localStorage`, so that a video opens in a new tab as well. In the links themselves it would get into histories
+ * and messages, and whoever got one could watch everything. A script that runs in this page can read session storage just as
+ * well; what keeps others out is the page's policy, which lets scripts of this origin alone run. The price is that the token
+ * outlives the tab: "Sign out" removes it, in all tabs, and so does the first answer that refuses it.
+ */
 export const token = {
+  /** Where a browser keeps nothing for sites, a token lasts as long as the page. @type {string | null} */
+  kept: null,
   /** @returns {string | null} */
   get() {
-    return sessionStorage.getItem(KEY);
+    return store((storage) => storage.getItem(KEY)) ?? this.kept;
   },
   /** @param {string} value */
   set(value) {
-    sessionStorage.setItem(KEY, value.trim());
+    this.kept = value.trim();
+    store((storage) => storage.setItem(KEY, value.trim()));
   },
   forget() {
-    sessionStorage.removeItem(KEY);
+    this.kept = null;
+    store((storage) => storage.removeItem(KEY));
+  },
+  /** Calls `act` when another tab signs in or out. @param {() => void} act */
+  onChange(act) {
+    window.addEventListener("storage", ({ key }) => {
+      if (key !== KEY && key !== null) return;
+      this.kept = null;
+      act();
+    });
   },
 };
+
+/** @template T @param {(storage: Storage) => T} use @returns {T | null} */
+function store(use) {
+  try {
+    return use(localStorage);
+  } catch {
+    return null;
+  }
+}
 
 /** @param {string} path @param {AbortSignal} [signal] */
 async function get(path, signal) {
@@ -94,6 +123,14 @@ export async function playback(id, seconds) {
   const life = seconds === undefined ? "" : `&ttl_seconds=${seconds}`;
   const { body, serverNow } = await get(`/api/playback?asset=${encodeURIComponent(id)}${life}`);
   return fromPlayback(body, serverNow, Date.now());
+}
+
+/** The length in seconds, as the player has it: of the longest output, else of the upload. @param {Asset} record */
+export function lengthOf({ outputs = [], source }) {
+  const made = outputs.flatMap((set) => [...(set.hls?.variants ?? []), ...(set.mp4 ?? [])]);
+  // What was made plays as long as it says; the header of an upload may say anything.
+  const ms = Math.max(0, ...made.map((rendition) => rendition.duration_ms ?? 0)) || source.duration_ms;
+  return ms === undefined ? undefined : ms / 1000;
 }
 
 /** Whether nothing more happens to an asset by itself. @param {{state: string}} record */

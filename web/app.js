@@ -3,21 +3,25 @@
  * The page: which view the fragment of its URL asks for.
  *
  * `#/` library · `#/watch/<asset>` player · `#play=<grant>/<key>` a link that somebody shared · `#token=<token>` the link
- * that `vod up` prints: the token moves into the tab's session storage and out of the URL and the history.
+ * that `vod up` prints: the token moves into the browser's storage and out of the URL and the history.
  */
 
 import * as api from "./api.js";
 import { find, make, notice } from "./dom.js";
 import { clock, day, displayed, leftOut, moment, sentence, size } from "./format.js";
 import { Library, remedyOf, stateOf } from "./library.js";
-import { fromShared, titleOf } from "./link.js";
+import { fromShared, refusal, titleOf } from "./link.js";
 import { Player } from "./player.js";
 import { share } from "./share.js";
 
 /** An asset that is not ready yet is looked at again after so long, in milliseconds. */
 const LOOK = 2_000;
 
+/** The form of an asset's id. */
+const ASSET = /^[A-Za-z0-9-]{1,40}-[0-9a-f]{16}-[0-9a-f]{8}$/;
+
 const main = find(document, "main", "main");
+const signOut = find(document, ".sign-out", "button");
 
 /** Stops what is on the screen. */
 let leave = () => {};
@@ -41,11 +45,12 @@ function route() {
     history.replaceState(null, "", "#/");
     return route();
   }
+  signOut.hidden = !api.token.get();
   const shared = values.get("play");
-  if (shared !== null) return watchShared(shared, values.get("title"));
-  if (!api.token.get()) return askForToken();
-  const asset = /^\/watch\/([\w-]+)$/.exec(fragment)?.[1];
-  if (asset) return void watch(asset);
+  if (shared !== null) return void watchShared(shared, values.get("title"));
+  if (signOut.hidden) return askForToken();
+  const asset = /^\/watch\/(.*)$/.exec(fragment)?.[1];
+  if (asset !== undefined) return ASSET.test(asset) ? void watch(asset) : lost("altered");
   const library = new Library(refused);
   show(library.element, "Videos", () => library.stop());
 }
@@ -65,11 +70,47 @@ function askForToken(why) {
   show(view, "Videos");
 }
 
+/** When a token says that it expires, in milliseconds. @param {string} token */
+function expiryOfToken(token) {
+  try {
+    const { exp } = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    return Number.isFinite(exp) ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const toLibrary = { label: "Library", act: () => (location.hash = "#/") };
+
+/**
+ * Says what is wrong with a link.
+ * @param {"altered" | "expired" | "removed" | "elsewhere"} why
+ * @param {number} [until] when it expired
+ */
+function lost(why, until = Number.NaN) {
+  const actions = api.token.get() ? [toLibrary] : [];
+  const worked = Number.isNaN(until) ? "" : `It worked until ${moment(until)}. `;
+  const [title, text] = {
+    altered: ["This link was altered", "It lost or changed a part on its way. Copy the whole link once more."],
+    expired: ["This link has expired", `${worked}Ask for a new one.`],
+    removed: ["This video was removed", "There is no such video anymore."],
+    elsewhere: ["This link does not work here", "It was made for another address of this site, or for another network than yours."],
+  }[why];
+  show(notice(title ?? "", text ?? "", actions), "Videos");
+}
+
 /** @param {unknown} error */
 function refused(error) {
   if (error instanceof api.Refused && error.status === 401) {
+    const expires = expiryOfToken(api.token.get() ?? "");
+    const expired = expires !== undefined && expires <= Date.now();
     api.token.forget();
-    return askForToken("This token is not good, or no longer. Paste a new one: vod token makes one.");
+    signOut.hidden = true;
+    return askForToken(
+      expired
+        ? `This token has expired: it worked until ${moment(expires)}. Paste a new one.`
+        : "This token is not good: it was altered, or is for another stack. Paste a new one.",
+    );
   }
   const other = { label: "Use another token", act: () => (api.token.forget(), route()) };
   const forbidden = error instanceof api.Refused && error.status === 403;
@@ -88,6 +129,7 @@ async function watch(id) {
     ]);
     if (location.hash !== here) return;
     const view = watchView(link, record?.title ?? titleOf(id), record ? factsOf(record) : "", () => api.playback(id));
+    if (record) shape(view, displayed(record.source));
     const missing = leftOut(record?.left_out);
     if (missing) {
       const line = document.createElement("p");
@@ -112,9 +154,7 @@ async function watch(id) {
   } catch (error) {
     if (location.hash !== here) return;
     if (error instanceof api.Refused && error.status === 409) return notReady(id, error.state);
-    if (error instanceof api.Refused && error.status === 404) {
-      return show(notice("Not here", "There is no such video.", [{ label: "Library", act: () => (location.hash = "#/") }]), "Videos");
-    }
+    if (error instanceof api.Refused && error.status === 404) return lost("removed");
     refused(error);
   }
 }
@@ -125,7 +165,7 @@ async function watch(id) {
  * @param {string} state
  */
 function notReady(id, state) {
-  const view = notice(titleOf(id), "", [{ label: "Library", act: () => (location.hash = "#/") }]);
+  const view = notice(titleOf(id), "", [toLibrary]);
   const bar = document.createElement("progress");
   bar.max = 100;
   bar.setAttribute("aria-label", "Conversion");
@@ -170,12 +210,16 @@ function notReady(id, state) {
 }
 
 /** @param {string} shared @param {string | null} title */
-function watchShared(shared, title) {
+async function watchShared(shared, title) {
+  const here = location.hash;
   const link = fromShared(shared, location.origin, Date.now());
-  if (!link) return show(notice("That is not a link", "It may have been cut off: copy it whole."), "Videos");
-  if (link.life <= 0) {
-    return show(notice("This link has expired", `It worked until ${moment(link.expiresAt)}. Ask for a new one.`), "Videos");
-  }
+  if (!link?.hls) return lost("altered");
+  // The playlist itself is asked for: only the server knows whether a link is whole, and what time it is.
+  const answer = await fetch(link.hls, { credentials: "omit", cache: "no-store" }).catch(() => undefined);
+  if (location.hash !== here) return;
+  void answer?.body?.cancel();
+  const why = answer && refusal(link, answer.status, Date.parse(answer.headers.get("date") ?? ""), location.origin);
+  if (why) return lost(why, link.expiresAt);
   watchView(link, title || titleOf(link.asset), `You can watch this until ${moment(link.expiresAt)}`, undefined);
 }
 
@@ -190,20 +234,37 @@ function watchView(link, title, facts, renew) {
   find(view, "h1").textContent = title;
   find(view, ".facts").textContent = facts;
   const player = new Player(find(view, ".player"), link, renew);
+  const video = find(view, "video", "video");
+  video.addEventListener("resize", () => shape(view, [video.videoWidth, video.videoHeight]));
   show(view, title, () => player.stop());
   void player.start();
   return view;
 }
 
+/** Gives the player the film's own shape. @param {HTMLElement} view @param {[number, number]} [picture] */
+function shape(view, picture) {
+  const [width, height] = picture ?? [0, 0];
+  if (width && height) view.style.setProperty("--ratio", String(width / height));
+}
+
 /** @param {api.Asset} record */
-function factsOf({ source, outputs = [] }) {
-  // What was made plays as long as it says; the header of an upload may say anything.
-  const made = outputs.flatMap(({ hls }) => (hls?.variants ?? []).map((variant) => variant.duration_ms ?? 0));
-  const ms = Math.max(0, ...made) || source.duration_ms;
-  const length = ms === undefined ? "" : clock(ms / 1000);
+function factsOf(record) {
+  const { source } = record;
+  const seconds = api.lengthOf(record);
+  const length = seconds === undefined ? "" : clock(seconds);
   const picture = displayed(source)?.join(" × ") ?? "";
   return [day(source.uploaded_at), length, picture, size(source.size)].filter(Boolean).join(" · ");
 }
 
+signOut.addEventListener("click", () => {
+  api.token.forget();
+  if (location.hash === "#/") route();
+  else location.hash = "#/";
+});
+api.token.onChange(() => {
+  // What somebody watches goes on when another tab only gets a newer token, and by a shared link in any case.
+  const changed = Boolean(api.token.get()) === signOut.hidden;
+  if (changed && !location.hash.startsWith("#play=")) route();
+});
 window.addEventListener("hashchange", route);
 route();

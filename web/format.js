@@ -1,7 +1,7 @@
 // @ts-check
 /** Numbers and times as people read them. */
 
-/** Seconds as `m:ss` or `h:mm:ss`. @param {number} seconds */
+/** Seconds as `m:ss` or `h:mm:ss`; a second counts when it is over, as `vod ls` has it. @param {number} seconds */
 export function clock(seconds) {
   if (!Number.isFinite(seconds) || seconds < 0) return "0:00";
   const whole = Math.floor(seconds);

@@ -70,9 +70,9 @@ class Card {
     find(this.element, ".title").textContent = record.title;
     find(this.element, ".state").textContent = stateOf(record);
 
-    const remedy = find(this.element, ".remedy");
-    remedy.textContent = remedyOf(record);
-    remedy.hidden = remedy.textContent === "";
+    const remedy = remedyOf(record);
+    find(this.element, ".remedy p").textContent = remedy;
+    find(this.element, ".remedy").hidden = remedy === "";
 
     const bar = find(this.element, "progress", "progress");
     bar.hidden = api.isFinal(record) || record.state === "HELD";
@@ -81,8 +81,9 @@ class Card {
     else bar.removeAttribute("value");
 
     const badge = find(this.element, ".badge");
-    badge.hidden = record.source.duration_ms === undefined;
-    badge.textContent = clock((record.source.duration_ms ?? 0) / 1000);
+    const length = api.lengthOf(record);
+    badge.hidden = length === undefined;
+    badge.textContent = clock(length ?? 0);
 
     if (complete) this.link.href = `#/watch/${record.id}`;
     else this.link.removeAttribute("href");

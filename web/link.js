@@ -71,20 +71,42 @@ export function fromShared(shared, origin, now) {
   };
 }
 
+/** What a grant allows; only to tell people, the edge decides. @param {string} grant */
+function statementOf(grant) {
+  try {
+    const policy = JSON.parse(atob((grant.split(".")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    return [policy.Statement].flat()[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * When a grant expires, in milliseconds; only to tell people, the edge decides.
+ * When a grant expires, in milliseconds.
  * @param {string} grant
  * @returns {number | undefined}
  */
 export function expiryOf(grant) {
-  try {
-    const policy = JSON.parse(atob((grant.split(".")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
-    const statement = [policy.Statement].flat()[0];
-    const seconds = statement.Condition.DateLessThan["AWS:EpochTime"];
-    return Number.isFinite(seconds) ? seconds * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+  const seconds = statementOf(grant)?.Condition?.DateLessThan?.["AWS:EpochTime"];
+  return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+}
+
+/**
+ * Why the edge refuses a link, as far as that can be told from outside: it answers 403 for an expired and an altered one alike.
+ * @param {Link} link
+ * @param {number} status of the answer for the playlist
+ * @param {number} serverNow the server's clock, milliseconds; not a number if it gave none
+ * @param {string} origin where the page is
+ * @returns {"altered" | "expired" | "removed" | "elsewhere" | undefined} nothing, if it does not refuse
+ */
+export function refusal(link, status, serverNow, origin) {
+  if (status === 404) return "removed";
+  if (status !== 403) return undefined;
+  const now = Number.isNaN(serverNow) ? link.expiresAt - link.life : serverNow;
+  if (now >= link.expiresAt) return "expired";
+  const { Resource, Condition } = statementOf(link.grant ?? "") ?? {};
+  const isHere = String(Resource).startsWith(`${origin}/`);
+  return isHere && !Condition?.IpAddress ? "altered" : "elsewhere";
 }
 
 /**

@@ -199,6 +199,8 @@ export class Stream extends EventTarget {
       void this.#renewNow().then(() => this.#hls?.startLoad());
     } else if (status === 403) {
       this.#fault("This link has expired. Ask for a new one.");
+    } else if (status === 404) {
+      this.#fault("This video was removed.");
     } else if (data.type === Hls.ErrorTypes.NETWORK_ERROR) {
       this.#fault("The connection was lost.");
     } else {

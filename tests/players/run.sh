@@ -51,4 +51,4 @@ ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:d
 
 npm run --silent types
 patterns=("${@/#/--test-name-pattern=}")
-node --test --test-concurrency=2 --test-timeout=240000 --test-reporter=spec "${patterns[@]}" ./*.test.mjs
+node --test --test-concurrency=2 --test-timeout=600000 --test-reporter=spec "${patterns[@]}" ./*.test.mjs

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 
 import { clock, displayed, leftOut, lines, sentence, size, spoken } from "../../web/format.js";
-import { expiryOf, fromPlayback, fromShared, renewIn, renewed, sharedPath, titleOf } from "../../web/link.js";
+import { expiryOf, fromPlayback, fromShared, refusal, renewIn, renewed, sharedPath, titleOf } from "../../web/link.js";
 import { at, previews } from "../../web/vtt.js";
 
 const ORIGIN = "http://edge.test:8080";
@@ -77,6 +77,31 @@ test("a shared link comes back as it was, and nothing else is taken for one", ()
 test("when a grant expires is read, or not, but never throws", () => {
   assert.equal(expiryOf(new URL(playback(42, "s").hls).pathname.split("/")[2]), 42_000);
   for (const bad of ["", "....", "e30.s", "bnVsbA.s", "%%%"]) assert.equal(expiryOf(bad), undefined, bad);
+});
+
+test("why a link is refused", () => {
+  const policy = (/** @type {object} */ condition, resource = `${ORIGIN}/output/${ASSET}/*`) => {
+    const statement = { Resource: resource, Condition: { DateLessThan: { "AWS:EpochTime": 1_000 }, ...condition } };
+    return Buffer.from(JSON.stringify({ Statement: [statement] })).toString("base64url");
+  };
+  const link = (/** @type {string} */ policy, now = 500_000) => fromShared(`${policy}.s.K2.SHA256/${ASSET}/default/hls/video.m3u8`, ORIGIN, now);
+  const own = link(policy({}));
+  const bound = link(policy({ IpAddress: { "AWS:SourceIp": "192.0.2.1/32" } }));
+  const other = link(policy({}, `http://other.test/output/${ASSET}/*`));
+  for (const [link, status, serverNow, expected] of [
+    [own, 200, 999_000, undefined],
+    [own, 503, 999_000, undefined],
+    [own, 404, 999_000, "removed"],
+    [own, 403, 999_000, "altered"],
+    [own, 403, 1_000_000, "expired"],
+    // Without the server's clock this machine's has to do.
+    [own, 403, Number.NaN, "altered"],
+    [bound, 403, 999_000, "elsewhere"],
+    [bound, 403, 1_000_000, "expired"],
+    [other, 403, 999_000, "elsewhere"],
+  ]) {
+    assert.equal(refusal(link, status, serverNow, ORIGIN), expected, `${status} at ${serverNow}`);
+  }
 });
 
 test("the name of an asset without a record", () => {
