@@ -155,12 +155,16 @@ impl Reconcile {
         let template = templates
             .iter()
             .find(|template| template.name == planned.template);
+        // What the rules did to a source that is gone is not known.
+        let probed = record.source.media != vod_core::record::Media::default();
         let entry = record.attempt_mut(&planned.template, planned.attempt);
         entry.template_sha256 = template.map(|template| template.sha256.clone());
         if let Some(request) = request {
             entry.thumbnail_interval_ms = request.thumbnail_interval_ms;
-            entry.changes = request.changes;
-            record.add_left_out(request.left_out);
+            if probed {
+                entry.changes = request.changes;
+                record.add_left_out(request.left_out);
+            }
         }
     }
 
