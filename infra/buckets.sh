@@ -177,7 +177,7 @@ merge_replication() {
             DeleteMarkerReplication: {Status: "Disabled"}, Destination: ({Bucket: "arn:aws:s3:::\($replica)"} + $class)};
         ([$theirs[].Priority // 0] | max // 0) as $top
         | {Role: $role, Rules: ($theirs + if $replica == "" then [] else
-            [rule("sources"; "input/"; {StorageClass: "GLACIER_IR"}; $top + 1), rule("templates"; "jobs/"; {}; $top + 2)] end)}')
+            [rule("sources"; "input/"; {StorageClass: "GLACIER_IR", Metrics: {Status: "Enabled"}}; $top + 1), rule("templates"; "jobs/"; {}; $top + 2)] end)}')
     if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
         change s3api delete-bucket-replication --bucket "$bucket"
     else

@@ -18,10 +18,11 @@
 #
 # CLOUDFORMATION_ROLE_ARN in the environment: CloudFormation then works under that role, not with your rights
 # (infra/github.yaml makes one).
-# Needs the AWS CLI, jq, openssl, curl, Rust with cargo-lambda, and ffmpeg for the smoke test.
+# Needs the AWS CLI, jq, openssl, curl, Rust with cargo-lambda, and ffmpeg for the smoke test. VOD names the vod command
+# if it is not to be the one that is built here.
 
-# shellcheck source=infra/keys.sh
-source "$(dirname "${BASH_SOURCE[0]}")/keys.sh"
+# shellcheck source=infra/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 BUCKET=""
 OUTPUT_BUCKET=""
@@ -54,7 +55,7 @@ options() {
     local name
     for name in "${!SET[@]}"; do
         case $name in
-            PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh" ;;
+            PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh and vod keys" ;;
             OriginAccess*) die "$name belongs to infra/origin-access.sh" ;;
             BucketName | BucketMode) die "say --bucket instead of --set $name" ;;
             Source) die "say --source instead of --set $name" ;;
@@ -217,6 +218,13 @@ deploy_waf() {
     [ -n "${SET[WebAclArn]}" ] || die "stack '$WAF_STACK' in us-east-1 has no output WebAclArn: look at its events, then start again"
 }
 
+# Makes the keys that are missing. Their public halves and the ARNs of their secrets into KEYS.
+ensure_keys() {
+    local how=(--stack "$STACK" --region "$REGION" --json)
+    [ "$PLAN" = no ] || how+=(--plan)
+    KEYS=$(vod keys ensure "${how[@]}")
+}
+
 make_code_bucket() {
     ! bucket_exists "$CODE_BUCKET" || return 0
     step "making the bucket of the code, $CODE_BUCKET"
@@ -286,12 +294,14 @@ own_parameters() {
     SET[OutputBucketName]=$OUTPUT_BUCKET
     SET[OutputBucketMode]=$OUTPUT_MODE
     SET[CodeBucket]=$CODE_BUCKET
-    SET[SigningSecretArn]=$(secret_arn "$SIGNING_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$SIGNING_SECRET")
-    SET[JwtSecretArn]=$(secret_arn "$JWT_SECRET" || echo "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$JWT_SECRET")
+    local arn="arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:"
+    # With --plan there may be no secret yet.
+    SET[SigningSecretArn]=$(jq -r --arg planned "$arn$SIGNING_SECRET" '.signing_secret // $planned' <<<"$KEYS")
+    SET[JwtSecretArn]=$(jq -r --arg planned "$arn$JWT_SECRET" '.jwt_secret // $planned' <<<"$KEYS")
     if ! stack_exists; then
         # After a destroy the secret may still be there, with one key or two.
-        SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYRING")
-        SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYRING")
+        SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYS")
+        SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYS")
     fi
     # Never that of an earlier deploy: it says what these packages are.
     SET[Source]=$SOURCE
@@ -418,7 +428,7 @@ deploy() {
     choose_output_bucket
     check_replica
     choose_price_class
-    ensure
+    ensure_keys
     build
     make_code_bucket
     secure_code_bucket
@@ -428,7 +438,8 @@ deploy() {
     deploy_stack
     [ "$(parameter Waf)" = managed ] || delete_waf
     if stack_exists; then
-        [ "$PLAN" = yes ] || settle
+        # CloudFront's ids of new keys are known now.
+        ensure_keys
         merge_buckets
     fi
     upload_page

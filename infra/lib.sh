@@ -52,6 +52,20 @@ need() {
     done
 }
 
+# The vod command: $VOD, else the one that is built, else the one that cargo builds now.
+vod() {
+    local built
+    for built in "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod; do
+        if [ -x "$built" ]; then
+            "$built" "$@"
+            return
+        fi
+    done
+    [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is no program"
+    need cargo
+    cargo run -q --locked --manifest-path "$ROOT/Cargo.toml" -p vod -- "$@"
+}
+
 # --------------------------------------------------------------------------------------------------- calls
 
 # What AWS says, and what that means to a person.
@@ -225,27 +239,3 @@ stack_failed() {
 ${why:-  no reason given}
   Mend that, then start again."
 }
-
-# ------------------------------------------------------------------------------------------------- secrets
-
-# The value of a secret on standard output; fails if there is none.
-secret_value() { try_aws secretsmanager get-secret-value --secret-id "$1" 2>/dev/null | jq -er .SecretString; }
-
-# secret_put NAME DESCRIPTION < VALUE: makes or changes it. The value passes through pipes only: it stands in no
-# argument and in no file.
-secret_put() {
-    local name=$1 value state
-    value=$(cat)
-    state=$(try_aws secretsmanager describe-secret --secret-id "$name" 2>/dev/null | jq -r 'if .DeletedDate then "deleted" else "there" end' || true)
-    if [ "$state" = deleted ]; then
-        change secretsmanager restore-secret --secret-id "$name"
-    fi
-    if [ -z "$state" ]; then
-        change secretsmanager create-secret --name "$name" --description "$2" --tags "Key=vod:stack,Value=$STACK" \
-            --secret-string "file://"<(printf '%s' "$value")
-    else
-        change secretsmanager put-secret-value --secret-id "$name" --secret-string "file://"<(printf '%s' "$value")
-    fi
-}
-
-secret_arn() { try_aws secretsmanager describe-secret --secret-id "$1" 2>/dev/null | jq -er .ARN; }

@@ -17,33 +17,6 @@ URL=""
 BUCKET=""
 MINUTES=15
 
-base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
-
-# HMAC-SHA-256 as hex of standard input under the hex key $1 (64 digits at most), by RFC 2104: openssl would take
-# the key as an argument, which every user of the machine can read.
-hmac() {
-    local key=$1 pad inner="" outer="" i byte
-    pad=$(printf '%-128s' "$key" | tr ' ' 0)
-    for ((i = 0; i < 128; i += 2)); do
-        byte=$((16#${pad:i:2}))
-        inner+=$(printf '\\x%02x' $((byte ^ 0x36)))
-        outer+=$(printf '\\x%02x' $((byte ^ 0x5c)))
-    done
-    { printf '%b' "$outer"; { printf '%b' "$inner"; cat; } | openssl dgst -sha256 -binary; } | openssl dgst -sha256 -binary
-}
-
-# hmac_text KEY: the key as text of at most 64 bytes, as the signer reads it.
-token() {
-    local secret=$1 key head body
-    key=$(printf '%s' "$secret" | od -An -v -tx1 | tr -d ' \n')
-    # Longer keys are hashed first (RFC 2104).
-    [ "${#key}" -le 128 ] || key=$(printf '%s' "$secret" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
-    head=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url)
-    body=$(jq -nc --arg iss "$2" --arg aud "$3" '{sub: "smoke", scope: "playback", exp: (now | floor + 7200)}
-        + (if $iss == "" then {} else {iss: $iss} end) + (if $aud == "" then {} else {aud: $aud} end)' | tr -d '\n' | base64url)
-    printf '%s.%s.%s' "$head" "$body" "$(printf '%s.%s' "$head" "$body" | hmac "$key" | base64url)"
-}
-
 # get OUT URL [TOKEN]: the status, 000 if there was no answer; the body goes to OUT. Headers reach curl through a pipe,
 # not as arguments.
 get() {
@@ -129,18 +102,15 @@ main() {
         shift
     done
     need aws jq openssl curl ffmpeg
-    local issuer="" audience=""
     if [ -z "$URL" ]; then
         check_account
         need_stack
         choose_url
         BUCKET=$(output Bucket)
-        issuer=$(parameter AuthIssuer)
-        audience=$(parameter AuthAudience)
         if [ -n "$(parameter AuthJwksUrl)" ]; then
             : "${VOD_TOKEN:?an identity provider makes the tokens of this stack: set VOD_TOKEN to one with the scope playback}"
         else
-            VOD_TOKEN=$(token "$(secret_value "$JWT_SECRET")" "$issuer" "$audience") || die "the secret '$JWT_SECRET' cannot be read"
+            VOD_TOKEN=$(vod token --stack "$STACK" --region "$REGION" --scope playback --ttl 2h)
         fi
     fi
     : "${BUCKET:?say --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"

@@ -33,7 +33,10 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         return output::json(&records);
     }
     if records.is_empty() {
-        output::note("no assets yet: upload a video with `vod upload FILE`");
+        output::note(&format!(
+            "no assets yet: upload a video with `vod upload{} FILE`",
+            stack.options
+        ));
         return Ok(());
     }
     let rows: Vec<_> = records.iter().map(row).collect();

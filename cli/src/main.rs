@@ -6,6 +6,7 @@ mod aws;
 mod check;
 mod dead_letters;
 mod doctor;
+mod ffmpeg;
 mod http;
 mod keys;
 mod list;
@@ -97,7 +98,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Reconcile(args) => return reconcile::run(&find().await?, args).await,
         Command::Rm(args) => remove::run(&find().await?, args).await?,
         Command::DeadLetters(args) => dead_letters::run(&find().await?, args).await?,
-        Command::Keys(args) => keys::run(choice, args)?,
+        Command::Keys(args) => return keys::run(choice, args).await,
         Command::Doctor(args) => return doctor::run(choice, args).await,
         Command::Check(args) => return check::run(choice, args).await,
     }

@@ -65,6 +65,29 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// A word of a command that is shown to be pasted into a shell: quoted where it has to be.
+pub(crate) fn pasted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", plain(word).replace('\'', r"'\''"))
+}
+
+/// Completes at Ctrl-C, or at SIGTERM, which process managers send.
+pub(crate) async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
 /// A size for people, in binary units.
 pub(crate) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
@@ -130,6 +153,19 @@ mod tests {
             (3_723_000, "1:02:03"),
         ] {
             assert_eq!(duration(ms), text);
+        }
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (word, expected) in [
+            ("input/film-1.mp4", "input/film-1.mp4"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$(x)", "'$(x)'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(pasted(word), expected);
         }
     }
 

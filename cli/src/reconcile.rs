@@ -27,25 +27,25 @@ pub(crate) struct Args {
 
 /// The function's answer; its members are explained in the function.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Summary {
-    looked_at: u64,
-    lost: u64,
-    mended: u64,
-    given_up: u64,
-    waiting: u64,
-    failed: u64,
-    dry_run: bool,
-    finished: bool,
-    notes: Vec<Note>,
+pub(crate) struct Summary {
+    pub(crate) looked_at: u64,
+    pub(crate) lost: u64,
+    pub(crate) mended: u64,
+    pub(crate) given_up: u64,
+    pub(crate) waiting: u64,
+    pub(crate) failed: u64,
+    pub(crate) dry_run: bool,
+    pub(crate) finished: bool,
+    pub(crate) notes: Vec<Note>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Note {
-    asset: String,
+pub(crate) struct Note {
+    pub(crate) asset: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    found: String,
-    outcome: String,
+    pub(crate) key: Option<String>,
+    pub(crate) found: String,
+    pub(crate) outcome: String,
 }
 
 /// Runs `vod reconcile`.
@@ -70,6 +70,12 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the function finds, of uploads that are at least so old. Nothing is changed.
+pub(crate) async fn dry_run(stack: &Stack, grace_seconds: u32) -> anyhow::Result<Summary> {
+    let event = json!({ "dry_run": true, "grace_seconds": grace_seconds });
+    invoke(stack, &event).await
 }
 
 async fn invoke(stack: &Stack, event: &serde_json::Value) -> anyhow::Result<Summary> {

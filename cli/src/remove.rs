@@ -68,7 +68,8 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     let record = catalog.get(&asset).await?.map(|record| record.value);
     let outputs = outputs(stack, &asset).await?;
     if record.is_none() && outputs.is_empty() && removals.get(&asset).await?.is_none() {
-        bail!("asset `{asset}` has neither a record nor outputs: `vod ls` lists those that have");
+        let options = &stack.options;
+        bail!("asset `{asset}` has neither a record nor outputs: `vod ls{options}` lists those that have");
     }
     if !args.yes {
         confirm(&asset, record.as_ref(), outputs.len(), args.source)?;

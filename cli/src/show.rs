@@ -22,7 +22,7 @@ pub(crate) struct Args {
 /// Runs `vod show`.
 pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     let asset = args.target.asset(stack).await?;
-    let record = existing_record(&stack.api(), &asset).await?;
+    let record = existing_record(stack, &asset).await?;
     if args.json {
         return output::json(&record);
     }

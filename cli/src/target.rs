@@ -77,10 +77,11 @@ pub(crate) async fn record(api: &Api, asset: &AssetId) -> anyhow::Result<Option<
 }
 
 /// The record of an asset which must have one.
-pub(crate) async fn existing_record(api: &Api, asset: &AssetId) -> anyhow::Result<Record> {
-    record(api, asset)
-        .await?
-        .ok_or_else(|| anyhow!("asset `{asset}` has no record: `vod ls` lists those that have"))
+pub(crate) async fn existing_record(stack: &Stack, asset: &AssetId) -> anyhow::Result<Record> {
+    record(&stack.api(), asset).await?.ok_or_else(|| {
+        let options = &stack.options;
+        anyhow!("asset `{asset}` has no record: `vod ls{options}` lists those that have")
+    })
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use vod_local::endpoints::Programs;
 use vod_local::stack::{Stack, StackOptions};
 use vod_local::web_origin::WebOrigin;
 
-use crate::output;
+use crate::{ffmpeg, output};
 
 /// Run the whole pipeline on this machine
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,8 @@ pub(crate) struct Args {
 /// Runs `vod up`: returns when it is told to stop (Ctrl-C, SIGTERM).
 pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
     let begun = Instant::now();
+    let usable = ffmpeg::check(&Programs::find()).await;
+    usable.with_context(|| format!("videos cannot be encoded on this machine: {}", ffmpeg::INSTALL))?;
     let options = StackOptions {
         state: state.to_owned(),
         api: args.api,
@@ -72,18 +75,8 @@ fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |count| (count.get() / 2).max(1))
 }
 
-/// Ctrl-C, and SIGTERM, which process managers send.
 async fn stop() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
+    output::interrupted().await;
     output::note("stopping; what is under way goes on at the next start");
 }
 

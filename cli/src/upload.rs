@@ -74,14 +74,17 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     let asset = upload.run(&bar).await?;
     bar.finish_and_clear();
     if !args.wait {
-        return uploaded(&key, &asset, args.json).map(|()| ExitCode::SUCCESS);
+        return uploaded(stack, &key, &asset, args.json).map(|()| ExitCode::SUCCESS);
     }
     output::note(&format!("uploaded {key}, asset {asset}"));
     let api = stack.api();
     let record = tokio::select! {
         record = wait(&api, &asset, begun) => record?,
         // Since an upload in parts has asked for the signal it ends nobody by itself any more.
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; the encode goes on, and `vod show {asset}` follows it"),
+        _ = tokio::signal::ctrl_c() => bail!(
+            "interrupted; the encode goes on, and `vod show{} {asset}` follows it",
+            stack.options
+        ),
     };
     if args.json {
         output::json(&record)?;
@@ -94,12 +97,15 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     })
 }
 
-fn uploaded(key: &str, asset: &AssetId, json: bool) -> anyhow::Result<()> {
+fn uploaded(stack: &Stack, key: &str, asset: &AssetId, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&serde_json::json!({"key": key, "asset": asset}));
     }
     output::line(asset.as_str())?;
-    output::note(&format!("uploaded {key}; follow it with `vod show {asset}`"));
+    output::note(&format!(
+        "uploaded {key}; follow it with `vod show{} {asset}`",
+        stack.options
+    ));
     Ok(())
 }
 

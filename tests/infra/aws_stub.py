@@ -232,6 +232,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if fault[:2] == (service, operation):
                 self.aws.faults.remove(fault)
                 return self._error(service, *fault[2:])
+        if service == "secretsmanager" and (refusal := self._refused_secret(operation, json.loads(body or b"{}"))):
+            return self._error(service, *refusal)
+        if (service, operation) == ("secretsmanager", "GetSecretValue"):
+            # moto takes the latest version for the current one, wherever AWSCURRENT was moved.
+            request = json.loads(body)
+            body = json.dumps(request if "VersionId" in request else {"VersionStage": "AWSCURRENT", **request}).encode()
         own = getattr(self, f"_{service}_{operation}", None)
         if own:
             return own(body)
@@ -313,6 +319,28 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _mediaconvert_ListQueues(self, _):
         queues = [{"name": f"q{n}", "pricingPlan": "ON_DEMAND", "settings": {}} for n in range(self.aws.queues)]
         self._answer(json.dumps({"queues": queues}), kind="application/json")
+
+    # What Secrets Manager refuses, and moto does for some operations only.
+
+    def _refused_secret(self, operation, request):
+        """A secret that waits for its deletion can be described, listed and restored, and nothing else."""
+        if operation in ("CreateSecret", "PutSecretValue", "UpdateSecret") and not 32 <= len(request.get("ClientRequestToken", "")) <= 64:
+            # The SDKs and the AWS CLI make one; whoever sends the request by hand has to (API reference, CreateSecret).
+            return "InvalidParameterException", "You must provide a ClientRequestToken value."
+        if operation not in ("CreateSecret", "DeleteSecret", "GetSecretValue", "PutSecretValue", "TagResource", "UpdateSecret", "UpdateSecretVersionStage"):
+            return None
+        secrets = self.aws.client("secretsmanager")
+        try:
+            deleted = secrets.describe_secret(SecretId=request.get("SecretId") or request["Name"]).get("DeletedDate")
+        except secrets.exceptions.ResourceNotFoundException:
+            return None
+        if not deleted:
+            return None
+        if operation == "CreateSecret":
+            return "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion."
+        if operation == "DeleteSecret" and request.get("ForceDeleteWithoutRecovery"):
+            return None
+        return "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."
 
     # --------------------------------------------------------------------------- CloudFormation
 

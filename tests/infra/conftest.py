@@ -39,7 +39,7 @@ class Scripts:
             **keep, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.aws.url, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": str(self.folder / "none"),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "none"), "VOD_SPREAD_SECONDS": "0", "AWS_MAX_ATTEMPTS": "1",
-            "LC_ALL": "C.UTF-8", **more,
+            "LC_ALL": "C.UTF-8", "VOD": str(TARGET / "vod"), **more,
         }
 
     def start(self, script, *arguments, **environment):

@@ -303,6 +303,6 @@ def test_a_stack_of_something_else_is_told_apart(aws, stack):  # noqa: F811
     assert "none of infra/template.yaml" in refused(stack)
 
 
-@pytest.mark.parametrize("command, words", [(["keys", "rotate"], "infra/keys.sh rotate --stack vod"), (["up"], "infra/deploy.sh --stack vod")])
+@pytest.mark.parametrize("command, words", [(["keys", "remove", "K1"], "vod keys retire --stack vod"), (["up"], "infra/deploy.sh --stack vod")])
 def test_commands_of_this_machine_say_what_to_use_instead(aws, stack, command, words):  # noqa: F811
     assert words in refused(stack, *command) and aws.requests == []

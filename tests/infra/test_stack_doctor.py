@@ -171,7 +171,7 @@ BREAKS = {
     "distribution not let in": (lambda a: unpermit(a, "vod-signer", "DistributionMayCallUrl"), ["distribution"], "lambda:InvokeFunctionUrl"),
     "active key not trusted": (lambda a: setattr(a, "key_group", ["KOTHER"]), ["key group"], "does not trust"),
     "stranger trusted": (lambda a: a.key_group.append("KSTRANGER"), ["key group"], "KSTRANGER"),
-    "secret damaged": (lambda a: ring(a, lambda r: r.pop("keys")), ["key group"], "not what infra/keys.sh writes"),
+    "secret damaged": (lambda a: ring(a, lambda r: r.pop("keys")), ["key group"], "not what `vod keys` writes"),
     "outputs open": (lambda a: a.edge.update(unsigned=200), ["edge"], "HTTP 200 instead of 403"),
     "signer open": (lambda a: a.edge.update(stranger=200), ["signer"], "HTTP 200 instead of 401"),
     "signer fails": (lambda a: a.edge.update(library=500), ["signer", "playback"], "HTTP 500"),

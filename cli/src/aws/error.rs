@@ -44,6 +44,10 @@ pub(crate) enum Kind {
     Denied,
     Missing,
     Throttled,
+    /// A quota of the account is used up.
+    Quota,
+    /// Another request has made or is changing the same thing.
+    Busy,
     Other,
 }
 
@@ -83,6 +87,9 @@ impl Refusal {
             | "TooManyRequestsException"
             | "RequestLimitExceeded"
             | "SlowDown" => Kind::Throttled,
+            _ if code.starts_with("LimitExceeded") || code.starts_with("ServiceQuotaExceeded") => Kind::Quota,
+            "ResourceExistsException" | "OperationInProgressException" => Kind::Busy,
+            _ if self.message.contains("_IN_PROGRESS state") => Kind::Busy,
             _ if code.ends_with("DoesNotExist")
                 || code.ends_with("NonExistentQueue")
                 || code.starts_with("NoSuch")
@@ -131,6 +138,15 @@ impl Refusal {
                 format!("{what}: {denied} {permission}: ask whoever manages the account for it")
             }
             Kind::Throttled => format!("{what}: AWS is throttling: start again in a minute"),
+            Kind::Quota => format!(
+                "{what}: a quota of the account is used up: raise it in Service Quotas, or remove what is not used; \
+                 AWS says: {}",
+                plain(&self.message)
+            ),
+            Kind::Busy => format!(
+                "{what}: another run is under way, or AWS has not finished the last one ({code}): wait until it has \
+                 ended, then start again"
+            ),
             Kind::Missing | Kind::Other => match (self.message.as_str(), code.as_str()) {
                 ("", "") => format!("{what}: HTTP {}", self.status),
                 ("", code) => format!("{what}: {code}"),
@@ -214,6 +230,21 @@ mod tests {
                 "Rate exceeded",
                 400,
                 "start again in a minute",
+                None,
+            ),
+            ("LimitExceededException", "too many", 400, "quota", None),
+            (
+                "ResourceExistsException",
+                "it already exists",
+                400,
+                "another run is under way",
+                None,
+            ),
+            (
+                "ValidationError",
+                "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated.",
+                400,
+                "another run is under way",
                 None,
             ),
             (

@@ -64,7 +64,7 @@ enum WayBack {
 
 /// A dead letter, with what is known of what it is about.
 #[derive(Debug, Serialize)]
-struct DeadLetter {
+pub(crate) struct DeadLetter {
     queue: String,
     message_id: String,
     sent_at: Timestamp,
@@ -75,6 +75,8 @@ struct DeadLetter {
     state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip)]
+    is_over: bool,
 }
 
 /// The upload or the job that a message tells of.
@@ -86,6 +88,31 @@ struct About {
     job_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asset: Option<AssetId>,
+}
+
+impl DeadLetter {
+    /// The asset that it is about, if that can be read.
+    pub(crate) fn asset(&self) -> Option<&str> {
+        self.about.asset.as_ref().map(AssetId::as_str)
+    }
+
+    /// Whether its upload has come to an end without it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// What it is about and why it is there, for people.
+    pub(crate) fn words(&self) -> String {
+        let About { key, job_id, asset } = &self.about;
+        let asset = asset.as_ref().map(ToString::to_string);
+        let about = key.as_ref().or(asset.as_ref()).or(job_id.as_ref());
+        let about = about.map_or("a message that cannot be read", String::as_str);
+        let reason = self
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(": {reason}"));
+        format!("{about} in `{}`{reason}", self.queue)
+    }
 }
 
 /// Runs `vod dead-letters`.
@@ -171,7 +198,12 @@ fn queue(url: &str, dead_arn: &str) -> Option<Queue> {
     })
 }
 
-async fn list(stack: &Stack, queues: &[Queue], as_json: bool) -> anyhow::Result<()> {
+/// All dead letters with what they are about.
+pub(crate) async fn letters(stack: &Stack) -> anyhow::Result<Vec<DeadLetter>> {
+    read(stack, &queues(stack).await?).await
+}
+
+async fn read(stack: &Stack, queues: &[Queue]) -> anyhow::Result<Vec<DeadLetter>> {
     let mut letters = Vec::new();
     for queue in queues {
         let messages = receive(stack, queue, LOOK_SECONDS).await?;
@@ -182,6 +214,11 @@ async fn list(stack: &Stack, queues: &[Queue], as_json: bool) -> anyhow::Result<
             letters.push(explain(stack, queue, message).await?);
         }
     }
+    Ok(letters)
+}
+
+async fn list(stack: &Stack, queues: &[Queue], as_json: bool) -> anyhow::Result<()> {
+    let letters = read(stack, queues).await?;
     if as_json {
         return output::json(&letters);
     }
@@ -253,6 +290,7 @@ async fn explain(stack: &Stack, queue: &Queue, message: &Value) -> anyhow::Resul
         sent_at: sent.unwrap_or(Timestamp::UNIX_EPOCH),
         receive_count: count.unwrap_or(0),
         state: known.as_ref().map(|record| record.state.as_str().to_owned()),
+        is_over: known.as_ref().is_some_and(|record| record.state.is_final()),
         reason: known.and_then(|record| record.reason),
         about,
     })

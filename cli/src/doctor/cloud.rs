@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::{Finding, alarms, distribution, events, functions, link, queues, storage, viewers};
+use super::{Finding, alarms, distribution, events, functions, link, queues, replication, storage, viewers};
 use crate::aws::Aws;
 use crate::stack::cloud::{self, Description};
 use crate::stack::outputs::Outputs;
@@ -43,7 +43,7 @@ async fn find(aws: Aws, choice: &Choice, name: &str) -> anyhow::Result<(Stack, S
     let description = cloud::existing(&aws, name).await?;
     let text = status(&description)?;
     let outputs = Outputs::read(&description)?;
-    Ok((Stack::cloud(aws, outputs, choice.token()), text))
+    Ok((Stack::cloud(aws, outputs, choice), text))
 }
 
 /// What only makes other commands hesitate is broken for the doctor, but for an update that was taken back whole.
@@ -56,16 +56,18 @@ fn status(description: &Description) -> anyhow::Result<String> {
 }
 
 async fn uploads(stack: &Stack, outputs: &Outputs) -> Vec<Finding> {
-    let name = &outputs.stack;
+    let (name, options) = (&outputs.stack, &stack.options);
     let put_back = format!(
         "in the S3 console, bucket {}, Properties, Event notifications: all object create events under input/ to \
-         {}; then `vod reconcile --stack {name}` finds what was missed",
+         {}; then `vod reconcile{options}` finds what was missed",
         outputs.bucket, outputs.upload_queue_arn
     );
     let redrive = format!(
-        "see `vod dead-letters --stack {name}`, mend the cause, then `vod dead-letters redrive --stack {name}`"
+        "see `vod dead-letters{options}`, mend the cause, then `vod dead-letters redrive{options}`; what no delivery \
+         can handle is dropped by `aws sqs purge-queue --queue-url {}`",
+        outputs.upload_dead_letters
     );
-    vec![
+    let mut findings = vec![
         link("bucket", again(name), storage::bucket(stack)).await,
         link("notification", put_back, storage::notification(stack, outputs)).await,
         link("queue", again(name), queues::uploads(stack, outputs)).await,
@@ -83,7 +85,16 @@ async fn uploads(stack: &Stack, outputs: &Outputs) -> Vec<Finding> {
             functions::deployed(stack, outputs, "submit"),
         )
         .await,
-    ]
+    ];
+    if let Some(replica) = &outputs.replica {
+        let (bucket, region) = (&outputs.bucket, stack.aws.region());
+        let remedy = format!(
+            "`aws s3api get-bucket-replication --bucket {bucket} --region {region}` names the role and the rules; when they \
+             are right again, `aws s3 sync s3://{bucket}/input s3://{replica}/input` copies what is missing"
+        );
+        findings.push(link("replication", remedy, replication::newest(stack, replica)).await);
+    }
+    findings
 }
 
 async fn encoding(stack: &Stack, outputs: &Outputs) -> Vec<Finding> {
@@ -125,8 +136,9 @@ async fn playback(stack: &Stack, outputs: &Outputs) -> Vec<Finding> {
     let name = &outputs.stack;
     let wait = format!("wait some minutes if it is InProgress; else {}", again(name));
     let keys = format!(
-        "`infra/keys.sh show --stack {name}` tells what there is; `infra/deploy.sh --stack {name}` gives CloudFront \
-         and the secret the same keys"
+        "`vod keys show{}` tells what there is; `infra/deploy.sh --stack {name}` gives CloudFront \
+         and the secret the same keys",
+        stack.options
     );
     let log = format!("the log group /aws/lambda/{} tells why", outputs.signer);
     let open = "disable the distribution until this is mended: films may be open to everybody".to_owned();
@@ -180,6 +192,7 @@ pub(super) mod testing {
             alarm_topic: text("arn:aws:sns:r:1:film"),
             issuer: None,
             audience: None,
+            replica: None,
             has_provider: false,
         }
     }

@@ -57,7 +57,7 @@ pub(super) async fn key_group(stack: &Stack, outputs: &Outputs) -> anyhow::Resul
     let group = found.key_group().and_then(|group| group.key_group_config());
     let trusted = group.map_or(&[][..], |group| group.items());
     let keyring = secret(&stack.aws, &outputs.signing_secret).await?;
-    let (active, ids) = ids(&keyring).context("the signing secret is not what infra/keys.sh writes")?;
+    let (active, ids) = ids(&keyring).context("the signing secret is not what `vod keys` writes")?;
     ensure!(
         trusted.contains(&active),
         "links are signed with {active}, which CloudFront does not trust: its key group has {}",

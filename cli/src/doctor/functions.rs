@@ -10,9 +10,6 @@ use crate::aws::{AwsError, encoded};
 use crate::stack::outputs::Outputs;
 use crate::stack::{ALIAS, Stack};
 
-/// Uploads younger than this may still be on their way.
-const GRACE_SECONDS: u32 = 60;
-
 pub(super) async fn invoke(stack: &Stack, function: &str, event: Value) -> anyhow::Result<String> {
     stack.invoke(function, &event).await?;
     Ok("answers".to_owned())
@@ -27,40 +24,6 @@ pub(super) fn test_event() -> Value {
 pub(super) fn foreign_event() -> Value {
     json!({"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change",
         "detail": {"jobId": "doctor", "status": "PROGRESSING", "userMetadata": {"application": "vod-doctor"}}})
-}
-
-/// Uploads that have been there for a while must have records.
-pub(super) async fn uploads(stack: &Stack) -> anyhow::Result<String> {
-    let event = json!({"dry_run": true, "grace_seconds": GRACE_SECONDS});
-    let summary = stack.invoke("reconcile", &event).await?;
-    let count = |name: &str| summary[name].as_u64().unwrap_or(0);
-    let (lost, given_up) = (count("lost"), count("given_up"));
-    let note = |note: &Value| {
-        let text = |name: &str| note[name].as_str().unwrap_or_default().to_owned();
-        let subject = if note["key"].is_string() {
-            text("key")
-        } else {
-            text("asset")
-        };
-        format!("{subject}: {}", text("found"))
-    };
-    let notes: Vec<String> = summary["notes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(note)
-        .take(3)
-        .collect();
-    ensure!(
-        lost + given_up == 0,
-        "{} uploads are stuck or lost ({})",
-        lost + given_up,
-        notes.join("; ")
-    );
-    Ok(format!(
-        "every upload has its record ({} looked at)",
-        count("looked_at")
-    ))
 }
 
 /// Whether a function on AWS exists, its alias points at a version that can run, and that has all it must know.

@@ -8,95 +8,73 @@ use vod_core::cloudfront::Keyring;
 use vod_local::endpoints::Endpoints;
 use vod_local::secrets::Secrets;
 
-use super::{Finding, events, functions, link, queues, storage, viewers};
+use super::{Finding, events, functions, link, queues, storage, uploads, viewers};
 use crate::aws::service::SQS;
+use crate::ffmpeg;
 use crate::stack::{Choice, Stack};
 
-const RESTART: &str = "stop and start `vod up`: it makes what is missing";
 const LOG: &str = "look at the log of `vod up` for why it fails";
 
 pub(super) async fn examine(choice: &Choice) -> Vec<Finding> {
-    let state = choice.state.as_path();
-    let mut findings = machine(state).await;
+    let (state, options) = (choice.state.as_path(), choice.options());
+    let up = format!("stop and start `vod{options} up`");
+    let mut findings = machine(state, &options).await;
     let Ok(stack) = Stack::find(choice).await else {
         return findings;
     };
-    let outdated = "stop and start `vod up`: what endpoints.json tells does not answer";
+    let outdated = format!("{up}: what endpoints.json tells does not answer");
     let api = link("api", outdated, api(&stack)).await;
     let answers = api.ok;
     findings.push(api);
-    if !answers {
-        return findings;
+    if answers {
+        findings.extend(uploads(&stack, &options, &up).await);
+        findings.extend(playback(&stack, &up).await);
     }
-    let slow = "look at the log of `vod up`: the functions do not keep up";
-    let redrive = "see `vod dead-letters`, mend the cause, then `vod dead-letters redrive`";
-    let lost = "run `vod reconcile`: it sends lost uploads again";
-    let other = "make other links; if they fail too, restart `vod up`: the edge must trust the signer's key";
-    findings.extend([
-        link("bucket", RESTART, storage::bucket(&stack)).await,
-        link("queue", slow, queues::local(&stack)).await,
-        link("dead letters", redrive, queues::dead(&stack)).await,
-        link(
-            "submit",
-            LOG,
-            functions::invoke(&stack, "submit", functions::test_event()),
-        )
-        .await,
-        link(
-            "complete",
-            LOG,
-            functions::invoke(&stack, "complete", functions::foreign_event()),
-        )
-        .await,
-        link("notification", lost, functions::uploads(&stack)).await,
-        link("mediaconvert", RESTART, events::encoder(&stack, "Default")).await,
-        link(
-            "edge",
-            "stop and start `vod up`, and look at its log",
-            edge(&stack),
-        )
-        .await,
-        link("signer", LOG, viewers::signer(&stack)).await,
-        link("playback", other, viewers::playback(&stack)).await,
-    ]);
     findings
 }
 
-/// What must be there before there is a stack.
-async fn machine(state: &Path) -> Vec<Finding> {
-    let install = "install ffmpeg with libx264 and aac: `make up` does it on Debian and Ubuntu";
-    let restore = "restore secrets.json; without it, stop the stack, remove the file and start again";
-    let start = "start the stack with `vod up`, or name its folder with --state";
+/// From an upload to its encode.
+async fn uploads(stack: &Stack, options: &str, up: &str) -> Vec<Finding> {
+    let restart = format!("{up}: it makes what is missing");
+    let slow = "look at the log of `vod up`: the functions do not keep up";
+    let redrive =
+        format!("see `vod dead-letters{options}`, mend the cause, then `vod dead-letters{options} redrive`");
+    let lost = format!("run `vod reconcile{options}`: it sends lost uploads again");
+    let looked = uploads::look(stack).await;
+    let submit = functions::invoke(stack, "submit", functions::test_event());
+    let complete = functions::invoke(stack, "complete", functions::foreign_event());
     vec![
-        link("ffmpeg", install, ffmpeg()).await,
-        link("key", restore, async { key(state) }).await,
-        link("endpoints", start, async { endpoints(state) }).await,
+        link("bucket", &restart, storage::bucket(stack)).await,
+        link("queue", slow, queues::local(stack)).await,
+        link("dead letters", redrive, uploads::dead(stack, &looked, options)).await,
+        link("submit", LOG, submit).await,
+        link("complete", LOG, complete).await,
+        link("notification", lost, async { uploads::records(&looked, options) }).await,
+        link("mediaconvert", &restart, events::encoder(stack, "Default")).await,
     ]
 }
 
-async fn ffmpeg() -> anyhow::Result<String> {
-    let run = async |program: &str, argument: &str| {
-        let output = tokio::process::Command::new(program)
-            .args(["-hide_banner", argument])
-            .kill_on_drop(true)
-            .output()
-            .await;
-        let output = output.with_context(|| format!("`{program}` cannot be run"))?;
-        ensure!(
-            output.status.success(),
-            "`{program}` ended with {}",
-            output.status
-        );
-        anyhow::Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    run("ffprobe", "-version").await?;
-    let encoders = run("ffmpeg", "-encoders").await?;
-    for encoder in ["libx264", "aac"] {
-        let there = encoders.split_whitespace().any(|word| word == encoder);
-        ensure!(there, "this ffmpeg has no encoder {encoder}");
-    }
-    let version = run("ffmpeg", "-version").await?;
-    Ok(version.lines().next().unwrap_or("ffmpeg").to_owned())
+async fn playback(stack: &Stack, up: &str) -> Vec<Finding> {
+    let other = format!("make other links; if they fail too, {up}: the edge must trust the signer's key");
+    vec![
+        link("edge", format!("{up}, and look at its log"), edge(stack)).await,
+        link("signer", LOG, viewers::signer(stack)).await,
+        link("playback", other, viewers::playback(stack)).await,
+    ]
+}
+
+/// What must be there before there is a stack.
+async fn machine(state: &Path, options: &str) -> Vec<Finding> {
+    let restore = "restore secrets.json; without it, stop the stack, remove the file and start again";
+    let start = format!("start the stack with `vod{options} up`, or name its folder with --state");
+    // The stack has its own PATH; which ffmpeg this shell would find says nothing about it.
+    let running = Endpoints::read(state).ok().flatten();
+    let programs = running.and_then(|found| found.programs).unwrap_or_default();
+    vec![
+        link("ffmpeg", ffmpeg::INSTALL, ffmpeg::check(&programs)).await,
+        link("key", restore, async { key(state) }).await,
+        link("endpoints", start, async { endpoints(state) }).await,
+    ]
 }
 
 fn key(state: &Path) -> anyhow::Result<String> {

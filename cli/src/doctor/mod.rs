@@ -11,7 +11,9 @@ mod functions;
 mod local;
 mod policy;
 mod queues;
+mod replication;
 mod storage;
+mod uploads;
 mod viewers;
 
 use std::process::ExitCode;
@@ -44,6 +46,20 @@ enum State {
     Unknown,
 }
 
+/// What was found at a link that is well.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    detail: String,
+    /// What a person can do about something that does not break the link.
+    advice: Option<String>,
+}
+
+impl From<String> for Told {
+    fn from(detail: String) -> Self {
+        Self { detail, advice: None }
+    }
+}
+
 /// What was found at one link.
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -51,6 +67,7 @@ struct Finding {
     state: State,
     ok: bool,
     detail: String,
+    /// How to correct what is broken, or what to do about something that does not break the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     /// The permission without which nothing can be said.
@@ -88,19 +105,25 @@ fn tell(finding: &Finding) -> anyhow::Result<()> {
     let detail = output::plain(&finding.detail);
     output::line(&format!("{word:7} {:14} {detail}", finding.link))?;
     match &finding.remedy {
+        Some(remedy) if finding.ok => output::line(&format!("{:22} you can: {remedy}", "")),
         Some(remedy) => output::line(&format!("{:22} to mend it: {remedy}", "")),
         None => Ok(()),
     }
 }
 
 /// Looks at one link. The look fails with what is wrong; where AWS would not let us look, the link is unknown.
-async fn link(
+async fn link<T: Into<Told>>(
     name: &'static str,
     remedy: impl Into<String>,
-    look: impl Future<Output = anyhow::Result<String>>,
+    look: impl Future<Output = anyhow::Result<T>>,
 ) -> Finding {
+    let mut advice = None;
     let (state, detail, missing_permission) = match tokio::time::timeout(PATIENCE, look).await {
-        Ok(Ok(detail)) => (State::Ok, detail, None),
+        Ok(Ok(told)) => {
+            let told = told.into();
+            advice = told.advice;
+            (State::Ok, told.detail, None)
+        }
         Ok(Err(error)) => {
             let (state, permission) = judge(&error);
             (state, format!("{error:#}"), permission)
@@ -111,7 +134,7 @@ async fn link(
         }
     };
     let remedy = match (&missing_permission, state) {
-        (_, State::Ok) => None,
+        (_, State::Ok) => advice,
         (Some(permission), _) => Some(format!("let these credentials do {permission}, then look again")),
         (None, _) => Some(remedy.into()),
     };
@@ -163,7 +186,7 @@ mod tests {
             ),
             (refused("InternalError", 500), State::Unknown, None),
         ] {
-            let finding = link("role", "mend it", async { Err(error) }).await;
+            let finding = link("role", "mend it", async { Err::<String, _>(error) }).await;
             assert_eq!(finding.state, state, "{finding:?}");
             assert_eq!(finding.missing_permission.as_deref(), permission);
             let remedy = finding.remedy.unwrap();
@@ -171,5 +194,11 @@ mod tests {
         }
         let well = link("role", "mend it", async { Ok("well".to_owned()) }).await;
         assert!(well.ok && well.remedy.is_none());
+        let told = Told {
+            detail: "well".to_owned(),
+            advice: Some("look".to_owned()),
+        };
+        let noted = link("role", "mend it", async { Ok(told) }).await;
+        assert_eq!((noted.ok, noted.remedy.as_deref()), (true, Some("look")));
     }
 }

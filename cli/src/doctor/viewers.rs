@@ -8,12 +8,15 @@ use hyper::{Request, StatusCode};
 use serde_json::Value;
 use vod_core::record::State;
 
+use super::Told;
 use crate::stack::Stack;
 use crate::stack::tokens::Tokens;
 use crate::wire::origin;
 
 /// An edge that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Videos that are tried until one plays.
+const TRIED: usize = 3;
 
 /// Whether the edge refuses what is not signed.
 pub(super) async fn edge(stack: &Stack) -> anyhow::Result<String> {
@@ -41,20 +44,45 @@ pub(super) async fn signer(stack: &Stack) -> anyhow::Result<String> {
     Ok("answers, and takes our token".to_owned())
 }
 
-/// Plays the first byte of something, as a viewer would.
-pub(super) async fn playback(stack: &Stack) -> anyhow::Result<String> {
+/// Plays the first byte of something, as a viewer would. One video whose outputs are damaged does not count while
+/// others play.
+pub(super) async fn playback(stack: &Stack) -> anyhow::Result<Told> {
     if matches!(*stack.tokens, Tokens::Provider) {
-        return Ok("not tried: it needs a token of the identity provider (--token gives one)".to_owned());
+        let text = "not tried: it needs a token of the identity provider (--token gives one)";
+        return Ok(text.to_owned().into());
     }
     let page: Value = stack.api().get("/api/assets", &[("limit", "100")]).await?;
     let complete = State::Complete.as_str();
     let assets = page["assets"].as_array().into_iter().flatten();
-    let Some(id) = assets
-        .filter(|asset| asset["state"] == complete)
-        .find_map(|asset| asset["id"].as_str())
-    else {
-        return Ok("nothing to play yet".to_owned());
+    let complete = assets.filter(|asset| asset["state"] == complete);
+    let mut failures = Vec::new();
+    for id in complete.filter_map(|asset| asset["id"].as_str()).take(TRIED) {
+        match plays(stack, id).await {
+            Ok(()) => return Ok(played(stack, id, &failures)),
+            Err(error) => failures.push((id.to_owned(), error)),
+        }
+    }
+    match failures.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok("nothing to play yet".to_owned().into()),
+    }
+}
+
+fn played(stack: &Stack, id: &str, failures: &[(String, anyhow::Error)]) -> Told {
+    let text = format!("a fresh link to `{id}` plays");
+    let Some((bad, error)) = failures.first() else {
+        return text.into();
     };
+    let options = &stack.options;
+    Told {
+        detail: format!("{text}; {error:#}"),
+        advice: Some(format!(
+            "look at it with `vod show{options} {bad}`; upload the file again to have it encoded again"
+        )),
+    }
+}
+
+async fn plays(stack: &Stack, id: &str) -> anyhow::Result<()> {
     let links: Value = stack.api().get("/api/playback", &[("asset", id)]).await?;
     let Some(url) = links["hls"].as_str().or_else(|| links["mp4"][0]["url"].as_str()) else {
         bail!("the signer gave no link to `{id}`");
@@ -65,7 +93,7 @@ pub(super) async fn playback(stack: &Stack) -> anyhow::Result<String> {
         "a fresh link to `{id}` got HTTP {}",
         status.as_u16()
     );
-    Ok(format!("a fresh link to `{id}` plays"))
+    Ok(())
 }
 
 /// The status of an answer to a stranger.

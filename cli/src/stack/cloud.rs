@@ -98,6 +98,28 @@ impl Description {
     }
 }
 
+impl Description {
+    /// Whether the stack exists and can be changed now; false for one that was never made or failed to be.
+    pub(crate) fn changeable(&self) -> anyhow::Result<bool> {
+        let Self { name, status, .. } = self;
+        match status.as_str() {
+            "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED"
+            | "DELETE_COMPLETE" => Ok(false),
+            "UPDATE_ROLLBACK_FAILED" => bail!(
+                "stack `{name}` is stuck in {status}: run `aws cloudformation continue-update-rollback --stack-name \
+                 {name}`, then start again"
+            ),
+            "DELETE_FAILED" => bail!(
+                "stack `{name}` is half deleted ({status}): run `infra/destroy.sh --stack {name}` again first"
+            ),
+            status if status.ends_with("_IN_PROGRESS") => bail!(
+                "another run is under way (stack `{name}` is {status}): wait until it has ended, then start again"
+            ),
+            _ => Ok(true),
+        }
+    }
+}
+
 /// The stack of this name, or an error that says where to look instead.
 pub(crate) async fn existing(aws: &Aws, name: &str) -> anyhow::Result<Description> {
     match describe(aws, name).await? {
@@ -106,7 +128,8 @@ pub(crate) async fn existing(aws: &Aws, name: &str) -> anyhow::Result<Descriptio
     }
 }
 
-async fn describe(aws: &Aws, name: &str) -> Result<Option<Description>, AwsError> {
+/// The stack of this name, or nothing if there is none in this region.
+pub(crate) async fn describe(aws: &Aws, name: &str) -> Result<Option<Description>, AwsError> {
     let query = [("StackName", name)];
     match aws.query(&CLOUDFORMATION, "DescribeStacks", &query).await {
         Ok(answer) => Ok(answer["Stacks"].get(0).map(Description::read)),
@@ -201,6 +224,38 @@ mod tests {
         assert_eq!(description.parameters["AuthIssuer"], "");
         // No outputs at all: an empty element.
         assert!(Description::read(&json!({"Outputs": ""})).outputs.is_empty());
+    }
+
+    #[test]
+    fn a_stack_is_changed_in_some_states_only() {
+        for (status, expected) in [
+            ("CREATE_COMPLETE", Ok(true)),
+            ("UPDATE_COMPLETE", Ok(true)),
+            ("UPDATE_ROLLBACK_COMPLETE", Ok(true)),
+            ("REVIEW_IN_PROGRESS", Ok(false)),
+            ("ROLLBACK_COMPLETE", Ok(false)),
+            ("UPDATE_IN_PROGRESS", Err("another run is under way")),
+            (
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+                Err("another run is under way"),
+            ),
+            (
+                "UPDATE_ROLLBACK_FAILED",
+                Err("continue-update-rollback --stack-name film`"),
+            ),
+            ("DELETE_FAILED", Err("infra/destroy.sh --stack film`")),
+        ] {
+            let description = Description {
+                name: "film".to_owned(),
+                status: status.to_owned(),
+                ..Description::default()
+            };
+            match (description.changeable(), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{status}"),
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+                (found, _) => panic!("{status}: {found:?}"),
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Finding the stack that a command is meant for.
 //!
 //! A local one by its state folder (`--state`, default `.vod`): `vod up` leaves `endpoints.json` there. One on AWS by
-//! its name (`--stack`): CloudFormation tells what it is made of. All commands but `up` and `keys` need nothing else
-//! than what [`Stack`] holds.
+//! its name (`--stack`): CloudFormation tells what it is made of. All commands but `up`, `keys` and `token` need nothing
+//! else than what [`Stack`] holds.
 
 pub(crate) mod cloud;
 pub(crate) mod outputs;
 pub(crate) mod tokens;
+pub(crate) mod update;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,6 +67,25 @@ impl Choice {
         }
     }
 
+    /// The options that name this stack, each after a space, for commands that people paste: nothing for the local
+    /// stack in its default folder.
+    pub(crate) fn options(&self) -> String {
+        let Some(stack) = &self.stack else {
+            return if self.state == Path::new(crate::STATE) {
+                String::new()
+            } else {
+                format!(" --state {}", output::pasted(&self.state.to_string_lossy()))
+            };
+        };
+        let named = [("region", &self.region), ("profile", &self.profile)];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let all = std::iter::once(("stack", stack)).chain(named);
+        all.map(|(name, value)| format!(" --{name} {}", output::pasted(value)))
+            .collect()
+    }
+
     /// The account and region of a stack on AWS.
     pub(crate) async fn aws(&self) -> anyhow::Result<Aws> {
         Aws::load(self.region.as_deref(), self.profile.as_deref()).await
@@ -92,6 +112,8 @@ pub(crate) struct Stack {
     pub(crate) tokens: Arc<Tokens>,
     /// What a stack on AWS is made of; nothing for a local one.
     pub(crate) outputs: Option<Box<Outputs>>,
+    /// The options that name this stack, for commands to paste.
+    pub(crate) options: String,
 }
 
 impl Stack {
@@ -99,6 +121,7 @@ impl Stack {
     pub(crate) async fn find(choice: &Choice) -> anyhow::Result<Self> {
         let Some(name) = &choice.stack else {
             let mut stack = Self::local(&choice.state)?;
+            stack.options = choice.options();
             if let Some(token) = choice.token() {
                 stack.tokens = Arc::new(Tokens::Given(token.to_owned()));
             }
@@ -109,7 +132,7 @@ impl Stack {
         if let Some(oddity) = description.oddity()? {
             output::note(&format!("note: {oddity}"));
         }
-        Ok(Self::cloud(aws, Outputs::read(&description)?, choice.token()))
+        Ok(Self::cloud(aws, Outputs::read(&description)?, choice))
     }
 
     /// The local stack whose state is in this folder.
@@ -128,12 +151,13 @@ impl Stack {
             edge: found.edge,
             tokens: Arc::new(Tokens::Given(found.token)),
             outputs: None,
+            options: String::new(),
         })
     }
 
     /// A stack on AWS, by what it is made of.
-    pub(crate) fn cloud(aws: Aws, outputs: Outputs, token: Option<&str>) -> Self {
-        let tokens = match token {
+    pub(crate) fn cloud(aws: Aws, outputs: Outputs, choice: &Choice) -> Self {
+        let tokens = match choice.token() {
             Some(token) => Tokens::Given(token.to_owned()),
             None if outputs.has_provider => Tokens::Provider,
             None => Tokens::Minted(Box::new(Minter::new(aws.clone(), &outputs))),
@@ -145,6 +169,7 @@ impl Stack {
             tokens: Arc::new(tokens),
             aws,
             outputs: Some(Box::new(outputs)),
+            options: choice.options(),
         }
     }
 
@@ -156,8 +181,8 @@ impl Stack {
     /// A client for the signer's HTTP.
     pub(crate) fn api(&self) -> Api {
         let hint = match &self.outputs {
-            None => "does `vod up` still run?".to_owned(),
-            Some(outputs) => format!("`vod doctor --stack {}` looks at the distribution", outputs.stack),
+            None => format!("does `vod up{}` still run?", self.options),
+            Some(_) => format!("`vod doctor{}` looks at the distribution", self.options),
         };
         Api::new(&self.edge, self.tokens.clone(), self.aws.wire().clone(), hint)
     }
@@ -189,6 +214,35 @@ impl Stack {
 mod tests {
     use super::*;
     use crate::aws::service::SQS;
+
+    #[test]
+    fn options_to_paste_name_the_stack() {
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            choice: Choice,
+        }
+        for (words, expected) in [
+            (&["vod", "--state", ".vod"][..], ""),
+            (&["vod", "--state", "/tmp/my vod"], " --state '/tmp/my vod'"),
+            (&["vod", "--state", "/x", "--stack", "film"], " --stack film"),
+            (
+                &[
+                    "vod",
+                    "--stack",
+                    "film",
+                    "--profile",
+                    "it's",
+                    "--region",
+                    "eu-west-1",
+                ],
+                " --stack film --region eu-west-1 --profile 'it'\\''s'",
+            ),
+        ] {
+            let command = <Command as clap::Parser>::parse_from(words);
+            assert_eq!(command.choice.options(), expected);
+        }
+    }
 
     #[test]
     fn without_a_stack_it_says_what_to_do() {

@@ -33,6 +33,8 @@ pub(crate) struct Outputs {
     /// What `iss` and `aud` of a token must be.
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
+    /// The bucket in another region that gets copies of the uploads.
+    pub(crate) replica: Option<String>,
     /// An identity provider makes the tokens.
     pub(crate) has_provider: bool,
 }
@@ -88,6 +90,7 @@ impl Outputs {
             alarm_topic: reader.take("AlarmTopicArn"),
             issuer: parameter("AuthIssuer"),
             audience: parameter("AuthAudience"),
+            replica: parameter("ReplicaBucketName"),
             has_provider: parameter("AuthJwksUrl").is_some(),
         };
         if reader.missing.is_empty() {

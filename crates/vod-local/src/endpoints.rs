@@ -21,6 +21,42 @@ pub struct Endpoints {
     pub secret_key: String,
     /// A bearer token with every scope.
     pub token: String,
+    /// What the stack encodes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Programs>,
+}
+
+/// Where ffmpeg and ffprobe are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Programs {
+    pub ffmpeg: PathBuf,
+    pub ffprobe: PathBuf,
+}
+
+impl Default for Programs {
+    /// By their names alone: whatever `PATH` has.
+    fn default() -> Self {
+        Self {
+            ffmpeg: PathBuf::from("ffmpeg"),
+            ffprobe: PathBuf::from("ffprobe"),
+        }
+    }
+}
+
+impl Programs {
+    /// Those that this process starts, by its `PATH`.
+    pub fn find() -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let find = |name: PathBuf| {
+            let mut places = std::env::split_paths(&path).map(|folder| folder.join(&name));
+            places.find(|place| place.is_file()).unwrap_or(name)
+        };
+        let Self { ffmpeg, ffprobe } = Self::default();
+        Self {
+            ffmpeg: find(ffmpeg),
+            ffprobe: find(ffprobe),
+        }
+    }
 }
 
 impl std::fmt::Debug for Endpoints {
@@ -106,6 +142,7 @@ mod tests {
             access_key: text("vod"),
             secret_key: text("hidden"),
             token: text("hidden"),
+            programs: Some(Programs::find()),
         };
         endpoints.write(state.path()).unwrap();
         assert_eq!(Endpoints::read(state.path()).unwrap().as_ref(), Some(&endpoints));

@@ -81,6 +81,8 @@ fn keyring(secrets: &Secrets) -> anyhow::Result<Keyring> {
 
 #[cfg(test)]
 mod tests {
+    use vod_core::cloudfront::Algorithm;
+
     use super::*;
 
     #[test]
@@ -91,7 +93,7 @@ mod tests {
         let (signing, trusted) = (keys.signing(), keys.trusted());
         let old = signing.borrow().active().to_owned();
 
-        let new = Secrets::rotate(state.path()).unwrap();
+        let new = Secrets::rotate(state.path(), Algorithm::Es256).unwrap();
         keys.look().unwrap();
         assert_eq!(signing.borrow().active(), new);
         assert!([&old, &new].iter().all(|id| trusted.borrow().get(id).is_some()));

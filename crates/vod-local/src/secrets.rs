@@ -5,17 +5,21 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::fill;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use vod_core::cloudfront::Algorithm;
+use vod_core::cloudfront::ring::{Ring, RingKey};
 
 use crate::endpoints::write_private;
+use crate::ids::{hex, letters};
 
 /// Every scope that the signer knows.
 pub const ALL_SCOPES: &str = "playback library upload admin";
@@ -101,53 +105,36 @@ impl Secrets {
         if let Some(secrets) = Self::read(state)? {
             return Ok(secrets);
         }
-        let key = signing_key()?;
-        let signing = json!({"active": key["id"], "keys": [key]});
+        let mut ring = Ring::empty();
+        ring.add(signing_key(local_id(), Algorithm::Es256)?);
         let secrets = Self {
             jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?),
-            signing,
+            signing: serde_json::to_value(ring)?,
         };
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)
     }
 
     /// Adds a signing key and makes it the active one; what the others signed stays good. Returns its id.
-    pub fn rotate(state: &Path) -> anyhow::Result<String> {
-        Self::edit_signing(state, |signing| {
-            let keys = signing["keys"].as_array_mut().context("it has no keys")?;
-            if keys.len() >= KEYS_MAX {
+    pub fn rotate(state: &Path, algorithm: Algorithm) -> anyhow::Result<String> {
+        Self::edit_signing(state, |ring| {
+            if ring.keys.len() >= KEYS_MAX {
                 bail!(
                     "a key group holds {KEYS_MAX} keys; remove one that has signed nothing which is still good"
                 );
             }
-            let key = signing_key()?;
-            let id = key["id"].clone();
-            keys.push(key);
-            signing["active"] = id.clone();
-            Ok(id.as_str().unwrap_or_default().to_owned())
+            ring.add(signing_key(local_id(), algorithm)?);
+            ring.activate()?;
+            Ok(ring.active.clone())
         })
     }
 
     /// Removes a key that is not active: what it signed ends.
     pub fn remove_key(state: &Path, id: &str) -> anyhow::Result<()> {
-        Self::edit_signing(state, |signing| {
-            if signing["active"] == id {
-                bail!("key `{id}` is the active one; make another first");
-            }
-            let keys = signing["keys"].as_array_mut().context("it has no keys")?;
-            let before = keys.len();
-            keys.retain(|key| key["id"] != id);
-            if keys.len() == before {
-                bail!("no key has the id `{id}`");
-            }
-            Ok(())
-        })
+        Self::edit_signing(state, |ring| Ok(ring.remove(id)?))
     }
 
-    fn edit_signing<T>(
-        state: &Path,
-        edit: impl FnOnce(&mut Value) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    fn edit_signing<T>(state: &Path, edit: impl FnOnce(&mut Ring) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let never = || {
             let state = state.display();
             format!(
@@ -159,9 +146,16 @@ impl Secrets {
         let locked = folder.lock();
         locked.with_context(|| format!("failed to lock {}", state.display()))?;
         let mut secrets = Self::read(state)?.with_context(never)?;
-        let done = edit(&mut secrets.signing).context("the signing keys stay as they are")?;
+        let mut ring = secrets.ring()?;
+        let done = edit(&mut ring).context("the signing keys stay as they are")?;
+        secrets.signing = serde_json::to_value(ring)?;
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(done)
+    }
+
+    /// The signing keys, to look at or to edit.
+    pub fn ring(&self) -> anyhow::Result<Ring> {
+        serde_json::from_value(self.signing.clone()).context("the signing keys cannot be read")
     }
 
     /// A bearer token for the signer: scopes separated by spaces, good for `seconds`, and for `assets` alone (patterns
@@ -183,18 +177,43 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A P-256 key pair as one entry of the signing secret, with an id of the form that CloudFront gives.
-fn signing_key() -> anyhow::Result<Value> {
+/// A random secret of 256 bits, as 64 hexadecimal digits.
+pub fn random_hex() -> anyhow::Result<String> {
+    Ok(hex(&random::<32>()?))
+}
+
+/// An id of the form that CloudFront gives.
+fn local_id() -> String {
+    format!("K{}", letters(13).to_ascii_uppercase())
+}
+
+/// A new key pair as one entry of the signing secret.
+pub fn signing_key(id: String, algorithm: Algorithm) -> anyhow::Result<RingKey> {
     let failed = |_| anyhow!("failed to make a signing key");
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
-    let private = pair.to_pkcs8v1().map_err(failed)?;
-    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(failed)?;
-    Ok(json!({
-        "id": format!("K{}", crate::ids::letters(13).to_ascii_uppercase()),
-        "algorithm": "ES256",
-        "private_pem": pem("PRIVATE KEY", private.as_ref()),
-        "public_pem": pem("PUBLIC KEY", public.as_ref()),
-    }))
+    let (private_pem, public): (_, PublicKeyX509Der<'_>) = match algorithm {
+        Algorithm::Es256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
+            let private = pair.to_pkcs8v1().map_err(failed)?;
+            (
+                pem("PRIVATE KEY", private.as_ref()),
+                pair.public_key().as_der().map_err(failed)?,
+            )
+        }
+        Algorithm::Rs256 => {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+            let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+            (
+                pem("PRIVATE KEY", private.as_ref()),
+                pair.public_key().as_der().map_err(failed)?,
+            )
+        }
+    };
+    Ok(RingKey {
+        id,
+        algorithm,
+        private_pem: Some(private_pem),
+        public_pem: pem("PUBLIC KEY", public.as_ref()),
+    })
 }
 
 /// RFC 7468: base64 in lines of 64 characters.
@@ -224,15 +243,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_both_kinds_sign() {
+        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+            let mut ring = Ring::empty();
+            ring.add(signing_key(local_id(), algorithm).unwrap());
+            let keyring = Keyring::from_json(&serde_json::to_string(&ring).unwrap()).unwrap();
+            assert_eq!(keyring.signing_key().algorithm(), algorithm);
+        }
+        assert_eq!(random_hex().unwrap().len(), 64);
+    }
+
+    #[test]
     fn a_key_group_holds_five_keys_and_never_loses_the_active_one() {
         let state = tempfile::tempdir().unwrap();
-        assert!(Secrets::rotate(state.path()).is_err());
+        assert!(Secrets::rotate(state.path(), Algorithm::Es256).is_err());
         Secrets::open(state.path()).unwrap();
         for _ in 1..KEYS_MAX {
-            Secrets::rotate(state.path()).unwrap();
+            Secrets::rotate(state.path(), Algorithm::Es256).unwrap();
         }
         let full = Secrets::read(state.path()).unwrap().unwrap();
-        assert!(Secrets::rotate(state.path()).is_err());
+        assert!(Secrets::rotate(state.path(), Algorithm::Es256).is_err());
         let active = full.signing["active"].as_str().unwrap();
         assert!(Secrets::remove_key(state.path(), active).is_err());
         assert!(Secrets::remove_key(state.path(), "K2NONE").is_err());
@@ -253,7 +283,7 @@ mod tests {
             for _ in 1..KEYS_MAX {
                 scope.spawn(|| {
                     start.wait();
-                    Secrets::rotate(state.path()).unwrap()
+                    Secrets::rotate(state.path(), Algorithm::Es256).unwrap()
                 });
             }
         });

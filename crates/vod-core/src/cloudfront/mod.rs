@@ -11,6 +11,7 @@ mod keys;
 mod pem;
 mod policy;
 mod resource;
+pub mod ring;
 mod sign;
 #[cfg(test)]
 mod tests;

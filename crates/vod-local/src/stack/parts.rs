@@ -19,7 +19,7 @@ use super::{BUCKET, PageLink, REGION, StackOptions};
 use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::edge::{self, EdgeOptions};
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, Programs};
 use crate::events::{Backoff, Delivery, Invoker, Poller};
 use crate::fault::Faults;
 use crate::lambda::{Functions, Limits};
@@ -313,6 +313,7 @@ impl Base {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
             token: self.secrets.token(ALL_SCOPES, &[], TOKEN_SECONDS)?,
+            programs: Some(Programs::find()),
         })
     }
 }
