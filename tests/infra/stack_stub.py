@@ -103,6 +103,13 @@ class Handler(aws_stub._Handler):
         queue = {"name": name, "status": self.aws.queue_status, "submittedJobsCount": 0, "progressingJobsCount": 1}
         return self._answer(json.dumps({"queue": queue}), kind="application/json")
 
+    def _s3_HeadObject(self, _):
+        """moto knows no status of a replication."""
+        bucket, key = urllib.parse.unquote(self.path.split("?")[0]).lstrip("/").split("/", 1)
+        found = self.aws.client("s3").head_object(Bucket=bucket, Key=key)
+        status = [("x-amz-replication-status", self.aws.replication)] if self.aws.replication else []
+        return self._answer("", headers=[("ETag", found["ETag"]), *status])
+
     def _lambda_ListEventSourceMappings(self, _):
         return self._answer(json.dumps({"EventSourceMappings": self.aws.sources}), kind="application/json")
 
@@ -152,6 +159,7 @@ class StackStub(aws_stub.Stub):
         self.records = [{"id": "film-0123456789abcdef-01234567", "state": "COMPLETE"}]
         self.queue_status = "ACTIVE"
         self.moved = 0
+        self.replication = None
 
     def url_of(self, arn):
         return self.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]

@@ -13,7 +13,7 @@ from conftest import FUNCTIONS, ROOT
 
 BUCKET = f"vod-{aws_stub.ACCOUNT}-us-east-1"
 CODE = f"vod-code-{aws_stub.ACCOUNT}-us-east-1"
-ALL = ["deploy", "destroy", "keys", "lifecycle", "origin-access", "smoke"]
+ALL = ["deploy", "destroy", "first-day", "keys", "lifecycle", "origin-access", "smoke"]
 
 
 def secret(aws, name="vod/signing"):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -242,3 +243,20 @@ def test_with_an_identity_provider_it_wants_a_token(aws, stack):
     code, findings = examine(stack, "--token", "not.a.token")
     assert code == 1 and set(not_ok(findings)) == {"signer", "playback"}
     assert "not.a.token" not in json.dumps(findings)
+
+
+@pytest.mark.parametrize("status, state, words", [
+    ("COMPLETED", "ok", "is in `film-replica`"), ("PENDING", "ok", "on its way"), ("FAILED", "broken", "could not copy"), (None, "broken", "no rule copies"),
+])
+def test_the_newest_upload_has_its_copy(aws, stack, status, state, words):
+    """The newest by date, not by name; where nothing is replicated there is no such link (LINKS)."""
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="input/z-old.mp4", Body=b"old")
+    time.sleep(1.1)  # S3's dates are in whole seconds
+    s3.put_object(Bucket=BUCKET, Key="input/new.mp4", Body=b"new")
+    aws.stacks["vod"]["parameters"]["ReplicaBucketName"] = "film-replica"
+    aws.replication = status
+    _, findings = examine(stack)
+    link = findings["replication"]
+    assert link["state"] == state and words in link["detail"] and "`input/new.mp4`" in link["detail"], link
+    assert state == "ok" or f"aws s3 sync s3://{BUCKET}/input s3://film-replica/input" in link["remedy"]

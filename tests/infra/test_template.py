@@ -269,7 +269,11 @@ def outputs_lie_in_a_bucket_of_their_own_on_request(template):
     put("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/Destination/StorageClass", "GLACIER"),
     drop("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/1"),
     put("ReplicationRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal/Service", "lambda.amazonaws.com"),
-    drop("ReplicationRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition"),
+    put("ReplicationRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition", {"StringEquals": {"aws:SourceAccount": "111122223333"}}),
+    drop("Bucket/Properties/ReplicationConfiguration/Fn::If/1/Rules/0/Destination/Metrics"),
+    drop("UploadsNotCopied"),
+    put("UploadsNotCopied/Properties/Dimensions/2/Value", "templates"),
+    put("UploadsNotCopied/Properties/AlarmActions", []),
 )
 def sources_are_copied_to_a_second_region_on_request(template):
     plain = stack(template)
@@ -286,10 +290,18 @@ def sources_are_copied_to_a_second_region_on_request(template):
         assert rule["Destination"].get("StorageClass", "STANDARD") in ("STANDARD", "STANDARD_IA", "GLACIER_IR")
     (trust,) = built.properties("ReplicationRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert trust.get("Condition") == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    # AWS's own policy for this role has none, and a role that S3 may not assume fails in silence.
+    assert "Condition" not in trust
+    # A copy that fails rings: the metric is written for rules that ask for it, under the rule's name.
+    assert rules["input/"]["Destination"].get("Metrics") == {"Status": "Enabled"}
+    (alarm,) = [a for a in built.of_type("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "OperationsFailedReplication"] or [None]
+    assert alarm and alarm["AlarmActions"] == ["<Alarms>"] and alarm["Namespace"] == "AWS/S3"
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
+        "SourceBucket": PARAMETERS["BucketName"], "DestinationBucket": "film-replica", "RuleId": rules["input/"]["Id"]}
     # A bucket that is not the stack's: deploy.sh merges the rules into it, under the same role.
     existing = stack(template, ReplicaBucketName="film-replica", BucketMode="existing")
     assert existing.outputs["ReplicationRoleArn"] == "<ReplicationRole.Arn>"
+    assert existing.properties("UploadsNotCopied")["Dimensions"][2]["Value"] == "vod-film-sources"
     assert not stack(template, ReplicaBucketName=PARAMETERS["BucketName"]).rules_hold()
 
 

@@ -78,8 +78,8 @@ struct Finding {
 /// Runs `vod doctor`. Exit code 1 unless every link is known to be well.
 pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode> {
     let findings = match &choice.stack {
-        None => local::examine(choice).await,
-        Some(name) => cloud::examine(choice, name).await,
+        None => Box::pin(local::examine(choice)).await,
+        Some(name) => Box::pin(cloud::examine(choice, name)).await,
     };
     if args.json {
         output::json(&findings)?;

@@ -96,7 +96,7 @@ pub(super) async fn dead(
 mod tests {
     use super::*;
 
-    fn summary(outcomes: &[&str]) -> anyhow::Result<Summary> {
+    fn summary(outcomes: &[&str]) -> Summary {
         let note = |(index, outcome): (usize, &&str)| Note {
             asset: format!("film-{index}"),
             key: Some(format!("input/{index}.mp4")),
@@ -104,29 +104,29 @@ mod tests {
             outcome: (*outcome).to_owned(),
         };
         let count = |word: &str| outcomes.iter().filter(|outcome| **outcome == word).count() as u64;
-        Ok(Summary {
+        Summary {
             looked_at: 9,
             lost: outcomes.len() as u64,
             given_up: count("given up"),
             notes: outcomes.iter().enumerate().map(note).collect(),
             ..Summary::default()
-        })
+        }
     }
 
     #[test]
     fn one_bad_file_does_not_break_the_stack() {
-        let well = records(&summary(&[]), "").unwrap();
+        let well = records(&Ok(summary(&[])), "").unwrap();
         assert_eq!(
             (well.detail.as_str(), well.advice),
             ("every upload has its record (9 looked at)", None)
         );
 
-        let told = records(&summary(&["given up"]), " --state /x").unwrap();
+        let told = records(&Ok(summary(&["given up"])), " --state /x").unwrap();
         assert!(told.detail.contains("input/0.mp4: it failed"), "{}", told.detail);
         let advice = told.advice.unwrap();
         assert!(advice.contains("`vod rm --state /x film-0 --source`"), "{advice}");
 
-        let error = records(&summary(&["given up", "would be mended"]), "")
+        let error = records(&Ok(summary(&["given up", "would be mended"])), "")
             .err()
             .unwrap()
             .to_string();

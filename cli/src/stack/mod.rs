@@ -82,8 +82,15 @@ impl Choice {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_ref()?)));
         let all = std::iter::once(("stack", stack)).chain(named);
-        all.map(|(name, value)| format!(" --{name} {}", output::pasted(value)))
-            .collect()
+        let words = all.flat_map(|(name, value)| {
+            [
+                " --".to_owned(),
+                name.to_owned(),
+                " ".to_owned(),
+                output::pasted(value),
+            ]
+        });
+        words.collect()
     }
 
     /// The account and region of a stack on AWS.
