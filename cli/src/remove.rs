@@ -74,10 +74,18 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     if !args.yes {
         confirm(&asset, record.as_ref(), outputs.len(), args.source)?;
     }
-    bury(&removals, &asset, record.as_ref()).await?;
+    let mut freed = 0;
+    if let Err(error) = bury(&removals, &asset, record.as_ref()).await {
+        if !aws::is_disk_full(&error) || outputs.is_empty() {
+            return Err(error);
+        }
+        // A full disk has no room for the tombstone, but it lets objects be deleted.
+        freed = remove_outputs(stack, &asset).await?;
+        bury(&removals, &asset, record.as_ref()).await?;
+    }
     // Whoever looks from here on does not begin with it.
     let (removal, canceled) = remove_record(stack, &catalog, &removals, &asset).await?;
-    let outputs = remove_outputs(stack, &asset).await?;
+    let outputs = freed + remove_outputs(stack, &asset).await?;
     invalidate(stack, &asset).await?;
     let source = args.source && remove_source(stack, &asset, removal.key.as_deref()).await?;
     let removed = Removed {

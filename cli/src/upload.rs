@@ -1,14 +1,18 @@
 //! `vod upload`: a file becomes an object under `input/`, in parts and with a progress bar.
 
+mod resume;
+
 use std::io::IsTerminal;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::{ByteStream, Length};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures::{StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -16,7 +20,8 @@ use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::{Record, State};
 
-use crate::aws::sdk_error;
+use self::resume::Begun;
+use crate::aws::{AwsError, sdk_error};
 use crate::http::Api;
 use crate::stack::Stack;
 use crate::target::record;
@@ -28,6 +33,10 @@ const PART: u64 = 8 << 20;
 const MAX_PARTS: u64 = 10_000;
 /// Parts under way at once.
 const PARALLEL: usize = 4;
+/// Days for which the parts of an unfinished upload stay, here and on AWS (`infra/template.yaml`).
+const KEPT_DAYS: u32 = 7;
+/// Tries to send a part whose signature has another time than the service.
+const CLOCK_TRIES: u32 = 3;
 /// What an upload needs on AWS, whole or in parts.
 const PERMISSION: &str = "s3:PutObject";
 /// Between two looks at the record.
@@ -35,7 +44,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long a failure from before may stand before it counts as the answer.
 const RETRIED: Duration = Duration::from_secs(20);
 
-/// Upload a video; the pipeline starts by itself
+/// Upload a video; the pipeline starts by itself. An upload that was broken off goes on where it was
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The video
@@ -154,25 +163,48 @@ impl Upload<'_> {
         if self.size <= PART {
             return self.whole(bar).await;
         }
+        if let Some(begun) = resume::find(self).await? {
+            let (there, all) = (begun.parts.len(), self.numbers().count());
+            output::note(&format!(
+                "going on with an upload that was broken off: {there} of {all} parts are there"
+            ));
+            let went_on = self.in_parts(&begun, bar).await;
+            // Completed or aborted meanwhile, by another `vod upload` of the same file perhaps.
+            if !went_on.as_ref().is_err_and(is_gone) {
+                return went_on;
+            }
+            output::note("that upload is gone: beginning anew");
+            bar.reset();
+        }
+        let id = self.create().await?;
+        let parts = std::collections::HashMap::new();
+        self.in_parts(&Begun { id, parts }, bar).await
+    }
+
+    async fn create(&self) -> anyhow::Result<String> {
         let created = self
             .s3
             .create_multipart_upload()
             .bucket(self.bucket)
             .key(self.key)
             .content_type(content_type(self.file))
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
             .await
             .map_err(|error| sdk_error("could not begin the upload", PERMISSION, error))?;
-        let id = created.upload_id().context("S3 gave no upload id")?;
+        Ok(created.upload_id().context("S3 gave no upload id")?.to_owned())
+    }
+
+    /// Sends what is missing. What S3 has stays when that fails, for the next `vod upload`.
+    async fn in_parts(&self, begun: &Begun, bar: &ProgressBar) -> anyhow::Result<AssetId> {
         let result = tokio::select! {
-            result = self.parts(id, bar) => result,
+            result = self.parts(begun, bar) => result,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
         };
-        if result.is_err() {
-            // Parts of an upload that nobody completes cost storage; whether this works changes nothing
-            // about the error to report.
-            let abort = self.s3.abort_multipart_upload().bucket(self.bucket).key(self.key);
-            let _ = abort.upload_id(id).send().await;
+        if result.as_ref().is_err_and(|error| !is_gone(error)) {
+            output::note(&format!(
+                "what was sent is kept for {KEPT_DAYS} days: the same command sends only the rest"
+            ));
         }
         result
     }
@@ -192,14 +224,17 @@ impl Upload<'_> {
         self.asset(put.version_id(), put.e_tag())
     }
 
-    async fn parts(&self, id: &str, bar: &ProgressBar) -> anyhow::Result<AssetId> {
-        let part = part_size(self.size);
-        let count = i32::try_from(self.size.div_ceil(part))?;
-        let mut parts: Vec<CompletedPart> = futures::stream::iter(1..=count)
-            .map(|number| self.part(id, number, part, bar))
+    async fn parts(&self, begun: &Begun, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+        let mut parts: Vec<CompletedPart> = begun.parts.values().cloned().collect();
+        bar.inc(begun.parts.keys().map(|&number| self.place(number).1).sum());
+        let missing = self.numbers().filter(|number| !begun.parts.contains_key(number));
+        let id = begun.id.as_str();
+        let sent: Vec<_> = futures::stream::iter(missing)
+            .map(|number| self.part(id, number, bar))
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
+        parts.extend(sent);
         parts.sort_by_key(CompletedPart::part_number);
         let done = self
             .s3
@@ -214,26 +249,38 @@ impl Upload<'_> {
         self.asset(done.version_id(), done.e_tag())
     }
 
-    async fn part(
-        &self,
-        id: &str,
-        number: i32,
-        part: u64,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<CompletedPart> {
-        let offset = u64::from(number.unsigned_abs() - 1) * part;
-        let length = part.min(self.size - offset);
-        let sent = self
-            .s3
-            .upload_part()
-            .bucket(self.bucket)
-            .key(self.key)
-            .upload_id(id)
-            .part_number(number)
-            .body(self.read(offset, length).await?)
-            .send()
-            .await
-            .map_err(|error| sdk_error(&format!("could not upload part {number}"), PERMISSION, error))?;
+    /// The numbers of the parts.
+    fn numbers(&self) -> RangeInclusive<i32> {
+        let count = self.size.div_ceil(part_size(self.size));
+        1..=i32::try_from(count).unwrap_or(i32::MAX)
+    }
+
+    /// Where a part lies in the file: its offset and length in bytes.
+    fn place(&self, number: i32) -> (u64, u64) {
+        let part = part_size(self.size);
+        let offset = u64::from(number.unsigned_abs().saturating_sub(1)) * part;
+        (offset, part.min(self.size.saturating_sub(offset)))
+    }
+
+    async fn part(&self, id: &str, number: i32, bar: &ProgressBar) -> anyhow::Result<CompletedPart> {
+        let (offset, length) = self.place(number);
+        let mut tries = 1;
+        let sent = loop {
+            let part = self.s3.upload_part().bucket(self.bucket).key(self.key);
+            let part = part.upload_id(id).part_number(number);
+            match part.body(self.read(offset, length).await?).send().await {
+                Ok(sent) => break sent,
+                // The clock was set while the part was under way. The SDK takes that for a clock that is wrong, and signs
+                // its own retries with another that is.
+                Err(error) if error.code() == Some("RequestTimeTooSkewed") && tries < CLOCK_TRIES => {
+                    tries += 1
+                }
+                Err(error) => {
+                    let what = format!("could not upload part {number}");
+                    return Err(sdk_error(&what, PERMISSION, error));
+                }
+            }
+        };
         bar.inc(length);
         Ok(CompletedPart::builder()
             .part_number(number)
@@ -257,6 +304,11 @@ impl Upload<'_> {
         let etag = etag.context("S3 gave no ETag")?;
         Ok(AssetId::new(self.bucket, self.key, version, etag))
     }
+}
+
+/// Whether there is no such upload any more.
+fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<AwsError>().is_some_and(AwsError::is_missing)
 }
 
 /// Large files need larger parts to stay below S3's count.

@@ -9,6 +9,7 @@ pub mod film;
 pub mod http;
 pub mod media;
 pub mod stack;
+pub mod time;
 pub mod tools;
 pub mod wait;
 

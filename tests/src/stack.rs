@@ -1,5 +1,6 @@
 //! A whole stack of a test's own: `vod up` on free ports, in a folder of its own.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -45,6 +46,15 @@ impl LocalStack {
 
     /// Starts one whose state is `folder`'s subfolder `state`, which may be there already.
     pub fn start_in(folder: TempDir, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_under(folder, arguments, &[])
+    }
+
+    /// The same with further environment variables.
+    pub fn start_under(
+        folder: TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &OsStr)],
+    ) -> anyhow::Result<Self> {
         let state = folder.path().join("state");
         let endpoints_file = state.join("endpoints.json");
         // What an earlier life left must not be taken for this one's; `vod up` removes it too, but later.
@@ -66,6 +76,7 @@ impl LocalStack {
                 "2",
             ])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

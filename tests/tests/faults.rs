@@ -245,7 +245,9 @@ impl Room for SmallDisk {
         let free: u64 = free.lines().nth(1).context("no figure")?.trim().parse()?;
         // Zeros that are written, not a hole. The stack may be quicker to take the last of it.
         let mut zeros = std::io::Read::take(std::io::repeat(0), free.saturating_sub(left));
-        match std::io::copy(&mut zeros, &mut std::fs::File::create(self.ballast())?) {
+        let mut ballast = std::fs::File::options();
+        let mut ballast = ballast.create(true).append(true).open(self.ballast())?;
+        match std::io::copy(&mut zeros, &mut ballast) {
             Err(error) if error.kind() != std::io::ErrorKind::StorageFull => Err(error.into()),
             _ => Ok(()),
         }
@@ -348,4 +350,45 @@ fn a_disk_that_is_really_full_is_got_over_too() -> anyhow::Result<()> {
     let stack = LocalStack::start_in(home, &[])?;
     let disk = disk; // Unmounted before the stack's folder is removed.
     a_full_disk_is_got_over(&stack, &disk)
+}
+
+/// `vod rm` needs room itself: for its tombstone, and for the log of the database.
+fn a_video_is_removed_from_a_full_disk(stack: &LocalStack, disk: &dyn Room) -> anyhow::Result<()> {
+    let (key, small) = ("input/before.mp4", clips::ordinary("320x180", 1.0)?);
+    stack.upload(&small, key)?;
+    let asset = stack.wait_for_complete(key)?["id"].clone();
+    let asset = asset.as_str().context("no id")?;
+    wait::until("the reserve", wait::SOON, || {
+        Ok(stack.state().join("reserve").exists().then_some(()))
+    })?;
+    wait::until("a write to be refused", wait::SOON, || {
+        disk.fill(stack, 0)?;
+        Ok(stack.put("kept/small", b"small").is_err().then_some(()))
+    })?;
+
+    stack.vod_json(&["rm", asset, "--yes", "--source"])?;
+    ensure!(stack.keys(&format!("output/{asset}/"))?.is_empty());
+    ensure!(stack.keys("input/")?.is_empty() && stack.records(key)?.is_empty());
+    stack.put("kept/small", b"small")?;
+    disk.make(stack)?;
+    wait::until("the reserve to be made again", wait::SOON, || {
+        Ok(stack.state().join("reserve").exists().then_some(()))
+    })?;
+    stack.upload(&small, key)?;
+    stack.wait_for_complete(key)?;
+    Ok(())
+}
+
+#[test]
+fn vod_rm_makes_room_on_a_full_disk() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = FaultFile::new(folder.path(), &["disk.full=10G"])?;
+    let home = tempfile::tempdir()?;
+    let Some(disk) = SmallDisk::mount(home.path().join("state"))? else {
+        let stack = LocalStack::start_with(&["--fault", &file.text()])?;
+        return a_video_is_removed_from_a_full_disk(&stack, &Budget(file));
+    };
+    let stack = LocalStack::start_in(home, &[])?;
+    let disk = disk; // Unmounted before the stack's folder is removed.
+    a_video_is_removed_from_a_full_disk(&stack, &disk)
 }

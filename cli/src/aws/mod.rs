@@ -28,7 +28,7 @@ use vod_local::endpoints::Endpoints;
 use self::call::Call;
 use self::credentials::Cached;
 pub(crate) use self::error::{AwsError, Refusal};
-pub(crate) use self::sdk::{in_one_line, sdk_error};
+pub(crate) use self::sdk::{in_one_line, is_disk_full, sdk_error};
 use self::service::{LAMBDA, MEDIACONVERT, Protocol, Service};
 use crate::wire::{Answer, Wire};
 

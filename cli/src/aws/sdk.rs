@@ -9,8 +9,10 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_smithy_runtime_api::http::Response;
+use hyper::StatusCode;
 
 use super::error::{AwsError, Refusal};
+use super::status;
 use crate::output::plain;
 use crate::wire::root;
 
@@ -59,6 +61,12 @@ pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
         told.push(cause.to_string());
     }
     told.join(": ")
+}
+
+/// Whether the local S3 has refused a write because its disk is full.
+pub(crate) fn is_disk_full(error: &anyhow::Error) -> bool {
+    let full = |refusal: AwsError| status(&refusal) == Some(StatusCode::INSUFFICIENT_STORAGE);
+    error.chain().filter_map(s3).any(full)
 }
 
 /// The refusal in an error of S3, by the operations that those crates use.

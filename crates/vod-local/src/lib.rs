@@ -9,6 +9,7 @@ pub mod access;
 mod api_tests;
 pub mod clock;
 pub mod cloudfront;
+mod date;
 pub mod db;
 pub mod edge;
 pub mod endpoints;

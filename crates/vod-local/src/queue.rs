@@ -38,6 +38,9 @@ CREATE INDEX IF NOT EXISTS queue_message_visible ON queue_message (queue, visibl
 /// How the names of queues of dead letters end.
 const DEAD_LETTERS: &str = "-dlq";
 
+/// The longest time for which a receiver does not look at the clock.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// How a queue treats its messages.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSettings {
@@ -79,16 +82,20 @@ pub struct Queues {
     db: Db,
     clock: Clock,
     arrived: Arc<Notify>,
+    /// What the clock said when it was last asked.
+    seen: Arc<tokio::sync::Mutex<Timestamp>>,
 }
 
 impl Queues {
     /// Creates the tables where they are missing.
     pub async fn open(db: Db, clock: Clock) -> Result<Self, DbError> {
         db.create_tables(TABLES).await?;
+        let seen = Arc::new(tokio::sync::Mutex::new(clock()));
         Ok(Self {
             db,
             clock,
             arrived: Arc::new(Notify::new()),
+            seen,
         })
     }
 
@@ -122,16 +129,36 @@ impl Queues {
     }
 
     /// Gives back what a run that is over had received: call it at start, when no receiver of that run can be
-    /// alive. Such a delivery does not count, or being killed five times would bury a good message.
+    /// alive. Such a delivery does not count, or being killed five times would bury a good message. A message that was
+    /// sent before the clock went back comes at once, too.
     pub async fn release(&self) -> Result<(), DbError> {
         let now = (self.clock)().as_millisecond();
-        let sql = "UPDATE queue_message SET visible_ms = ?1, receive_count = max(receive_count - 1, 0), receipt_handle = NULL
-                   WHERE receipt_handle IS NOT NULL AND visible_ms > ?1";
+        let sql = "UPDATE queue_message SET visible_ms = ?1, receipt_handle = NULL,
+                       receive_count = max(receive_count - (receipt_handle IS NOT NULL), 0)
+                   WHERE visible_ms > ?1";
         self.db
             .call(move |connection| Ok(connection.execute(sql, [now])?))
             .await?;
         self.wake();
         Ok(())
+    }
+
+    /// What time it is. When the clock has gone back since the last call, every hidden message is moved along:
+    /// it was hidden for a while, not until an instant that is hours away now.
+    async fn now(&self) -> Result<Timestamp, DbError> {
+        let mut seen = self.seen.lock().await;
+        let now = (self.clock)();
+        let back = seen.as_millisecond() - now.as_millisecond();
+        if back >= 1000 {
+            let sql = "UPDATE queue_message SET visible_ms = visible_ms - ?2 WHERE visible_ms > ?1";
+            let moved = self
+                .db
+                .call(move |connection| Ok(connection.execute(sql, [now.as_millisecond(), back])?));
+            let moved = moved.await?;
+            tracing::warn!(back_ms = back, moved, "the clock has gone back");
+        }
+        *seen = now;
+        Ok(now)
     }
 
     /// How many messages `queue` holds.
@@ -194,7 +221,7 @@ impl Queue {
     ///
     /// Messages that were delivered too often move to the dead-letter queue instead.
     pub async fn receive(&self, max: usize) -> Result<Vec<Message>, DbError> {
-        let (name, settings, now) = (self.name.clone(), self.settings, (self.queues.clock)());
+        let (name, settings, now) = (self.name.clone(), self.settings, self.queues.now().await?);
         let received = self
             .queues
             .db
@@ -223,7 +250,7 @@ impl Queue {
     /// False when the receipt handle is not that of the latest delivery.
     pub async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<bool, DbError> {
         let (name, receipt) = (self.name.clone(), receipt_handle.to_owned());
-        let visible = after((self.queues.clock)(), timeout);
+        let visible = after(self.queues.now().await?, timeout);
         let changed = self
             .execute(move |t| {
                 t.execute(
@@ -256,11 +283,12 @@ impl Queue {
             tokio::pin!(arrived);
             // Registered before looking, so that a message that arrives in between is not missed.
             arrived.as_mut().enable();
+            let now = self.queues.now().await?;
             let Some(at) = self.next_visible_at().await? else {
                 arrived.await;
                 continue;
             };
-            let Ok(pause) = Duration::try_from(at.duration_since((self.queues.clock)())) else {
+            let Ok(pause) = Duration::try_from(at.duration_since(now)) else {
                 return Ok(());
             };
             if pause.is_zero() {
@@ -268,7 +296,8 @@ impl Queue {
             }
             tokio::select! {
                 () = arrived => {}
-                () = tokio::time::sleep(pause) => {}
+                // Looks again before its time: the clock may go back meanwhile.
+                () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => {}
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod ground;
 mod parts;
+mod private;
 
 use std::fs::File;
 use std::future::Future;
@@ -17,6 +18,7 @@ use self::ground::{listen, lock, serve, spawn};
 use self::parts::Base;
 use crate::access::{AccessLog, Port};
 use crate::cloudfront;
+use crate::date;
 use crate::edge;
 use crate::endpoints::Endpoints;
 use crate::fault::Faults;
@@ -79,7 +81,10 @@ impl Stack {
         let (api, edge) = (listen(options.api).await?, listen(options.edge).await?);
         let base = Base::open(&options, &api, &edge).await?;
         let s3 = base.s3().await?;
+        let shutdown = CancellationToken::new();
+        let upkeep = s3.clone().upkeep(shutdown.clone());
         let mediaconvert = base.mediaconvert(options.jobs).await?;
+        private::tighten(&options.state);
         let functions = base.functions()?;
         let cache = edge::Cache::default();
         let routes = functions
@@ -93,9 +98,10 @@ impl Stack {
         let api_router = access_log.watch(services, Port::Api);
         // Before the log, which is about calls between the parts: a scrape every few seconds is none.
         let api_router = base.metrics.before(mediaconvert.clone(), api_router);
+        let api_router = date::stamp(api_router, base.clock.clone());
         let edge_router = access_log.watch(edge::router(base.edge(cache)?), Port::Edge);
+        let edge_router = date::stamp(edge_router, base.clock.clone());
 
-        let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(api, api_router, shutdown.clone()));
         web::publish(&vod_aws::s3(&base.aws), BUCKET).await?;
@@ -108,6 +114,7 @@ impl Stack {
         }
         let stop = shutdown.clone();
         spawn(&mut tasks, async move { mediaconvert.run(stop).await });
+        spawn(&mut tasks, upkeep);
         spawn(&mut tasks, reconciler::run(base.invoker(), shutdown.clone()));
         let page = base.page()?;
         spawn(&mut tasks, base.signing_keys.follow(shutdown.clone()));

@@ -254,3 +254,42 @@ async fn the_oldest_message_counts_whoever_holds_it() {
     assert_eq!(depth.oldest, SignedDuration::from_secs(10));
     assert_eq!((depth.counts.visible, depth.counts.in_flight), (1, 1));
 }
+
+#[tokio::test]
+async fn a_clock_that_goes_back_delays_no_message() {
+    let world = World::new().await;
+    world.queues.send("uploads", "sent".to_owned()).await.unwrap();
+    world.queues.send("uploads", "received".to_owned()).await.unwrap();
+    let sent = world.queue.receive(1).await.unwrap().remove(0);
+    world.queue.delete(&sent.receipt_handle).await.unwrap();
+    world.queue.receive(1).await.unwrap();
+    world
+        .queues
+        .send("uploads", "sent again".to_owned())
+        .await
+        .unwrap();
+
+    world.pass(-7200);
+    let got = world.queue.receive(10).await.unwrap();
+    assert_eq!(got.len(), 1, "what was sent before is there");
+    world.queue.delete(&got[0].receipt_handle).await.unwrap();
+    world.pass(29);
+    assert!(world.queue.receive(10).await.unwrap().is_empty());
+    world.pass(1);
+    assert_eq!(world.queue.receive(10).await.unwrap()[0].body, "received");
+
+    world
+        .queues
+        .send("uploads", "across a restart".to_owned())
+        .await
+        .unwrap();
+    let now = Arc::clone(&world.now);
+    *now.lock().unwrap() -= SignedDuration::from_secs(7200);
+    let clock: Clock = Arc::new(move || *now.lock().unwrap());
+    let queues = Queues::open(world.queues.db.clone(), clock).await.unwrap();
+    queues.release().await.unwrap();
+    assert_eq!(queues.counts("uploads").await.unwrap().visible, 2);
+    let got = queues.queue("uploads", SETTINGS).receive(10).await.unwrap();
+    let counts: Vec<_> = got.iter().map(|message| message.receive_count).collect();
+    assert_eq!(counts, [2, 1]);
+}

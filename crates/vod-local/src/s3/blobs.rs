@@ -1,15 +1,16 @@
 //! Content files: immutable, named by a random id, never by anything a client sent.
 //!
 //! `<state>/objects/tmp/<id>` while being written, `<state>/objects/<xx>/<id>` when complete and flushed. A file
-//! exists before a row mentions it and goes after the row has gone; what a crash leaves behind is swept at the
-//! next start. A reader pins its files, so that replacing or deleting an object never cuts a download short.
+//! exists before a row mentions it and goes after the row has gone; what a crash leaves behind is set aside at the
+//! next start, see [`sweep`]. A reader pins its files, so that replacing or deleting an object never cuts a download short.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::sweep;
 use crate::ids;
 
 /// Ids have this many characters of `[a-z0-9]`; the first two name the folder.
@@ -74,31 +75,13 @@ impl Blobs {
         remove_file(&self.path(id));
     }
 
-    /// Removes every file that the index does not know. Returns how many there were.
-    pub(super) fn sweep(&self, known: &HashSet<String>) -> io::Result<usize> {
-        let mut swept = 0;
-        for folder in fs::read_dir(&self.root)? {
-            let folder = folder?;
-            if !folder.file_type()?.is_dir() || folder.file_name() == "tmp" {
-                continue;
-            }
-            for entry in fs::read_dir(folder.path())? {
-                let entry = entry?;
-                if !entry
-                    .file_name()
-                    .to_str()
-                    .is_some_and(|name| known.contains(name))
-                {
-                    fs::remove_file(entry.path())?;
-                    swept += 1;
-                }
-            }
-        }
-        Ok(swept)
+    /// The folder of content files, `<state>/objects`.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     fn path(&self, id: &str) -> PathBuf {
-        self.root.join(&id[..2]).join(id)
+        sweep::path(&self.root, id)
     }
 
     fn pins(&self) -> MutexGuard<'_, HashMap<String, Pins>> {
@@ -185,7 +168,7 @@ impl Drop for Pinned {
     }
 }
 
-/// A file that cannot be removed costs room until the next start sweeps it; nobody waits for it.
+/// A file that cannot be removed costs room until a start sets it aside; no caller waits for it.
 fn remove_file(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
         tracing::warn!(path = %path.display(), %error, "content file not removed");
@@ -246,18 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_start_sweeps_drafts_and_orphans_and_nothing_else() {
+    fn a_start_removes_drafts_and_nothing_else() {
         let state = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(state.path()).unwrap();
-        let (known, orphan) = (write(&blobs, "known"), write(&blobs, "orphan"));
-        let ids = HashSet::from([known.id.clone()]);
-        known.keep();
-        orphan.keep();
+        write(&blobs, "published").keep();
         std::mem::forget(blobs.create().unwrap());
-        assert_eq!(files(state.path()), 3);
+        assert_eq!(files(state.path()), 2);
 
-        let blobs = Blobs::open(state.path()).unwrap();
-        assert_eq!(blobs.sweep(&ids).unwrap(), 1);
+        Blobs::open(state.path()).unwrap();
         assert_eq!(files(state.path()), 1);
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn delete(
     let condition = WriteCondition::new(input.if_match, None)?;
     let (bucket, key) = (input.bucket, input.key);
     store
-        .write(move |transaction, after| {
+        .write_delete(move |transaction, after| {
             index::require_bucket(transaction, &bucket)?;
             let object = index::find_object(transaction, &bucket, &key)?;
             condition.check(object.as_ref().map(|object| object.etag.as_str()))?;
@@ -62,11 +62,11 @@ pub(super) async fn delete_many(
     }
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     let results = store
-        .write(move |transaction, after| {
+        .write_delete(move |transaction, after| {
             index::require_bucket(transaction, &bucket)?;
             let mut results = Vec::with_capacity(objects.len());
-            for wanted in objects {
-                let removable = find_deletable(transaction, &bucket, &wanted);
+            for wanted in &objects {
+                let removable = find_deletable(transaction, &bucket, wanted);
                 let refused = match removable {
                     Ok(Some(object)) => {
                         after
@@ -78,7 +78,7 @@ pub(super) async fn delete_many(
                     Err(Fault::Refused(error)) => Some(error),
                     Err(fault) => return Err(fault),
                 };
-                results.push((wanted.key, refused));
+                results.push((wanted.key.clone(), refused));
             }
             Ok(results)
         })

@@ -4,6 +4,7 @@ use std::io;
 
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
+use super::generation::Mismatch;
 use crate::db::DbError;
 
 /// Failure of an operation of the store.
@@ -18,6 +19,9 @@ pub(super) enum Fault {
     /// A content file could not be read or written.
     #[error("failed to use the content files")]
     Io(#[from] io::Error),
+    /// Index and content files do not belong together.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
     /// The task that read or wrote content ended early.
     #[error("content task ended early")]
     Task(#[from] tokio::task::JoinError),
@@ -29,7 +33,7 @@ impl Fault {
         !matches!(self, Self::Refused(_))
     }
 
-    fn is_disk_full(&self) -> bool {
+    pub(super) fn is_disk_full(&self) -> bool {
         match self {
             Self::Db(error) => error.is_disk_full(),
             Self::Io(error) => {
@@ -38,7 +42,7 @@ impl Fault {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
                 )
             }
-            Self::Refused(_) | Self::Task(_) => false,
+            Self::Refused(_) | Self::Mismatch(_) | Self::Task(_) => false,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! An object is a list of segments of immutable blobs. So completing a multipart upload and copying an object
 //! only write rows, whatever the size, and a blob goes when no segment mentions it any more.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use s3s::s3_error;
 use serde::Serialize;
@@ -295,11 +297,30 @@ pub(super) fn drop_content(transaction: &Transaction<'_>, content: i64) -> rusql
     Ok(files)
 }
 
-/// The ids of all content files that the index knows.
-pub(super) fn files(connection: &Connection) -> rusqlite::Result<std::collections::HashSet<String>> {
+/// All content files that the index knows, and how many bytes of each it uses.
+pub(super) fn files(connection: &Connection) -> rusqlite::Result<HashMap<String, u64>> {
     connection
-        .prepare("SELECT id FROM s3_blob WHERE inline IS NULL")?
-        .query_map([], |row| row.get(0))?
+        .prepare(
+            "SELECT b.id, coalesce(max(s.start + s.length), 0) FROM s3_blob b LEFT JOIN s3_segment s ON s.blob = b.id
+             WHERE b.inline IS NULL GROUP BY b.id",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?
+        .collect()
+}
+
+/// Whether the index knows nothing at all, not even a part of an upload.
+pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM s3_blob)", [], |row| row.get(0))
+}
+
+/// The objects that use a content file, as bucket and key; none where only parts of uploads in progress do.
+pub(super) fn objects_of(connection: &Connection, blob: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT o.bucket, o.key FROM s3_segment s JOIN s3_object o ON o.content = s.content
+             WHERE s.blob = ?1",
+        )?
+        .query_map([blob], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

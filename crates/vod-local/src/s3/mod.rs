@@ -4,6 +4,7 @@
 //! - `objects`, `delete`, `copy`, `multipart`, `complete`, `listing`, `uploads`, `buckets`: the operations.
 //! - `conditions`, `checksum`, `headers`, `events`, `cors`: rules, pure.
 //! - `store`, `index`, `parts`, `pages`, `blobs`, `receive`, `reader`: rows and files.
+//! - `start`, `generation`, `sweep`: whether rows and files belong together; `upkeep`, `reserve`: from time to time.
 //!
 //! What it promises: a write is there whole or not at all, with its event, whatever instant the process is
 //! killed; a conditional write holds under any number of writers; nothing is visible before its digests have
@@ -23,6 +24,7 @@ mod cors;
 mod delete;
 mod events;
 mod fault;
+mod generation;
 mod headers;
 mod index;
 mod listing;
@@ -34,7 +36,11 @@ mod parts;
 mod reader;
 mod receive;
 mod request;
+mod reserve;
+mod start;
 mod store;
+mod sweep;
+mod upkeep;
 mod uploads;
 
 use std::convert::Infallible;
@@ -44,6 +50,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -52,6 +59,7 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
+use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
@@ -72,6 +80,9 @@ pub(super) const OWNER_ID: &str = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c0
 
 /// A browser's form upload is held in memory by s3s, so it gets a limit far below that of a PUT: 64 MiB.
 const MAX_FORM_UPLOAD: u64 = 64 << 20;
+
+/// From the end of one pass of upkeep to the next. A pass with nothing to do costs less than a millisecond.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
 
 /// Which created objects are announced, and where.
 #[derive(Debug, Clone)]
@@ -111,6 +122,17 @@ pub struct S3Options {
 #[error("failed to open the object store")]
 pub struct OpenError(#[source] fault::Fault);
 
+/// Why the store could not be tidied up.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to tidy up the object store")]
+pub struct UpkeepError(#[source] fault::Fault);
+
+/// Refuses to start a new index in a state folder whose content files have lost theirs. Call it before the database
+/// is opened: opening makes an empty one, and throws a write-ahead log without its database away.
+pub fn check_state(state_dir: &Path) -> Result<(), OpenError> {
+    start::check(state_dir).map_err(OpenError)
+}
+
 /// The S3 endpoint as a tower service. Cheap to clone; mount it as the fallback of the API port's router.
 ///
 /// Everything of s3s runs without a log subscriber: at its debug level it writes whole requests, with
@@ -123,7 +145,7 @@ pub struct S3Service {
 }
 
 impl S3Service {
-    /// Opens the store in `state_dir` and removes what an interrupted run left behind.
+    /// Opens the store in `state_dir` and settles what an interrupted run left behind.
     pub async fn open(
         db: Db,
         queues: Queues,
@@ -166,6 +188,24 @@ impl S3Service {
             .await
             .map_err(OpenError)?;
         Ok(())
+    }
+
+    /// Restores the reserve, and removes what was abandoned or set aside days ago.
+    pub async fn tidy_up(&self) -> Result<(), UpkeepError> {
+        self.store.tidy_up().await.map_err(UpkeepError)
+    }
+
+    /// Tidies up now and every few seconds, until `shutdown`.
+    pub async fn upkeep(self, shutdown: CancellationToken) {
+        loop {
+            if let Err(error) = self.tidy_up().await {
+                tracing::error!(error = vod_aws::chain(&error), "upkeep failed");
+            }
+            let pause = tokio::time::sleep(UPKEEP_PERIOD);
+            if shutdown.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
     }
 
     async fn handle(self, mut request: Request<Body>) -> Response<Body> {

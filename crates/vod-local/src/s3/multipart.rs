@@ -297,7 +297,7 @@ pub(super) async fn abort(
         return Err(not_implemented("a conditional abort"));
     }
     store
-        .write(move |transaction, after| {
+        .write_delete(move |transaction, after| {
             let upload = get_upload(transaction, &input.bucket, &input.key, &input.upload_id)?;
             Ok(drop_upload(transaction, after, &upload.id)?)
         })

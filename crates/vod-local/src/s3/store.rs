@@ -12,7 +12,8 @@ use super::conditions::WriteCondition;
 use super::events::{self, Cause, Created, Requester};
 use super::fault::Fault;
 use super::index::{self, Object};
-use super::{Notification, OWNER_ID};
+use super::reserve::Reserve;
+use super::{Notification, OWNER_ID, generation, start};
 use crate::clock::Clock;
 use crate::db::{Db, DbError, in_transaction};
 use crate::queue::{self, Queues};
@@ -22,6 +23,7 @@ use crate::queue::{self, Queues};
 pub(super) struct Store {
     db: Db,
     pub(super) blobs: Arc<Blobs>,
+    pub(super) reserve: Arc<Reserve>,
     queues: Queues,
     clock: Clock,
     notifications: Arc<[Notification]>,
@@ -52,7 +54,7 @@ impl Aftermath {
 }
 
 impl Store {
-    /// Opens the tables and `<state>/objects`, and removes what a crash left behind.
+    /// Opens the tables and `<state>/objects`, and settles what a crash or a restored backup left behind.
     pub(super) async fn open(
         db: Db,
         queues: Queues,
@@ -62,20 +64,16 @@ impl Store {
         region: &str,
     ) -> Result<Self, Fault> {
         db.create_tables(index::TABLES).await?;
-        let state_dir = state_dir.to_owned();
+        db.create_tables(generation::TABLES).await?;
+        let (state_dir, now) = (state_dir.to_owned(), clock());
+        let reserve = Arc::new(Reserve::new(&state_dir));
         let blobs = db
-            .run(move |connection| {
-                let blobs = Blobs::open(&state_dir)?;
-                let swept = blobs.sweep(&index::files(connection)?)?;
-                if swept > 0 {
-                    tracing::info!(swept, "content files of an interrupted run removed");
-                }
-                Ok::<_, Fault>(blobs)
-            })
+            .run(move |connection| start::open(connection, &state_dir, now))
             .await?;
         Ok(Self {
             db,
             blobs,
+            reserve,
             queues,
             clock,
             notifications: notifications.into(),
@@ -111,6 +109,33 @@ impl Store {
                 let value = in_transaction(connection, |transaction| work(transaction, &mut after))?;
                 after.run(&blobs, &queues);
                 Ok(value)
+            })
+            .await
+    }
+
+    /// [`Store::write`] for what makes room: on a full disk it gives up the reserve and tries again.
+    pub(super) async fn write_delete<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Fn(&Transaction<'_>, &mut Aftermath) -> Result<T, Fault> + Send + 'static,
+    {
+        let (blobs, queues) = (Arc::clone(&self.blobs), self.queues.clone());
+        let reserve = Arc::clone(&self.reserve);
+        self.db
+            .run(move |connection| {
+                loop {
+                    let mut after = Aftermath::default();
+                    let done = in_transaction(connection, |transaction| work(transaction, &mut after));
+                    match done {
+                        Err(fault) if fault.is_disk_full() && reserve.give_up() => {}
+                        done => {
+                            if done.is_ok() {
+                                after.run(&blobs, &queues);
+                            }
+                            return done;
+                        }
+                    }
+                }
             })
             .await
     }

@@ -105,6 +105,7 @@ impl Base {
             None => url(edge)?,
         };
         let clock = clock::system();
+        crate::s3::check_state(&options.state)?;
         let secrets = Secrets::open(&options.state)?;
         let db = Db::open(&options.state.join("vod.db")).context("failed to open the state")?;
         let queues = Queues::open(db.clone(), clock.clone()).await?;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::world::{BUCKET, World, client, noise, serve};
 
 #[tokio::test]
-async fn orphans_and_drafts_are_swept_and_objects_stay() {
+async fn drafts_are_removed_orphans_set_aside_and_objects_stay() {
     let world = World::new().await;
     let body = noise(100_000, 1);
     world.put("input/x", body.clone()).await;
@@ -22,8 +22,82 @@ async fn orphans_and_drafts_are_swept_and_objects_stay() {
 
     let world = world.restart().await;
     assert_eq!(world.files(), 1);
+    assert_eq!(world.orphans(), ["zzorphan"]);
     assert!(world.get("input/x").await == body);
     assert_eq!(world.queues.counts("uploads").await.unwrap().visible, 1);
+}
+
+/// The files that are the database, whatever state it is in.
+fn database(state: &Path) -> Vec<std::path::PathBuf> {
+    let names = ["vod.db", "vod.db-wal", "vod.db-shm"];
+    let paths = names.iter().map(|name| state.join(name));
+    paths.filter(|path| path.exists()).collect()
+}
+
+/// The index of a backup does not know what was uploaded since. Nothing is deleted, and the newer index finds all of it.
+#[tokio::test]
+async fn an_older_index_sets_newer_files_aside_and_the_newer_one_has_them_back() {
+    let backups = tempfile::tempdir().unwrap();
+    let (old, new) = (backups.path().join("old.db"), backups.path().join("new.db"));
+    let world = World::new().await;
+    world.put("input/old", noise(100_000, 1)).await;
+    let state = world.stop().await;
+    std::fs::copy(state.path().join("vod.db"), &old).unwrap();
+
+    let world = World::in_folder(state).await;
+    world.put("input/new", noise(100_000, 2)).await;
+    let state = world.stop().await;
+    std::fs::rename(state.path().join("vod.db"), &new).unwrap();
+    std::fs::copy(&old, state.path().join("vod.db")).unwrap();
+
+    let world = World::in_folder(state).await;
+    assert!(world.exists("input/old").await && !world.exists("input/new").await);
+    assert_eq!((world.files(), world.orphans().len()), (1, 1));
+    let state = world.stop().await;
+    std::fs::copy(&new, state.path().join("vod.db")).unwrap();
+
+    let world = World::in_folder(state).await;
+    assert_eq!((world.files(), world.orphans().len()), (2, 0));
+    assert!(world.get("input/new").await == noise(100_000, 2));
+}
+
+/// A new index beside files of another one is refused, and so is the index of another folder.
+#[tokio::test]
+async fn a_lost_or_foreign_index_is_refused_and_no_file_goes() {
+    let world = World::new().await;
+    world.put("input/x", noise(100_000, 1)).await;
+    let state = world.stop().await;
+    let other = World::new().await;
+    other.put("input/y", noise(100_000, 2)).await;
+    let other = other.stop().await;
+    let kept = state.path().join("kept.db");
+    std::fs::rename(state.path().join("vod.db"), &kept).unwrap();
+
+    for foreign in [false, true] {
+        if foreign {
+            std::fs::copy(other.path().join("vod.db"), state.path().join("vod.db")).unwrap();
+        }
+        let opened = crate::world::try_open(state.path(), vod_local::clock::system()).await;
+        let error = std::error::Error::source(&opened.err().unwrap())
+            .unwrap()
+            .to_string();
+        let says = if foreign {
+            "belongs to other content files"
+        } else {
+            "is missing or empty"
+        };
+        assert!(
+            error.contains(says) && error.contains("nothing was deleted"),
+            "{error}"
+        );
+        assert_eq!(crate::world::count_files(&state.path().join("objects")), 1);
+        for path in database(state.path()) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    std::fs::rename(kept, state.path().join("vod.db")).unwrap();
+    let world = World::in_folder(state).await;
+    assert!(world.get("input/x").await == noise(100_000, 1));
 }
 
 #[tokio::test]
@@ -62,6 +136,41 @@ async fn an_upload_goes_on_after_a_restart() {
         .upload_id(id);
     complete.multipart_upload(parts).send().await.unwrap();
     assert!(world.get("input/x").await == noise(100_000, 1));
+}
+
+/// As the lifecycle rule of the bucket has it on AWS.
+#[tokio::test]
+async fn an_upload_that_nobody_completes_goes_after_seven_days() {
+    let world = World::new().await;
+    let create = world.client.create_multipart_upload().bucket(BUCKET);
+    let id = create.key("input/x").send().await.unwrap().upload_id.unwrap();
+    let part = world
+        .client
+        .upload_part()
+        .bucket(BUCKET)
+        .key("input/x")
+        .upload_id(id);
+    part.part_number(1)
+        .body(noise(100_000, 1).into())
+        .send()
+        .await
+        .unwrap();
+    let mut state = world.stop().await;
+    for (hours, left) in [(7 * 24 - 1, 1), (7 * 24 + 1, 0)] {
+        let later = crate::world::ticking_clock_after(hours * 3600);
+        let (service, _) = crate::world::open(state.path(), later).await;
+        service.tidy_up().await.unwrap();
+        let world = World::in_folder(state).await;
+        let listed = world
+            .client
+            .list_multipart_uploads()
+            .bucket(BUCKET)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!((listed.uploads().len(), world.files()), (left, left), "{hours}");
+        state = world.stop().await;
+    }
 }
 
 /// Tells [`server_to_kill`] that it is one, and where its state is.

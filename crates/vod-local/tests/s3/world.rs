@@ -15,7 +15,7 @@ use vod_aws::AwsConfig;
 use vod_local::clock::Clock;
 use vod_local::db::Db;
 use vod_local::queue::{Queue, QueueSettings, Queues};
-use vod_local::s3::{Notification, S3Options, S3Service};
+use vod_local::s3::{Notification, OpenError, S3Options, S3Service};
 
 pub(crate) const BUCKET: &str = "vod";
 pub(crate) const PAGE: &str = "http://127.0.0.1:8080";
@@ -48,10 +48,24 @@ impl World {
 
     /// Ends the server without a word to it and starts another in the same folder.
     pub(crate) async fn restart(self) -> Self {
+        Self::in_folder(self.end().await).await
+    }
+
+    async fn end(self) -> TempDir {
         let Self { state, server, .. } = self;
         server.abort();
         assert!(server.await.unwrap_err().is_cancelled());
-        Self::in_folder(state).await
+        state
+    }
+
+    /// Ends the server and waits until its database is closed. The folder is all that stays.
+    pub(crate) async fn stop(self) -> TempDir {
+        let state = self.end().await;
+        // The last connection removes the log when it closes.
+        while state.path().join("vod.db-wal").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        state
     }
 
     pub(crate) async fn put(&self, key: &str, body: impl Into<Vec<u8>>) -> String {
@@ -98,9 +112,20 @@ impl World {
         self.queues.queue("uploads", settings)
     }
 
-    /// How many content files there are, the unfinished ones included.
+    /// How many content files there are, the unfinished ones included and those that were set aside excluded.
     pub(crate) fn files(&self) -> usize {
         count_files(&self.state.path().join("objects"))
+    }
+
+    /// The names of the content files that a start has set aside.
+    pub(crate) fn orphans(&self) -> Vec<String> {
+        let Ok(days) = std::fs::read_dir(self.state.path().join("objects/orphans")) else {
+            return Vec::new();
+        };
+        let files = days.flat_map(|day| std::fs::read_dir(day.unwrap().path()).unwrap());
+        files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 }
 
@@ -122,6 +147,11 @@ pub(crate) async fn serve(
 
 /// The service without a server.
 pub(crate) async fn open(state: &Path, clock: Clock) -> (S3Service, Queues) {
+    try_open(state, clock).await.unwrap()
+}
+
+/// The service, or why it does not start.
+pub(crate) async fn try_open(state: &Path, clock: Clock) -> Result<(S3Service, Queues), OpenError> {
     let db = Db::open(&state.join("vod.db")).unwrap();
     let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
     let options = S3Options {
@@ -136,15 +166,21 @@ pub(crate) async fn open(state: &Path, clock: Clock) -> (S3Service, Queues) {
         cors_origins: vec![PAGE.to_owned()],
         clock,
     };
-    let service = S3Service::open(db, queues.clone(), state, options).await.unwrap();
-    service.ensure_bucket(BUCKET).await.unwrap();
-    (service, queues)
+    let service = S3Service::open(db, queues.clone(), state, options).await?;
+    service.ensure_bucket(BUCKET).await?;
+    Ok((service, queues))
 }
 
-fn count_files(folder: &Path) -> usize {
+pub(crate) fn count_files(folder: &Path) -> usize {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
+        if ["generation", "orphans"]
+            .iter()
+            .any(|other| entry.file_name() == *other)
+        {
+            continue;
+        }
         count += if entry.file_type().unwrap().is_dir() {
             count_files(&entry.path())
         } else {
@@ -156,7 +192,12 @@ fn count_files(folder: &Path) -> usize {
 
 /// Moves one second at each look, so that no two writes happen at the same time.
 fn ticking_clock() -> Clock {
-    let seconds = Arc::new(AtomicI64::new(1_767_323_045));
+    ticking_clock_after(0)
+}
+
+/// The same, some seconds on.
+pub(crate) fn ticking_clock_after(seconds: i64) -> Clock {
+    let seconds = Arc::new(AtomicI64::new(1_767_323_045 + seconds));
     Arc::new(move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap())
 }
 
