@@ -160,6 +160,7 @@ async fn an_upload_that_nobody_completes_goes_after_seven_days() {
         let later = crate::world::ticking_clock_after(hours * 3600);
         let (service, _) = crate::world::open(state.path(), later).await;
         service.tidy_up().await.unwrap();
+        drop(service);
         let world = World::in_folder(state).await;
         let listed = world
             .client
