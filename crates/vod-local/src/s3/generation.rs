@@ -122,14 +122,13 @@ pub(super) fn relate(
     let name = || state.display().to_string();
     match (index, folder) {
         (None, _) if empty => Err(Mismatch::NoIndex(name(), files)),
-        // Of a version without stamps; or killed between the two stamps of the first start.
-        (None | Some(_), None) => Ok(Relation::Same),
         (None, Some(_)) => Ok(Relation::OlderIndex),
         (Some(index), Some(folder)) if index.id != folder.id => Err(Mismatch::Foreign(name(), files)),
         (Some(index), Some(folder)) if index.starts < folder.starts => Ok(Relation::OlderIndex),
         // The index is stamped first, so one start more is a start that was killed in between.
         (Some(index), Some(folder)) if index.starts > folder.starts + 1 => Ok(Relation::OlderFiles),
-        (Some(_), Some(_)) => Ok(Relation::Same),
+        // Where the folder has no stamp it is of a version without, or its first start was killed between the two.
+        _ => Ok(Relation::Same),
     }
 }
 
