@@ -19,7 +19,17 @@ const ID_LENGTH: usize = 32;
 /// The folder of content files.
 pub(super) struct Blobs {
     root: PathBuf,
-    pins: Mutex<HashMap<String, Pins>>,
+    in_use: Mutex<InUse>,
+}
+
+/// What must not be removed yet.
+#[derive(Default)]
+struct InUse {
+    pins: HashMap<String, Pins>,
+    /// Readers of the index that may pin what they find there, see [`Blobs::look`].
+    looking: usize,
+    /// Removed from the index since one of them began: removed when none is left.
+    waiting: Vec<String>,
 }
 
 #[derive(Default)]
@@ -40,7 +50,7 @@ impl Blobs {
         }
         Ok(Arc::new(Self {
             root,
-            pins: Mutex::default(),
+            in_use: Mutex::default(),
         }))
     }
 
@@ -57,9 +67,16 @@ impl Blobs {
         })
     }
 
-    /// Keeps the file `id` readable until the guard is dropped. Call it while holding the index.
+    /// Keeps every file that the index has now, until the guard is dropped. Take it before reading the index, pin what
+    /// was found there, and let go of it.
+    pub(super) fn look(self: &Arc<Self>) -> Looking {
+        self.in_use().looking += 1;
+        Looking(Arc::clone(self))
+    }
+
+    /// Keeps the file `id` readable until the guard is dropped. Call it under [`Blobs::look`].
     pub(super) fn pin(self: &Arc<Self>, id: &str) -> Pinned {
-        self.pins().entry(id.to_owned()).or_default().readers += 1;
+        self.in_use().pins.entry(id.to_owned()).or_default().readers += 1;
         Pinned {
             blobs: Arc::clone(self),
             id: id.to_owned(),
@@ -68,11 +85,28 @@ impl Blobs {
 
     /// Removes the file `id`, now or when its last reader is done. The index no longer mentions it.
     pub(super) fn remove(&self, id: &str) {
-        if let Some(pins) = self.pins().get_mut(id) {
+        let mut in_use = self.in_use();
+        if in_use.looking > 0 {
+            in_use.waiting.push(id.to_owned());
+        } else if let Some(pins) = in_use.pins.get_mut(id) {
             pins.doomed = true;
+        } else {
+            drop(in_use);
+            remove_file(&self.path(id));
+        }
+    }
+
+    fn stop_looking(&self) {
+        let mut in_use = self.in_use();
+        in_use.looking -= 1;
+        if in_use.looking > 0 {
             return;
         }
-        remove_file(&self.path(id));
+        let waiting = std::mem::take(&mut in_use.waiting);
+        drop(in_use);
+        for id in waiting {
+            self.remove(&id);
+        }
     }
 
     /// The folder of content files, `<state>/objects`.
@@ -84,8 +118,8 @@ impl Blobs {
         sweep::path(&self.root, id)
     }
 
-    fn pins(&self) -> MutexGuard<'_, HashMap<String, Pins>> {
-        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_use(&self) -> MutexGuard<'_, InUse> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,8 +132,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Flushes the file to the disk and gives it its final place.
-    pub(super) fn publish(mut self) -> io::Result<Published> {
+    /// Flushes the file to the disk and gives it its final place. `crc64` is the CRC-64/NVME of its bytes.
+    pub(super) fn publish(mut self, crc64: u64) -> io::Result<Published> {
         self.file.sync_all()?;
         let target = self.blobs.path(&self.id);
         let folder = target.parent().unwrap_or(&self.blobs.root).to_owned();
@@ -112,6 +146,7 @@ impl Draft {
         sync_folder(&folder)?;
         Ok(Published {
             id: self.id,
+            crc64,
             path: self.path,
         })
     }
@@ -120,6 +155,7 @@ impl Draft {
 /// A complete file that no row mentions yet. Dropped, it is gone; [`Published::keep`] it after the commit.
 pub(super) struct Published {
     pub(super) id: String,
+    pub(super) crc64: u64,
     path: Doomed,
 }
 
@@ -140,6 +176,15 @@ impl Drop for Doomed {
     }
 }
 
+/// Somebody reads the index.
+pub(super) struct Looking(Arc<Blobs>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.stop_looking();
+    }
+}
+
 /// The right to read one content file, whatever happens to the object.
 pub(super) struct Pinned {
     blobs: Arc<Blobs>,
@@ -147,6 +192,10 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn open(&self) -> io::Result<File> {
         File::open(self.blobs.path(&self.id))
     }
@@ -154,13 +203,15 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        let mut all = self.blobs.pins();
-        let Some(pins) = all.get_mut(&self.id) else { return };
+        let mut in_use = self.blobs.in_use();
+        let Some(pins) = in_use.pins.get_mut(&self.id) else {
+            return;
+        };
         pins.readers -= 1;
         if pins.readers == 0 {
             let doomed = pins.doomed;
-            all.remove(&self.id);
-            drop(all);
+            in_use.pins.remove(&self.id);
+            drop(in_use);
             if doomed {
                 remove_file(&self.blobs.path(&self.id));
             }
@@ -197,7 +248,7 @@ mod tests {
     fn write(blobs: &Arc<Blobs>, text: &str) -> Published {
         let mut draft = blobs.create().unwrap();
         draft.file.write_all(text.as_bytes()).unwrap();
-        draft.publish().unwrap()
+        draft.publish(0).unwrap()
     }
 
     #[test]
@@ -225,6 +276,29 @@ mod tests {
         two.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
         drop(two);
+        assert_eq!(files(state.path()), 0);
+    }
+
+    /// A reader may have found a row that is gone by now, and pin its file only then.
+    #[test]
+    fn no_file_goes_while_the_index_is_read() {
+        let state = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(state.path()).unwrap();
+        let (kept, gone) = (write(&blobs, "pinned"), write(&blobs, "gone"));
+        let ids = [kept.id.clone(), gone.id.clone()];
+        kept.keep();
+        gone.keep();
+        let (one, two) = (blobs.look(), blobs.look());
+        for id in &ids {
+            blobs.remove(id);
+        }
+        let pinned = blobs.pin(&ids[0]);
+        drop(one);
+        assert_eq!(files(state.path()), 2);
+        drop(two);
+        assert_eq!(files(state.path()), 1);
+        assert!(pinned.open().is_ok());
+        drop(pinned);
         assert_eq!(files(state.path()), 0);
     }
 

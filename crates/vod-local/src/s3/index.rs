@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS s3_sequence (
 CREATE TABLE IF NOT EXISTS s3_blob (
     number INTEGER PRIMARY KEY,
     id     TEXT NOT NULL UNIQUE,
-    inline BLOB -- NULL: in a content file
+    inline BLOB, -- NULL: in a content file
+    crc64  INTEGER -- of the content file; NULL: written by an older version
 ) STRICT;
 CREATE TABLE IF NOT EXISTS s3_segment (
     content  INTEGER NOT NULL,
@@ -71,6 +72,15 @@ CREATE TABLE IF NOT EXISTS s3_part (
     PRIMARY KEY (upload, number)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// Adds what tables of an older version lack.
+pub(super) fn add_columns(connection: &Connection) -> Result<(), Fault> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM pragma_table_info('s3_blob') WHERE name = 'crc64')";
+    if connection.query_row(sql, [], |row| row.get(0))? {
+        connection.execute_batch("ALTER TABLE s3_blob ADD COLUMN crc64 INTEGER")?;
+    }
+    Ok(())
+}
 
 /// An object as the index knows it.
 #[derive(Debug, Clone)]
@@ -202,9 +212,10 @@ pub(super) fn add_content(
         Content::Inline(bytes) => (crate::ids::letters(32), Some(bytes), None),
         Content::File(file) => (file.id.clone(), None, Some(file)),
     };
+    let crc64 = file.as_ref().map(|file| file.crc64.cast_signed());
     transaction
-        .prepare_cached("INSERT INTO s3_blob (id, inline) VALUES (?1, ?2)")?
-        .execute(params![id, inline])?;
+        .prepare_cached("INSERT INTO s3_blob (id, inline, crc64) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, inline, crc64])?;
     add_segments(
         transaction,
         number,
@@ -268,11 +279,22 @@ pub(super) fn slice(segments: &[Segment], range: &std::ops::Range<u64>) -> Vec<S
     sliced
 }
 
-/// The bytes of a blob that lies in the database; None when it is a file.
-pub(super) fn inline(connection: &Connection, blob: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+/// Where the bytes of a blob are.
+pub(super) enum Place {
+    Inline(Vec<u8>),
+    /// In a content file, with the CRC-64/NVME of all of it where that is known.
+    File(Option<u64>),
+}
+
+pub(super) fn place(connection: &Connection, blob: &str) -> rusqlite::Result<Place> {
     connection
-        .prepare_cached("SELECT inline FROM s3_blob WHERE id = ?1")?
-        .query_row([blob], |row| row.get(0))
+        .prepare_cached("SELECT inline, crc64 FROM s3_blob WHERE id = ?1")?
+        .query_row([blob], |row| {
+            Ok(match row.get(0)? {
+                Some(bytes) => Place::Inline(bytes),
+                None => Place::File(row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned)),
+            })
+        })
 }
 
 /// Forgets a content and every blob that only it used. Returns those of them that are files.

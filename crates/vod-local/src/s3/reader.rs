@@ -1,10 +1,15 @@
 //! Streams content to a client, and through a hasher where S3 needs the MD5 of bytes that are stored already.
+//!
+//! A content file that is missing or cut is an error before the first byte. One whose bytes have changed is found where
+//! all of it is read (an object, a segment of a film), and breaks the answer off before its last piece: no client ever
+//! has a whole body that is wrong. Ranges of a file are not checked, since that would mean to read all of it.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, Digest};
 use futures::{Stream, StreamExt as _, stream};
 use md5::{Digest as _, Md5};
 use rusqlite::Connection;
@@ -13,7 +18,7 @@ use s3s::dto::StreamingBlob;
 use super::blobs::Pinned;
 use super::checksum::{Algorithm, Stored};
 use super::fault::Fault;
-use super::index::{self, Segment};
+use super::index::{self, Place, Segment};
 use super::store::Store;
 
 /// So many bytes are read at a time: one trip to the blocking pool each, so small reads cost 20 times the CPU.
@@ -24,7 +29,16 @@ pub(super) struct Content(VecDeque<Piece>);
 
 enum Piece {
     Inline(Bytes),
-    File { pinned: Pinned, start: u64, length: u64 },
+    File(FileRange),
+}
+
+/// A range of a content file.
+struct FileRange {
+    pinned: Pinned,
+    start: u64,
+    length: u64,
+    /// Of the whole file.
+    crc64: Option<u64>,
 }
 
 impl Content {
@@ -32,28 +46,32 @@ impl Content {
     pub(super) fn pin(store: &Store, connection: &Connection, segments: &[Segment]) -> Result<Self, Fault> {
         let mut pieces = VecDeque::with_capacity(segments.len());
         for segment in segments {
-            pieces.push_back(match index::inline(connection, &segment.blob)? {
-                Some(bytes) => Piece::Inline(part(bytes, segment)),
-                None => Piece::File {
+            pieces.push_back(match index::place(connection, &segment.blob)? {
+                Place::Inline(bytes) => Piece::Inline(part(bytes, segment)),
+                Place::File(crc64) => Piece::File(FileRange {
                     pinned: store.blobs.pin(&segment.blob),
                     start: segment.start,
                     length: segment.length,
-                },
+                    crc64,
+                }),
             });
         }
         Ok(Self(pieces))
     }
 
-    /// Opens the first file, so that a lost file is an error and not a body cut short.
+    /// Looks at every file and opens the first, so that a file that is lost or cut is an error and not a body cut short.
     pub(super) async fn open(mut self) -> Result<Reader, Fault> {
-        let current = match self.0.pop_front() {
-            Some(piece) => Some(tokio::task::spawn_blocking(move || open(piece)).await??),
-            None => None,
-        };
-        Ok(Reader {
-            current,
-            rest: self.0,
-        })
+        let opened = tokio::task::spawn_blocking(move || {
+            for piece in &self.0 {
+                if let Piece::File(range) = piece {
+                    range.check_length()?;
+                }
+            }
+            let current = self.0.pop_front().map(open).transpose()?;
+            let rest = self.0;
+            Ok::<_, io::Error>(Reader { current, rest })
+        });
+        Ok(opened.await??)
     }
 }
 
@@ -71,25 +89,64 @@ pub(super) struct Reader {
 
 enum Open {
     Inline(Bytes),
-    File { file: File, left: u64, pinned: Pinned },
+    File(OpenFile),
+}
+
+/// A file that is being read.
+struct OpenFile {
+    file: File,
+    left: u64,
+    /// What has been read, and what all of it should come to; only where the whole file is read.
+    check: Option<(Box<Digest>, u64)>,
+    pinned: Pinned,
+}
+
+impl FileRange {
+    fn check_length(&self) -> io::Result<()> {
+        if self.pinned.open()?.metadata()?.len() < self.start + self.length {
+            tracing::error!(file = self.pinned.id(), "content file is cut");
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    fn open(self) -> io::Result<OpenFile> {
+        let mut file = self.pinned.open()?;
+        file.seek(SeekFrom::Start(self.start))?;
+        let whole = self.start == 0 && file.metadata()?.len() == self.length;
+        let check = self.crc64.filter(|_| whole);
+        Ok(OpenFile {
+            file,
+            left: self.length,
+            check: check.map(|crc64| (Box::new(Digest::new(CrcAlgorithm::Crc64Nvme)), crc64)),
+            pinned: self.pinned,
+        })
+    }
+}
+
+impl OpenFile {
+    /// The next bytes. The last ones come only if the whole file is what was written.
+    fn next(&mut self) -> io::Result<Bytes> {
+        let bytes = read(&mut self.file, self.left.min(READ))?;
+        self.left -= bytes.len() as u64;
+        if let Some((digest, expected)) = &mut self.check {
+            digest.update(&bytes);
+            if self.left == 0 && digest.finalize() != *expected {
+                tracing::error!(
+                    file = self.pinned.id(),
+                    "content file is damaged: its checksum has changed"
+                );
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(bytes)
+    }
 }
 
 fn open(piece: Piece) -> io::Result<Open> {
     Ok(match piece {
         Piece::Inline(bytes) => Open::Inline(bytes),
-        Piece::File {
-            pinned,
-            start,
-            length,
-        } => {
-            let mut file = pinned.open()?;
-            file.seek(SeekFrom::Start(start))?;
-            Open::File {
-                file,
-                left: length,
-                pinned,
-            }
-        }
+        Piece::File(range) => Open::File(range.open()?),
     })
 }
 
@@ -140,20 +197,12 @@ impl Reader {
                     None => return Ok(None),
                 },
                 Some(Open::Inline(bytes)) => return Ok(Some((bytes, self))),
-                Some(Open::File {
-                    mut file,
-                    left,
-                    pinned,
-                }) if left > 0 => {
-                    let bytes = read(&mut file, left.min(READ))?;
-                    self.current = Some(Open::File {
-                        file,
-                        left: left - bytes.len() as u64,
-                        pinned,
-                    });
+                Some(Open::File(mut file)) if file.left > 0 => {
+                    let bytes = file.next()?;
+                    self.current = Some(Open::File(file));
                     return Ok(Some((bytes, self)));
                 }
-                Some(Open::File { .. }) => {}
+                Some(Open::File(_)) => {}
             }
         }
     }

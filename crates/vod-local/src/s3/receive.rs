@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, Digest};
 use futures::StreamExt as _;
 use http::HeaderMap;
 use md5::{Digest as _, Md5};
@@ -267,6 +268,7 @@ struct Writer {
     md5: Md5,
     algorithm: Option<Algorithm>,
     hasher: ChecksumHasher,
+    crc64: Digest,
     inline: Vec<u8>,
     file: Option<BufWriter<DraftFile>>,
 }
@@ -293,6 +295,7 @@ impl Writer {
             md5: Md5::new(),
             algorithm,
             hasher,
+            crc64: Digest::new(CrcAlgorithm::Crc64Nvme),
             inline: Vec::new(),
             file: None,
         }
@@ -308,6 +311,7 @@ impl Writer {
         for chunk in batch {
             self.md5.update(chunk);
             self.hasher.update(chunk);
+            self.crc64.update(chunk);
             match &mut self.file {
                 Some(file) => file.write_all(chunk)?,
                 None => self.inline.extend_from_slice(chunk),
@@ -331,6 +335,6 @@ impl Writer {
             return Ok(Content::Inline(self.inline));
         };
         let draft = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(Content::File(draft.0.publish()?))
+        Ok(Content::File(draft.0.publish(self.crc64.finalize())?))
     }
 }

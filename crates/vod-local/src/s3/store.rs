@@ -65,6 +65,7 @@ impl Store {
     ) -> Result<Self, Fault> {
         db.create_tables(index::TABLES).await?;
         db.create_tables(generation::TABLES).await?;
+        db.run(|connection| index::add_columns(connection)).await?;
         let (state_dir, now) = (state_dir.to_owned(), clock());
         let reserve = Arc::new(Reserve::new(&state_dir));
         let blobs = db
@@ -85,13 +86,20 @@ impl Store {
         (self.clock)()
     }
 
-    /// Reads the index.
+    /// Reads the index. No content file that `work` finds there is removed before it has ended.
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        self.db.run(move |connection| work(connection)).await
+        let blobs = Arc::clone(&self.blobs);
+        self.db
+            .read(move |connection| {
+                // Before the first statement takes its snapshot.
+                let _looking = blobs.look();
+                work(connection)
+            })
+            .await
     }
 
     /// Changes the index in one transaction and settles files and queues after it has committed.

@@ -138,6 +138,75 @@ async fn an_upload_goes_on_after_a_restart() {
     assert!(world.get("input/x").await == noise(100_000, 1));
 }
 
+/// The one content file of a world.
+fn content_file(state: &Path) -> std::path::PathBuf {
+    let folders = std::fs::read_dir(state.join("objects")).unwrap();
+    let folders = folders.map(|folder| folder.unwrap());
+    let folder = folders
+        .filter(|folder| folder.file_name().len() == 2)
+        .last()
+        .unwrap();
+    std::fs::read_dir(folder.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+}
+
+/// Whatever has happened to a content file, a client never has a whole body that is wrong.
+#[tokio::test]
+async fn a_content_file_that_is_changed_cut_or_gone_is_an_error_and_never_other_bytes() {
+    let world = World::new().await;
+    let body = noise(1_200_000, 1);
+    world.put("input/x", body.clone()).await;
+    let file = content_file(world.state.path());
+    let get = async |range: Option<&str>| {
+        let get = world.client.get_object().bucket(BUCKET).key("input/x");
+        let output = get.set_range(range.map(str::to_owned)).send().await.ok()?;
+        Some(output.body.collect().await.ok()?.to_vec())
+    };
+    assert!(get(None).await.as_ref() == Some(&body));
+    assert!(get(Some("bytes=5-9")).await.as_deref() == Some(&body[5..10]));
+    let mut changed = body.clone();
+    changed[700_000] ^= 1;
+    std::fs::write(&file, &changed).unwrap();
+    assert!(get(None).await.is_none(), "changed");
+    std::fs::write(&file, &body[..1_199_999]).unwrap();
+    assert!(get(None).await.is_none(), "cut");
+    let head = world
+        .client
+        .get_object()
+        .bucket(BUCKET)
+        .key("input/x")
+        .send()
+        .await;
+    assert_eq!(
+        crate::world::code(head),
+        "InternalError",
+        "cut is said before the first byte"
+    );
+    std::fs::remove_file(&file).unwrap();
+    assert!(get(None).await.is_none(), "gone");
+}
+
+/// A database of a version without checksums.
+#[tokio::test]
+async fn content_files_of_an_older_version_are_served_without_a_check() {
+    let world = World::new().await;
+    world.put("input/x", noise(100_000, 1)).await;
+    let state = world.stop().await;
+    let connection = rusqlite::Connection::open(state.path().join("vod.db")).unwrap();
+    connection
+        .execute_batch("ALTER TABLE s3_blob DROP COLUMN crc64")
+        .unwrap();
+    drop(connection);
+    let world = World::in_folder(state).await;
+    assert!(world.get("input/x").await == noise(100_000, 1));
+    world.put("input/y", noise(100_000, 2)).await;
+    assert!(world.get("input/y").await == noise(100_000, 2));
+}
+
 /// As the lifecycle rule of the bucket has it on AWS.
 #[tokio::test]
 async fn an_upload_that_nobody_completes_goes_after_seven_days() {
