@@ -6,10 +6,12 @@ mod aws;
 mod check;
 mod dead_letters;
 mod doctor;
+mod env;
 mod ffmpeg;
 mod http;
 mod keys;
 mod list;
+mod logs;
 mod output;
 mod reconcile;
 mod remove;
@@ -22,12 +24,10 @@ mod up;
 mod upload;
 mod wire;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::stack::{Choice, Stack};
 
@@ -55,6 +55,7 @@ enum Command {
     Show(show::Args),
     Sign(sign::Args),
     Token(token::Args),
+    Env(env::Args),
     Keys(keys::Args),
     Reconcile(reconcile::Args),
     Rm(remove::Args),
@@ -95,6 +96,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Show(args) => show::run(&find().await?, args).await?,
         Command::Sign(args) => sign::run(&find().await?, args).await?,
         Command::Token(args) => token::run(choice, args).await?,
+        Command::Env(args) => env::run(choice, args)?,
         Command::Reconcile(args) => return reconcile::run(&find().await?, args).await,
         Command::Rm(args) => remove::run(&find().await?, args).await?,
         Command::DeadLetters(args) => dead_letters::run(&find().await?, args).await?,
@@ -105,20 +107,14 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs go to standard error; `VOD_LOG=debug` or `VOD_LOG=vod_local=trace` shows more.
+/// What is logged unless `VOD_LOG` says otherwise.
 fn log(command: &Command) {
-    let default = match command {
+    logs::init(match command {
         // The signer logs each answer: who waits for an upload asks twice a second.
         Command::Up(_) => "info,signer=warn",
         // What goes wrong with credentials is told in our own words.
         _ => "warn,aws_config=off,aws_runtime=off",
-    };
-    let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    });
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use vod_local::endpoints::Programs;
+use vod_local::secrets::ChosenSecret;
 use vod_local::stack::{Stack, StackOptions};
 use vod_local::web_origin::WebOrigin;
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Let pages of this origin play videos and upload (CORS), such as `http://localhost:3000`; repeatable
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<WebOrigin>,
+    /// The secret of the access key `vod`, instead of a random one; only with an --api on loopback
+    #[arg(long, value_name = "VALUE", env = "VOD_SECRET", hide_env_values = true)]
+    secret: Option<ChosenSecret>,
     /// Encodes at once (default: half the processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -46,6 +50,7 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         edge: args.edge,
         edge_url: args.edge_url.clone(),
         allowed_origins: args.allowed_origins.clone(),
+        secret: args.secret.clone(),
         jobs: args.jobs.map_or_else(default_jobs, usize::from),
         faults: args.faults.clone(),
     };
@@ -58,9 +63,6 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         api: &endpoints.api,
         edge: &endpoints.edge,
         bucket: &endpoints.bucket,
-        region: &endpoints.region,
-        access_key: &endpoints.access_key,
-        secret_key: &endpoints.secret_key,
         page: stack.page(),
     };
     output::line(&told.text(&program(), begun.elapsed().as_secs_f64()))?;
@@ -91,9 +93,6 @@ struct Told<'a> {
     api: &'a str,
     edge: &'a str,
     bucket: &'a str,
-    region: &'a str,
-    access_key: &'a str,
-    secret_key: &'a str,
     page: &'a str,
 }
 
@@ -118,12 +117,12 @@ impl Told<'_> {
              \n\
              Put a video in, from a second terminal:\n\
              \n\
-             \x20 export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}\n\
-             \x20 aws --endpoint-url {api} s3 cp FILE.mp4 s3://{bucket}/input/\n\
-             \n\
-             or, without the AWS CLI, with a bar that shows the encode:\n\
-             \n\
              \x20 {vod} upload FILE.mp4 --wait\n\
+             \n\
+             or with the AWS CLI:\n\
+             \n\
+             \x20 eval \"$({vod} env)\"\n\
+             \x20 aws s3 cp FILE.mp4 s3://{bucket}/input/\n\
              \n\
              Then:\n\
              \n\
@@ -136,9 +135,6 @@ impl Told<'_> {
              \x20 {page}\n\
              \n\
              Ctrl-C stops it. Nothing is lost: the next start goes on where this one stopped.",
-            key = self.access_key,
-            secret = self.secret_key,
-            region = self.region,
             page = self.page,
         )
     }
@@ -154,9 +150,6 @@ mod tests {
             api: "http://127.0.0.1:9000",
             edge: "http://127.0.0.1:8080",
             bucket: "vod",
-            region: "us-east-1",
-            access_key: "vod",
-            secret_key: "vod-local-secret",
             page: "http://127.0.0.1:8080/#token=TOKEN",
         }
     }

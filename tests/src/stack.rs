@@ -44,6 +44,16 @@ impl LocalStack {
         Self::start_in(tempfile::tempdir()?, arguments)
     }
 
+    /// Starts one that may have so many files open.
+    pub fn start_with_open_files(limit: u32) -> anyhow::Result<Self> {
+        let mut shell = Command::new("sh");
+        let script = "ulimit -n \"$1\" && shift && exec \"$@\"";
+        shell
+            .args(["-c", script, "sh", &limit.to_string()])
+            .arg(tools::built("vod")?);
+        Self::start_as(shell, tempfile::tempdir()?, &[])
+    }
+
     /// Starts one whose state is `folder`'s subfolder `state`, which may be there already.
     pub fn start_in(folder: TempDir, arguments: &[&str]) -> anyhow::Result<Self> {
         Self::start_under(folder, arguments, &[])
@@ -55,6 +65,12 @@ impl LocalStack {
         arguments: &[&str],
         environment: &[(&str, &OsStr)],
     ) -> anyhow::Result<Self> {
+        let mut vod = Command::new(tools::built("vod")?);
+        vod.envs(environment.iter().copied());
+        Self::start_as(vod, folder, arguments)
+    }
+
+    fn start_as(mut vod: Command, folder: TempDir, arguments: &[&str]) -> anyhow::Result<Self> {
         let state = folder.path().join("state");
         let endpoints_file = state.join("endpoints.json");
         // What an earlier life left must not be taken for this one's; `vod up` removes it too, but later.
@@ -63,7 +79,7 @@ impl LocalStack {
             .create(true)
             .append(true)
             .open(folder.path().join("vod.log"))?;
-        let mut process = Command::new(tools::built("vod")?)
+        let mut process = vod
             .arg("--state")
             .arg(&state)
             .args([
@@ -76,7 +92,6 @@ impl LocalStack {
                 "2",
             ])
             .args(arguments)
-            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

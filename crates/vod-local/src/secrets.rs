@@ -1,8 +1,10 @@
 //! `<state>/secrets.json`: the keys of one stack. Made at the first start; they survive restarts, so that links and
 //! tokens do too.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::{Context as _, anyhow, bail};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
@@ -30,10 +32,46 @@ const KEYS_MAX: usize = 5;
 /// The keys. `Debug` is left out on purpose.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Secrets {
+    /// The secret of the stack's access key.
+    #[serde(default)]
+    pub secret_key: String,
     /// The HS256 key of viewers' tokens.
     pub jwt_secret: String,
     /// The signing secret, in the form that Secrets Manager would hold.
     pub signing: Value,
+}
+
+/// Characters of a secret that is chosen; one of AWS has 40.
+const CHOSEN: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// A secret of the access key that somebody chose, instead of the random one. `Debug` does not show it.
+#[derive(Clone)]
+pub struct ChosenSecret(String);
+
+/// A secret that is not fit to be one.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret has {} to {} printable ASCII characters and no spaces", CHOSEN.start(), CHOSEN.end())]
+pub struct NoSecret;
+
+impl ChosenSecret {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ChosenSecret {
+    type Err = NoSecret;
+
+    fn from_str(text: &str) -> Result<Self, NoSecret> {
+        let fit = CHOSEN.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fit.then(|| Self(text.to_owned())).ok_or(NoSecret)
+    }
+}
+
+impl fmt::Debug for ChosenSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChosenSecret")
+    }
 }
 
 #[derive(Serialize)]
@@ -102,15 +140,22 @@ impl Secrets {
 
     /// Reads the keys, or makes them at the first start.
     pub(crate) fn open(state: &Path) -> anyhow::Result<Self> {
-        if let Some(secrets) = Self::read(state)? {
-            return Ok(secrets);
-        }
-        let mut ring = Ring::empty();
-        ring.add(signing_key(local_id(), Algorithm::Es256)?);
-        let secrets = Self {
-            jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?),
-            signing: serde_json::to_value(ring)?,
+        let mut secrets = match Self::read(state)? {
+            Some(secrets) if !secrets.secret_key.is_empty() => return Ok(secrets),
+            // Of a version in which it was the same everywhere.
+            Some(secrets) => secrets,
+            None => {
+                let mut ring = Ring::empty();
+                ring.add(signing_key(local_id(), Algorithm::Es256)?);
+                Self {
+                    secret_key: String::new(),
+                    jwt_secret: URL_SAFE_NO_PAD.encode(random::<32>()?),
+                    signing: serde_json::to_value(ring)?,
+                }
+            }
         };
+        // 40 characters, as AWS's.
+        secrets.secret_key = URL_SAFE_NO_PAD.encode(random::<30>()?);
         write_private(&state.join("secrets.json"), &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)
     }
@@ -238,6 +283,10 @@ mod tests {
         let first = Secrets::open(state.path()).unwrap();
         let second = Secrets::open(state.path()).unwrap();
         assert_eq!(first.jwt_secret, second.jwt_secret);
+        assert_eq!(first.secret_key, second.secret_key);
+        assert_eq!(first.secret_key.len(), 40);
+        let elsewhere = Secrets::open(tempfile::tempdir().unwrap().path()).unwrap();
+        assert_ne!(first.secret_key, elsewhere.secret_key);
         assert_eq!(first.signing, second.signing);
         assert!(Keyring::from_json(&first.signing.to_string()).is_ok());
     }
@@ -251,6 +300,31 @@ mod tests {
             assert_eq!(keyring.signing_key().algorithm(), algorithm);
         }
         assert_eq!(random_hex().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn a_chosen_secret_fits_into_a_signature_and_stays_out_of_logs() {
+        let secret: ChosenSecret = "chosen-secret".parse().unwrap();
+        assert!(!format!("{secret:?}").contains("chosen-"));
+        for unfit in ["", "short", "two words", "line\nend-of-it", "schlüssel-lang"] {
+            assert!(unfit.parse::<ChosenSecret>().is_err(), "{unfit}");
+        }
+    }
+
+    #[test]
+    fn a_state_folder_of_an_older_version_gets_a_secret_and_keeps_its_keys() {
+        let state = tempfile::tempdir().unwrap();
+        let before = Secrets::open(state.path()).unwrap();
+        let old = serde_json::json!({"jwt_secret": before.jwt_secret, "signing": before.signing});
+        fs::write(state.path().join("secrets.json"), old.to_string()).unwrap();
+        let after = Secrets::open(state.path()).unwrap();
+        assert_eq!(
+            (&after.jwt_secret, &after.signing),
+            (&before.jwt_secret, &before.signing)
+        );
+        assert_eq!(after.secret_key.len(), 40);
+        assert_ne!(after.secret_key, before.secret_key);
+        assert_eq!(Secrets::open(state.path()).unwrap().secret_key, after.secret_key);
     }
 
     #[test]

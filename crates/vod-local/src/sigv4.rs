@@ -15,19 +15,19 @@ use aws_sigv4::http_request::{
     PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign as compute,
 };
 use aws_sigv4::sign::v4;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::{access, ids};
+use crate::ids;
+
+mod guard;
+
+pub use guard::{WriteError, require, require_in};
 
 /// How far a client's clock may differ from ours.
 pub const MAX_SKEW: Duration = Duration::from_mins(15);
@@ -106,19 +106,41 @@ pub fn rest_json_error(status: StatusCode, code: &str, message: &str) -> Respons
     (status, headers, body).into_response()
 }
 
+/// What a signature is good for: `key/date/region/service/aws4_request`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Scope<'a> {
+    pub(crate) access_key: &'a str,
+    /// `YYYYMMDD`.
+    pub(crate) date: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads a `Credential`. An access key may hold a slash, so it is read from the right.
+    pub(crate) fn parse(credential: &'a str) -> Option<Self> {
+        let mut parts = credential.rsplitn(5, '/');
+        (parts.next()? == "aws4_request").then_some(())?;
+        let (service, region, date) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self {
+            access_key: parts.next()?,
+            date,
+            region,
+            service,
+        })
+    }
+}
+
 /// What an `Authorization` header of the form `AWS4-HMAC-SHA256 …` says.
 #[derive(Debug, PartialEq, Eq)]
-struct Authorization<'a> {
-    access_key: &'a str,
-    date: &'a str,
-    region: &'a str,
-    service: &'a str,
-    signed_headers: Vec<&'a str>,
+pub(crate) struct Authorization<'a> {
+    pub(crate) scope: Scope<'a>,
+    pub(crate) signed_headers: Vec<&'a str>,
     signature: &'a str,
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(header: &'a str) -> Result<Self, AuthError> {
+    pub(crate) fn parse(header: &'a str) -> Result<Self, AuthError> {
         // The texts are AWS's without its echo of the header: a signature has no place in an error.
         let missing = |what: &str| {
             AuthError::IncompleteSignature(format!("Authorization header requires '{what}' parameter."))
@@ -138,33 +160,31 @@ impl<'a> Authorization<'a> {
         let signature = field("Signature").ok_or_else(|| missing("Signature"))?;
         let signed = field("SignedHeaders").ok_or_else(|| missing("SignedHeaders"))?;
 
-        // An access key may hold a slash, so the scope is read from the right.
-        let mut scope = credential.rsplitn(5, '/');
-        match (
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-        ) {
-            (Some("aws4_request"), Some(service), Some(region), Some(date), Some(access_key)) => Ok(Self {
-                access_key,
-                date,
-                region,
-                service,
-                signed_headers: signed.split(';').collect(),
-                signature,
-            }),
-            _ => Err(AuthError::IncompleteSignature(
+        let scope = Scope::parse(credential).ok_or_else(|| {
+            AuthError::IncompleteSignature(
                 "Credential must have exactly 5 slash-delimited elements, e.g. \
                  keyid/date/region/service/term."
                     .to_owned(),
-            )),
-        }
+            )
+        })?;
+        Ok(Self {
+            scope,
+            signed_headers: signed.split(';').collect(),
+            signature,
+        })
     }
 }
 
 impl Keys {
+    /// Checks all of a signature that does not depend on the body or the secret: key, scope and date. Before a body is
+    /// read into memory, this keeps out what could not be let in anyway.
+    pub fn verify_head(&self, service: &str, parts: &Parts, now: SystemTime) -> Result<(), AuthError> {
+        let header = text(&parts.headers, "authorization").ok_or(AuthError::MissingAuthenticationToken)?;
+        let claimed = Authorization::parse(header)?;
+        self.check_scope(service, &claimed.scope, &parts.headers, now)
+            .map(drop)
+    }
+
     /// Checks that `parts` and `body` were signed for `service` with these keys within [`MAX_SKEW`] of `now`.
     pub fn verify(
         &self,
@@ -175,7 +195,7 @@ impl Keys {
     ) -> Result<(), AuthError> {
         let header = text(&parts.headers, "authorization").ok_or(AuthError::MissingAuthenticationToken)?;
         let claimed = Authorization::parse(header)?;
-        let time = self.check_scope(service, &claimed, &parts.headers, now)?;
+        let time = self.check_scope(service, &claimed.scope, &parts.headers, now)?;
         if text(&parts.headers, "x-amz-content-sha256").is_some_and(|claim| claim != sha256_hex(body)) {
             return Err(AuthError::mismatch());
         }
@@ -197,7 +217,7 @@ impl Keys {
     fn check_scope(
         &self,
         service: &str,
-        claimed: &Authorization<'_>,
+        claimed: &Scope<'_>,
         headers: &HeaderMap,
         now: SystemTime,
     ) -> Result<SystemTime, AuthError> {
@@ -320,65 +340,6 @@ impl Keys {
             .build()?;
         Ok(params.into())
     }
-}
-
-/// Lets only requests through to `router` that are signed for `service`; bodies are read whole, up to
-/// `limit` bytes, because the signature covers them.
-pub fn require(router: Router, keys: Keys, service: &'static str, limit: usize) -> Router {
-    require_in(router, keys, service, limit, rest_json_error)
-}
-
-/// How a service writes an error: from its status, its code as the rest-json services name it, and its text.
-pub type WriteError = fn(StatusCode, &str, &str) -> Response;
-
-/// The same, for a service with another form of errors.
-pub fn require_in(
-    router: Router,
-    keys: Keys,
-    service: &'static str,
-    limit: usize,
-    write: WriteError,
-) -> Router {
-    let guard = Guard {
-        keys,
-        service,
-        limit,
-        write,
-    };
-    router.layer(from_fn_with_state(guard, check))
-}
-
-#[derive(Clone)]
-struct Guard {
-    keys: Keys,
-    service: &'static str,
-    limit: usize,
-    write: WriteError,
-}
-
-async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, guard.limit).await else {
-        let message = format!("Request must be smaller than {} bytes", guard.limit);
-        return (guard.write)(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestTooLargeException",
-            &message,
-        );
-    };
-    let mut response = match guard.keys.verify(guard.service, &parts, &body, SystemTime::now()) {
-        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(error) => {
-            // Redacted: the path to the signer holds a grant.
-            let (path, code) = (access::redact::uri(&parts.uri), error.code());
-            tracing::warn!(service = guard.service, path, code, "request refused");
-            (guard.write)(StatusCode::FORBIDDEN, code, &error.to_string())
-        }
-    };
-    if let Ok(id) = HeaderValue::from_str(&ids::uuid()) {
-        response.headers_mut().entry("x-amzn-requestid").or_insert(id);
-    }
-    response
 }
 
 /// The absolute URI that the client signed. Servers see only the path and the query; the scheme is not

@@ -187,3 +187,29 @@ fn what_is_missing_is_named() {
 fn debug_output_has_no_secret() {
     assert!(!format!("{:?}", keys()).contains("vod-local-secret"));
 }
+
+/// Finding M7 of November 2026: six MiB of each stranger's request lay in memory before anybody asked who it was.
+#[tokio::test]
+async fn a_stranger_is_refused_before_the_body_is_read() {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    let router = || axum::Router::new().fallback(async || "inside");
+    let ask = |keys: Keys, service: &'static str| async move {
+        let (mut parts, _) = signed(&keys, URI, "{}", SystemTime::now());
+        parts.uri = "/2015-03-31/functions/f/invocations".parse().unwrap();
+        let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let request = axum::extract::Request::from_parts(parts, endless);
+        let answer = require(router(), super::tests::keys(), service, 1000).oneshot(request);
+        tokio::time::timeout(Duration::from_secs(20), answer)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let stranger = Keys {
+        access_key: "someone".into(),
+        ..keys()
+    };
+    assert_eq!(ask(stranger, "lambda").await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(ask(keys(), "sqs").await.status(), StatusCode::FORBIDDEN);
+}

@@ -14,15 +14,18 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::ground::{listen, lock, serve, spawn};
+use self::ground::{check_secret, listen, lock, spawn};
 use self::parts::Base;
 use crate::access::{AccessLog, Port};
 use crate::cloudfront;
 use crate::date;
+use crate::door::Door;
 use crate::edge;
 use crate::endpoints::Endpoints;
 use crate::fault::Faults;
 use crate::reconciler;
+use crate::secrets::ChosenSecret;
+use crate::serve::{Limits, serve};
 use crate::web;
 use crate::web_origin::WebOrigin;
 
@@ -43,6 +46,8 @@ pub struct StackOptions {
     pub edge_url: Option<String>,
     /// Origins of other sites whose pages may use the edge, the signer and the bucket (CORS), beside the edge's own.
     pub allowed_origins: Vec<WebOrigin>,
+    /// The secret of the access key, instead of the state folder's random one.
+    pub secret: Option<ChosenSecret>,
     /// Encodes at one time.
     pub jobs: usize,
     /// Faults on purpose, and files of them, see [`crate::fault::SYNTAX`].
@@ -74,6 +79,7 @@ impl std::fmt::Debug for PageLink {
 impl Stack {
     /// Starts everything. When this returns, uploads are taken and `endpoints.json` is written.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
+        check_secret(options.secret.as_ref(), options.api)?;
         let lock = lock(&options.state)?;
         Endpoints::remove(&options.state)?;
         let access_log =
@@ -95,20 +101,23 @@ impl Stack {
         if let Some(faults) = &base.faults {
             services = faults.around(services);
         }
-        let api_router = access_log.watch(services, Port::Api);
+        let door = Door::api(options.api.ip(), base.page_origins());
+        let api_router = access_log.watch(door.before(services), Port::Api);
         // Before the log, which is about calls between the parts: a scrape every few seconds is none.
         let api_router = base.metrics.before(mediaconvert.clone(), api_router);
         let api_router = date::stamp(api_router, base.clock.clone());
-        let edge_router = access_log.watch(edge::router(base.edge(cache)?), Port::Edge);
+        let edge_options = base.edge(cache)?;
+        let door = Door::edge(options.edge.ip(), edge_options.edge_url.as_ref());
+        let edge_router = access_log.watch(door.before(edge::router(edge_options)), Port::Edge);
         let edge_router = date::stamp(edge_router, base.clock.clone());
 
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(api, api_router, shutdown.clone()));
+        tasks.spawn(serve(api, api_router, Limits::api(), shutdown.clone()));
         web::publish(&vod_aws::s3(&base.aws), BUCKET).await?;
         let endpoints = base.endpoints()?;
         endpoints.write(&base.state)?;
         // The edge answers /healthz from here on: only now, when the file is there.
-        tasks.spawn(serve(edge, edge_router, shutdown.clone()));
+        tasks.spawn(serve(edge, edge_router, Limits::edge(), shutdown.clone()));
         for poller in base.pollers() {
             spawn(&mut tasks, poller.run(shutdown.clone()));
         }

@@ -7,5 +7,6 @@ mod functions;
 mod media;
 mod metrics;
 mod pipeline;
+mod red_team;
 mod runtime_api;
 mod templates;

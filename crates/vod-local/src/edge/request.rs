@@ -16,6 +16,13 @@ pub struct PublicUrl {
     host: String,
 }
 
+impl PublicUrl {
+    /// Its host, in lower case, with its port if it names one.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 /// Not `http://host[:port]` or `https://host[:port]`.
 #[derive(Debug, thiserror::Error)]
 #[error("not a url of the form https://host or http://host:port: `{0}`")]

@@ -17,6 +17,7 @@
 mod blobs;
 mod buckets;
 mod checksum;
+mod chunks;
 mod complete;
 mod conditions;
 mod copy;
@@ -24,7 +25,9 @@ mod cors;
 mod delete;
 mod events;
 mod fault;
+mod forms;
 mod generation;
+mod guard;
 mod headers;
 mod index;
 mod listing;
@@ -64,6 +67,8 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
 use self::cors::Cors;
+use self::forms::{Forms, Policies};
+use self::guard::Refused;
 use self::operations::Operations;
 use self::request::Envelope;
 use self::store::Store;
@@ -77,9 +82,6 @@ pub const ACCOUNT_ID: &str = "000000000000";
 
 /// The canonical user id of that account, as in listings and events.
 pub(super) const OWNER_ID: &str = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a";
-
-/// A browser's form upload is held in memory by s3s, so it gets a limit far below that of a PUT: 64 MiB.
-const MAX_FORM_UPLOAD: u64 = 64 << 20;
 
 /// From the end of one pass of upkeep to the next. A pass with nothing to do costs less than a millisecond.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
@@ -142,6 +144,8 @@ pub struct S3Service {
     protocol: s3s::service::S3Service,
     store: Store,
     cors: Arc<Cors>,
+    forms: Arc<Forms>,
+    region: Arc<str>,
 }
 
 impl S3Service {
@@ -172,13 +176,21 @@ impl S3Service {
             access_key,
             secret_key: secret_key.into(),
         });
+        builder.set_access(Policies {
+            region: region.clone(),
+        });
         let mut config = S3Config::default();
-        config.post_object_max_file_size = MAX_FORM_UPLOAD;
+        config.post_object_max_file_size = forms::MAX_FILE;
+        config.form_max_field_size = forms::MAX_FIELD;
+        config.form_max_fields_size = forms::MAX_FIELDS;
+        config.xml_max_body_size = guard::MAX_XML;
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         Ok(Self {
             protocol: builder.build(),
             store,
             cors: Arc::new(Cors::new(cors_origins)),
+            forms: Arc::new(Forms::new()),
+            region: region.into(),
         })
     }
 
@@ -215,7 +227,9 @@ impl S3Service {
         } else {
             let origin = self.cors.allowed(request.headers());
             request.extensions_mut().insert(envelope.clone());
-            let mut response = self.protocol(request).await;
+            let method = request.method().clone();
+            let answered = self.guarded(request).await;
+            let mut response = answered.unwrap_or_else(|refused| refused.respond(&method));
             if let Some(origin) = origin {
                 cors::expose(response.headers_mut(), origin);
             }
@@ -232,6 +246,19 @@ impl S3Service {
         }
         headers.insert(http::header::SERVER, HeaderValue::from_static("AmazonS3"));
         response
+    }
+
+    /// Lets s3s answer what [`guard`] finds nothing against.
+    async fn guarded(&self, request: Request<Body>) -> Result<Response<Body>, Refused> {
+        let (parts, body) = request.into_parts();
+        guard::check(&parts, &self.region)?;
+        let _room = if guard::is_form(&parts) {
+            Some(self.forms.admit(&parts.headers)?)
+        } else {
+            None
+        };
+        let body = chunks::watched(&parts.headers, body);
+        Ok(self.protocol(Request::from_parts(parts, body)).await)
     }
 
     async fn protocol(&self, request: Request<Body>) -> Response<Body> {

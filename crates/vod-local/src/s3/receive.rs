@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::blobs::{Blobs, Draft, Published};
 use super::checksum::{self, Algorithm, Stored};
 use super::fault::{Fault, refusal};
+use crate::serve::STALLED;
 
 /// Bodies up to this many bytes lie in the database: records are small, and a file costs two flushes more.
 pub(super) const INLINE_LIMIT: usize = 16 * 1024;
@@ -230,6 +231,14 @@ fn total(batch: &[Bytes]) -> u64 {
 /// What s3s found wrong while decoding the body. Its error types are private, so their text has to do.
 fn body_fault(error: &StdError) -> Fault {
     let text = error.to_string();
+    if text.contains(STALLED) {
+        return s3_error!(
+            RequestTimeout,
+            "Your socket connection to the server was not read from or written to within the timeout period. Idle \
+             connections will be closed."
+        )
+        .into();
+    }
     if text.contains("Sha256Mismatch") {
         let mut error = refusal("XAmzContentSHA256Mismatch", http::StatusCode::BAD_REQUEST);
         error.set_message("The provided 'x-amz-content-sha256' header does not match what was computed.");

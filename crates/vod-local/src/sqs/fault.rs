@@ -5,6 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::db::DbError;
+use crate::intake::ReadError;
 use crate::sigv4::AuthError;
 
 /// Why a request was refused.
@@ -12,6 +13,8 @@ use crate::sigv4::AuthError;
 pub(super) enum Fault {
     #[error(transparent)]
     Auth(#[from] AuthError),
+    #[error(transparent)]
+    Body(#[from] ReadError),
     #[error("The specified queue does not exist.")]
     QueueDoesNotExist,
     #[error("The resource that you specified for the SourceArn parameter doesn't exist.")]
@@ -40,10 +43,13 @@ impl Fault {
     fn codes(&self) -> (&str, &str) {
         match self {
             Self::Auth(error) => (error.code(), error.code()),
+            Self::Body(ReadError::Busy) => ("ServiceUnavailable", "ServiceUnavailable"),
             Self::QueueDoesNotExist => ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
             Self::SourceDoesNotExist => ("ResourceNotFoundException", "ResourceNotFoundException"),
             Self::MissingParameter(_) => ("MissingRequiredParameterException", "MissingParameter"),
-            Self::InvalidParameterValue(_) => ("InvalidParameterValueException", "InvalidParameterValue"),
+            Self::Body(_) | Self::InvalidParameterValue(_) => {
+                ("InvalidParameterValueException", "InvalidParameterValue")
+            }
             Self::InvalidAttributeName(_) => ("InvalidAttributeName", "InvalidAttributeName"),
             Self::ReceiptHandleIsInvalid => ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
             Self::Unsupported(_) => (
@@ -59,6 +65,7 @@ impl Fault {
     fn status(&self) -> StatusCode {
         match self {
             Self::Auth(_) => StatusCode::FORBIDDEN,
+            Self::Body(ReadError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -68,6 +75,7 @@ impl Fault {
     fn namespace(&self) -> &'static str {
         match self {
             Self::Auth(_)
+            | Self::Body(_)
             | Self::MissingParameter(_)
             | Self::InvalidParameterValue(_)
             | Self::UnknownOperation(_)

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,7 @@ use serde_json::Value;
 use self::fault::Fault;
 use self::moves::MoveTask;
 use crate::ids;
+use crate::intake;
 use crate::lambda::ACCOUNT;
 use crate::queue::{Queue, QueueSettings, Queues, dead_letter_name};
 use crate::sigv4::Keys;
@@ -103,22 +104,22 @@ impl Sqs {
     }
 
     async fn run(&self, operation: &str, parts: &Parts, body: Body) -> Result<Value, Fault> {
-        let body = to_bytes(body, BODY_MAX).await.map_err(|_| {
-            Fault::InvalidParameterValue(format!("The request is longer than {BODY_MAX} bytes."))
-        })?;
-        self.keys.verify("sqs", parts, &body, SystemTime::now())?;
+        self.keys.verify_head("sqs", parts, SystemTime::now())?;
+        let whole = intake::read(body, BODY_MAX).await?;
+        let body = whole.bytes();
+        self.keys.verify("sqs", parts, body, SystemTime::now())?;
         let path = parts.uri.path();
         match operation {
-            "ListQueues" => Ok(self.list_queues(&read(&body)?)),
-            "GetQueueUrl" => self.queue_url(&read(&body)?),
-            "GetQueueAttributes" => self.attributes(path, &read(&body)?).await,
-            "PurgeQueue" => self.purge(path, &read(&body)?).await,
-            "SendMessage" => self.send(path, read(&body)?).await,
-            "ReceiveMessage" => self.receive(path, &read(&body)?).await,
-            "DeleteMessage" => self.delete(path, &read(&body)?).await,
-            "ChangeMessageVisibility" => self.change_visibility(path, &read(&body)?).await,
-            "StartMessageMoveTask" => self.start_move(read(&body)?).await,
-            "ListMessageMoveTasks" => self.list_moves(&read(&body)?),
+            "ListQueues" => Ok(self.list_queues(&read(body)?)),
+            "GetQueueUrl" => self.queue_url(&read(body)?),
+            "GetQueueAttributes" => self.attributes(path, &read(body)?).await,
+            "PurgeQueue" => self.purge(path, &read(body)?).await,
+            "SendMessage" => self.send(path, read(body)?).await,
+            "ReceiveMessage" => self.receive(path, &read(body)?).await,
+            "DeleteMessage" => self.delete(path, &read(body)?).await,
+            "ChangeMessageVisibility" => self.change_visibility(path, &read(body)?).await,
+            "StartMessageMoveTask" => self.start_move(read(body)?).await,
+            "ListMessageMoveTasks" => self.list_moves(&read(body)?),
             _ => Err(Fault::UnknownOperation(operation.to_owned())),
         }
     }

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+
+use crate::secrets::ChosenSecret;
 
 /// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.
 const LOCK_TRIES: u32 = 20;
@@ -59,6 +58,22 @@ pub(super) fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
+/// A secret that was chosen may be a weak one, so it is good on this machine only.
+pub(super) fn check_secret(secret: Option<&ChosenSecret>, api: SocketAddr) -> anyhow::Result<()> {
+    match secret {
+        _ if api.ip().is_loopback() => {}
+        Some(_) => bail!(
+            "--secret is for an --api on loopback, and other machines may reach {api}; without --secret, a random one is used"
+        ),
+        None => tracing::warn!(
+            %api,
+            "other machines may reach the API, unencrypted: whoever has the secret in endpoints.json can read, change and \
+             delete everything"
+        ),
+    }
+    Ok(())
+}
+
 /// Starts a part that ends with the stack, and cannot fail.
 pub(super) fn spawn(
     tasks: &mut JoinSet<anyhow::Result<()>>,
@@ -70,16 +85,22 @@ pub(super) fn spawn(
     });
 }
 
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    // An answer in two writes would otherwise wait 40 ms for the peer's delayed acknowledgement.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await?;
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_secret_is_for_loopback_only() {
+        let chosen: ChosenSecret = "chosen-secret".parse().unwrap();
+        for (api, fine) in [
+            ("127.0.0.1:9000", true),
+            ("[::1]:9000", true),
+            ("0.0.0.0:9000", false),
+            ("192.0.2.1:9000", false),
+        ] {
+            let api = api.parse().unwrap();
+            assert_eq!(check_secret(Some(&chosen), api).is_ok(), fine, "{api}");
+            assert!(check_secret(None, api).is_ok());
+        }
+    }
 }

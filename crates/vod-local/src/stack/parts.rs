@@ -1,5 +1,6 @@
 //! The parts of a stack, each made from the same base: services, functions, and the queues between them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +29,12 @@ use crate::metrics::Metrics;
 use crate::queue::{QueueSettings, Queues};
 use crate::rotation::SigningKeys;
 use crate::s3::{Notification, S3Options, S3Service};
-use crate::secrets::{ALL_SCOPES, Secrets};
+use crate::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 use crate::sigv4::Keys;
 use crate::sqs::Sqs;
 use crate::web_origin::WebOrigin;
 
 const ACCESS_KEY: &str = "vod";
-const SECRET_KEY: &str = "vod-local-secret";
 /// Uploads on their way to `submit`.
 const UPLOADS: &str = "uploads";
 /// MediaConvert's events on their way to `complete`.
@@ -82,6 +82,8 @@ pub(super) struct Base {
     pub(super) edge_url: String,
     pub(super) public_url: Option<String>,
     pub(super) allowed_origins: Vec<WebOrigin>,
+    /// Where the edge listens.
+    edge_address: SocketAddr,
     pub(super) keys: Keys,
     pub(super) aws: AwsConfig,
     pub(super) secrets: Secrets,
@@ -107,30 +109,36 @@ impl Base {
         let clock = clock::system();
         crate::s3::check_state(&options.state)?;
         let secrets = Secrets::open(&options.state)?;
+        let keys = Keys {
+            access_key: ACCESS_KEY.into(),
+            secret_key: options
+                .secret
+                .as_ref()
+                .map_or(secrets.secret_key.as_str(), ChosenSecret::as_str)
+                .to_owned(),
+            region: REGION.into(),
+        };
         let db = Db::open(&options.state.join("vod.db")).context("failed to open the state")?;
         let queues = Queues::open(db.clone(), clock.clone()).await?;
         queues.release().await?;
         Ok(Self {
             state: options.state.clone(),
-            keys: Keys {
-                access_key: ACCESS_KEY.into(),
-                secret_key: SECRET_KEY.into(),
-                region: REGION.into(),
-            },
             aws: AwsConfig {
                 region: REGION.to_owned(),
                 access_key_id: ACCESS_KEY.to_owned(),
-                secret_access_key: SECRET_KEY.to_owned(),
+                secret_access_key: keys.secret_key.clone(),
                 session_token: None,
                 s3_endpoint: Some(api_url.clone()),
                 mediaconvert_endpoint: Some(api_url.clone()),
             },
+            keys,
             signing_keys: SigningKeys::new(&options.state, &secrets)?,
             secrets,
             api_url,
             edge_url,
             public_url: options.edge_url.clone(),
             allowed_origins: options.allowed_origins.clone(),
+            edge_address: edge.local_addr().context("the edge has no address")?,
             db,
             metrics: Metrics::new(queues.clone(), &[UPLOADS, JOB_EVENTS]),
             queues,
@@ -148,7 +156,7 @@ impl Base {
         let options = S3Options {
             clock: self.clock.clone(),
             access_key: ACCESS_KEY.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
+            secret_key: self.keys.secret_key.clone(),
             region: REGION.to_owned(),
             notifications: vec![uploads],
             cors_origins: self.page_origins(),
@@ -158,10 +166,17 @@ impl Base {
         Ok(s3)
     }
 
-    /// Whose pages may use the bucket: the edge's own, and those that were allowed.
-    fn page_origins(&self) -> Vec<String> {
+    /// Whose pages may use the API: the edge's own, by each of its names, and those that were allowed.
+    pub(super) fn page_origins(&self) -> Vec<String> {
         let allowed = self.allowed_origins.iter().map(ToString::to_string);
-        std::iter::once(self.edge_url.clone()).chain(allowed).collect()
+        let mut origins: Vec<_> = std::iter::once(self.edge_url.clone()).chain(allowed).collect();
+        let ip = self.edge_address.ip();
+        if ip.is_loopback() || ip.is_unspecified() {
+            let port = self.edge_address.port();
+            let names = ["127.0.0.1", "localhost", "[::1]"];
+            origins.extend(names.map(|name| format!("http://{name}:{port}")));
+        }
+        origins
     }
 
     pub(super) fn sqs(&self) -> Sqs {
@@ -312,7 +327,7 @@ impl Base {
             bucket: BUCKET.to_owned(),
             region: REGION.to_owned(),
             access_key: ACCESS_KEY.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
+            secret_key: self.keys.secret_key.clone(),
             token: self.secrets.token(ALL_SCOPES, &[], TOKEN_SECONDS)?,
             programs: Some(Programs::find()),
         })

@@ -11,4 +11,5 @@ mod logs;
 mod meter;
 mod multipart;
 mod objects;
+mod red_team;
 mod world;

@@ -1,0 +1,77 @@
+//! `vod env`: the environment in which the AWS CLI, SDKs and other programs use the local stack.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use vod_local::endpoints::Endpoints;
+
+use crate::output;
+use crate::stack::Choice;
+
+/// Print what the AWS CLI and SDKs need to use the local stack: eval "$(vod env)"
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print a JSON object instead of lines for a POSIX shell
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `vod env`.
+pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
+    choice.local_only(
+        "env",
+        "the AWS CLI reaches a stack on AWS with the credentials that you have",
+    )?;
+    let state = choice.state.display();
+    let endpoints = Endpoints::read(&choice.state)?.with_context(|| {
+        format!("no stack runs on `{state}`: start it with `vod up`, or name its folder with --state")
+    })?;
+    let variables = variables(&endpoints);
+    if args.json {
+        let object = BTreeMap::from(variables);
+        return output::json(&object);
+    }
+    if std::io::stdout().is_terminal() {
+        output::note("# To set these in this shell: eval \"$(vod env)\"");
+    }
+    for (name, value) in variables {
+        output::line(&format!("export {name}={}", quoted(value)))?;
+    }
+    // One of other credentials would be sent along with these.
+    output::line("unset AWS_SESSION_TOKEN")
+}
+
+fn variables(endpoints: &Endpoints) -> [(&'static str, &str); 5] {
+    [
+        ("AWS_ACCESS_KEY_ID", &endpoints.access_key),
+        ("AWS_SECRET_ACCESS_KEY", &endpoints.secret_key),
+        ("AWS_REGION", &endpoints.region),
+        // The AWS CLI reads this one, the SDKs the other.
+        ("AWS_DEFAULT_REGION", &endpoints.region),
+        ("AWS_ENDPOINT_URL", &endpoints.api),
+    ]
+}
+
+/// A word of a POSIX shell that stands for exactly this text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        for text in ["", "plain", "it's", "$(id) `id` \"x\" \\ a;b\nc"] {
+            let mut shell = std::process::Command::new("sh");
+            let ran = shell
+                .arg("-c")
+                .arg(format!("printf %s {}", quoted(text)))
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(ran.stdout).unwrap(), text);
+        }
+    }
+}
