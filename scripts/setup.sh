@@ -53,10 +53,6 @@ setup_run() {
     encoders=$(ffmpeg -hide_banner -encoders 2>/dev/null)
     [[ $encoders == *libx264* ]] ||
         die "this ffmpeg has no libx264: install a build with it (Debian's has), then start again"
-    # They drop privileges and set limits around each ffmpeg; every Linux has them, macOS does not.
-    if [ "$(uname -s)" = Linux ]; then
-        { has prlimit && has setpriv; } || install_packages "util-linux" util-linux
-    fi
 }
 
 setup_test() {

@@ -65,6 +65,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    vod_local::confine::launch_if_asked();
     let cli = Cli::parse();
     log(&cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()

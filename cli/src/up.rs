@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use vod_local::endpoints::Programs;
@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Encodes at once (default: half the processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    /// Longest video that is encoded, in hours of play time; a longer one ends in ERROR
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    max_hours: u16,
     /// Let something go wrong, or all that a file says (repeatable); see below
     #[arg(long = "fault", value_name = "FAULT|FILE")]
     faults: Vec<String>,
@@ -52,6 +55,7 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
         allowed_origins: args.allowed_origins.clone(),
         secret: args.secret.clone(),
         jobs: args.jobs.map_or_else(default_jobs, usize::from),
+        play_time: Duration::from_hours(args.max_hours.into()),
         faults: args.faults.clone(),
     };
     let stack = Stack::start(options)

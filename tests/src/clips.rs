@@ -71,6 +71,13 @@ pub fn surround() -> anyhow::Result<PathBuf> {
     )
 }
 
+/// A kilobyte that plays for 200 hours: three pictures, 100 hours apart.
+pub fn long_gaps() -> anyhow::Result<PathBuf> {
+    let moments = ["-vf", "setpts=N*360000/TB", "-fps_mode", "passthrough"];
+    let codec = ["-c:v", "png", "-video_track_timescale", "1000"];
+    make("gaps.mov", &picture("64x64", 1, 3.0), &[moments, codec].concat())
+}
+
 /// What a phone films in HDR: HEVC with ten bits in HLG.
 pub fn hdr() -> anyhow::Result<PathBuf> {
     let inputs = [picture("320x180", 30, 2.0), tone(2.0)].concat();

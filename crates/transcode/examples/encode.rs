@@ -15,8 +15,12 @@ use transcode::exec::{self, Limits};
 use transcode::plan::{Plan, plan};
 use transcode::probe::probe;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
+    transcode::confine::launch_if_asked();
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [template, input, out, flags @ ..] = arguments.as_slice() else {
         return Err("usage: encode TEMPLATE INPUT OUTDIR [--print]".into());

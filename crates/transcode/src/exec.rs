@@ -7,12 +7,15 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::failure::{ProbeError, TranscodeError};
+pub use crate::failure::{LIMIT, ProbeError, TranscodeError};
 pub use crate::process::Limits;
+pub use crate::room::free;
 
+use crate::bounds::Bounds;
 use crate::plan::{Media, Plan};
+use crate::process::Reach;
 use crate::produced::{self, Produced};
-use crate::{failure, playlist, probe, process};
+use crate::{failure, playlist, probe, process, room};
 
 /// How far an encode is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,10 +39,19 @@ pub async fn run(
     progress: impl FnMut(Progress),
 ) -> Result<Produced, TranscodeError> {
     let input = std::path::absolute(input).map_err(TranscodeError::Files)?;
-    prepare(plan, work).await.map_err(TranscodeError::Files)?;
+    let work = std::path::absolute(work).map_err(TranscodeError::Files)?;
+    let size = tokio::fs::metadata(&input).await.map_or(0, |file| file.len());
+    let bounds = Bounds::new(limits.play_time, size);
+    bounds.check(plan)?;
+    prepare(plan, &work).await.map_err(TranscodeError::Files)?;
     let arguments = plan.arguments(&input);
     tracing::debug!(command = process::quoted("ffmpeg", &arguments), "start encoder");
-    let mut child = process::spawn("ffmpeg", &arguments, work, limits)
+    let reach = Reach {
+        input: &input,
+        work: &work,
+        file_size: limits.disk,
+    };
+    let mut child = process::spawn("ffmpeg", &arguments, reach, limits)
         .await
         .map_err(TranscodeError::Start)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -49,25 +61,36 @@ pub async fn run(
         biased;
         () = cancel.cancelled() => Err(TranscodeError::Canceled),
         () = tokio::time::sleep(limits.time) => Err(TranscodeError::TimedOut(limits.time)),
+        outgrown = room::outgrown(&work, limits.disk) => Err(outgrown),
         status = async {
+            let told = async {
+                process::tail(stderr, &mut messages).await;
+                Ok(())
+            };
+            let reported = report(stdout, plan.duration_ms, bounds, progress);
             tokio::select! {
-                _ = async { tokio::join!(report(stdout, plan.duration_ms, progress), process::tail(stderr, &mut messages)) } => {}
-                () = elapsed(limits.kill_after) => child.start_kill()?,
+                bounded = async { tokio::try_join!(reported, told) } => { bounded?; }
+                () = elapsed(limits.kill_after) => child.start_kill().map_err(TranscodeError::Start)?,
             }
-            child.wait().await
-        } => status.map_err(TranscodeError::Start),
+            child.wait().await.map_err(TranscodeError::Start)
+        } => status,
     };
-    let messages = failure::redacted(&messages, &input, work);
+    let messages = failure::redacted(&messages, &input, &work);
     match outcome {
         Ok(status) if status.success() => {}
-        Ok(status) => return Err(failure::of_encoder(status, &messages)),
+        Ok(status) => {
+            return Err(room::or_one_file_outgrown(
+                failure::of_encoder(status, &messages),
+                limits,
+            ));
+        }
         Err(error) => {
             // Reaped here, so that no zombie stays and nothing writes to `work` any more.
             child.kill().await.map_err(TranscodeError::Start)?;
             return Err(error);
         }
     }
-    let produced = collect(plan, work, limits).await?;
+    let produced = collect(plan, &work, limits).await?;
     if is_cut_short(plan, &produced, &messages) {
         let length = tokio::fs::metadata(&input)
             .await
@@ -146,20 +169,27 @@ fn is_cut_short(plan: &Plan, produced: &Produced, messages: &str) -> bool {
     missing > 500 && missing * 20 > plan.duration_ms && !messages.is_empty()
 }
 
-/// Reads `-progress` to its end.
+/// Reads `-progress` to its end, or to where the encode goes beyond its bounds.
 async fn report(
     stdout: Option<impl AsyncRead + Unpin>,
     duration_ms: u64,
+    bounds: Bounds,
     mut progress: impl FnMut(Progress),
-) {
-    let Some(stdout) = stdout else { return };
+) -> Result<(), TranscodeError> {
+    let Some(stdout) = stdout else { return Ok(()) };
     let mut lines = BufReader::new(stdout).lines();
-    let mut now = Progress::default();
+    let (mut now, mut played) = (Progress::default(), Duration::ZERO);
     while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(time) = line.strip_prefix("out_time_us=") {
+            // `N/A` before the first picture.
+            played = time.trim().parse().map_or(played, Duration::from_micros);
+        }
         if advance(&mut now, &line, duration_ms) {
+            bounds.watch(now, played)?;
             progress(now);
         }
     }
+    Ok(())
 }
 
 /// Takes in one `key=value` line; true at the end of a block.

@@ -12,6 +12,9 @@ use crate::Failure;
 /// Lines of messages that go into an error.
 const LINES: usize = 6;
 
+/// Code of an upload that goes beyond a limit of this machine. `MediaConvert` has none.
+pub const LIMIT: u32 = 900_101;
+
 /// Why a file could not be probed.
 #[derive(Debug, Error)]
 pub enum ProbeError {
@@ -29,6 +32,8 @@ pub enum ProbeError {
     Truncated { length: u64 },
     #[error("probing took longer than {} s", .0.as_secs_f32())]
     TimedOut(Duration),
+    #[error("the prober ran out of memory: the picture is too large")]
+    OutOfMemory,
     #[error("the prober gave no answer")]
     NoAnswer,
     #[error("cannot run the prober")]
@@ -58,6 +63,13 @@ pub enum TranscodeError {
     Incapable(String),
     #[error("no space left on the disk")]
     DiskFull,
+    /// The outputs take more than a job may have of the disk.
+    #[error("the outputs need more than their share of the disk, {0} bytes")]
+    DiskShare(u64),
+    #[error("the video plays for {hours:.1} h; the limit is {limit} h")]
+    TooLong { hours: f64, limit: f64 },
+    #[error("the video becomes at least {pictures} pictures of {size} bytes; the limit is {limit}")]
+    TooManyPictures { pictures: u64, size: u64, limit: u64 },
     #[error("the encoder ran out of memory")]
     OutOfMemory,
     #[error("the encoder took longer than {} s", .0.as_secs_f32())]
@@ -89,6 +101,10 @@ impl ProbeError {
                 ),
             },
             Self::Truncated { length } => ends_early(*length),
+            Self::OutOfMemory => Failure {
+                code: LIMIT,
+                message: self.to_string(),
+            },
             other => Failure {
                 code: 1999,
                 message: chain(other),
@@ -106,7 +122,8 @@ impl TranscodeError {
             Self::Codec(_) => 1030,
             Self::Decode(_) | Self::NoFrames(_) => 1075,
             Self::Incapable(_) => 1040,
-            Self::DiskFull => 1507,
+            Self::DiskFull | Self::DiskShare(_) => 1507,
+            Self::TooLong { .. } | Self::TooManyPictures { .. } => LIMIT,
             _ => 1999,
         };
         Failure {
@@ -166,6 +183,9 @@ pub(crate) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
 }
 
 pub(crate) fn of_probe(status: ExitStatus, messages: &str) -> ProbeError {
+    if messages.contains("Cannot allocate memory") {
+        return ProbeError::OutOfMemory;
+    }
     ProbeError::NotMedia(
         open_problem(messages).unwrap_or_else(|| format!("prober ended with {status}: {messages}")),
     )

@@ -6,6 +6,8 @@
 //! What is honoured, what makes no difference and what is refused stands in [`support`]. CMAF, DASH and Smooth
 //! groups, HEVC and other codecs are refused with the path of the setting.
 
+mod bounds;
+pub mod confine;
 pub mod exec;
 mod failure;
 pub mod plan;
@@ -13,6 +15,7 @@ pub mod playlist;
 pub mod probe;
 mod process;
 pub mod produced;
+mod room;
 pub mod support;
 
 /// How a job ends in error: `MediaConvert`'s code and a text like its own.

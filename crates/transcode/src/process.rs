@@ -1,16 +1,16 @@
-//! The only place that starts processes: ffprobe and ffmpeg, under limits.
+//! The only place that starts processes: ffprobe and ffmpeg, confined and under limits.
 //!
 //! What parses an upload must be able to crash alone, and must not be able to do anything else. So:
+//! - it may read its input, write its work folder, and reach nothing else ([`crate::confine`]);
 //! - it may open one file, of a known container format ([`PROTOCOL_WHITELIST`], [`FORMAT_WHITELIST`]);
-//! - it has a time limit and a limit of address space, and dies with us;
-//! - it starts without our environment, without a terminal, in its own work directory, and no shell reads what is
-//!   not ours ([`ONLY_WITH_ITS_PARENT`] is a constant);
+//! - it has limits of time, address space and file size, and dies with us;
+//! - it starts without our environment, without a terminal and without a shell, in its own work directory;
 //! - it is killed and reaped when the job is cancelled or the future is dropped.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
@@ -18,7 +18,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Child;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
+
+use crate::confine::{self, Confinement, Verdict};
 
 /// Protocols that ffmpeg may use while it reads an upload.
 pub(crate) const PROTOCOL_WHITELIST: &str = "file,pipe";
@@ -40,6 +42,10 @@ pub struct Limits {
     pub time: Duration,
     /// Address space in bytes. An encode of 1080p takes about 1 GiB, one of 4K about 3.
     pub memory: u64,
+    /// Bytes of all files that an encode may write.
+    pub disk: u64,
+    /// How long a source may play.
+    pub play_time: Duration,
     /// SIGKILL for the encoder so long after its start: for those who want to see what comes of it.
     pub kill_after: Option<Duration>,
 }
@@ -49,22 +55,65 @@ impl Default for Limits {
         Self {
             time: Duration::from_hours(6),
             memory: 8 << 30,
+            disk: 1 << 40,
+            play_time: Duration::from_hours(24),
             kill_after: None,
         }
     }
+}
+
+/// What a process may reach: its input, and the folder that it works in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    pub(crate) input: &'a Path,
+    pub(crate) work: &'a Path,
+    /// Bytes of each file that it may write to `work`.
+    pub(crate) file_size: u64,
 }
 
 /// Starts a program with its output piped to us.
 pub(crate) async fn spawn(
     program: &str,
     arguments: &[OsString],
-    work: &Path,
+    reach: Reach<'_>,
     limits: &Limits,
 ) -> io::Result<Child> {
-    let mut command = limited(program, limits);
+    let confinement = Confinement {
+        read: vec![reach.input.to_owned()],
+        write: (reach.file_size > 0).then(|| reach.work.to_owned()),
+        file_size: reach.file_size,
+        limits_only: !confine().await,
+        ..limited(limits)
+    };
+    let mut command = launched(&confinement, program, arguments);
+    command.current_dir(reach.work);
+    spawn_from_lasting_thread(command).await
+}
+
+fn limited(limits: &Limits) -> Confinement {
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    Confinement {
+        parent: std::process::id(),
+        memory: limits.memory,
+        // The clock ends it before; this is for a process that has lost its parent's attention.
+        cpu: limits.time.as_secs().saturating_add(1).saturating_mul(processors),
+        ..Confinement::default()
+    }
+}
+
+/// The command that starts a program through the launcher, or without it where there is none.
+fn launched(confinement: &Confinement, program: &str, arguments: &[OsString]) -> Command {
+    let mut command = if let Some(launcher) = confine::launcher() {
+        let mut command = Command::new(launcher);
+        command.args(confinement.arguments(program, arguments));
+        command
+    } else {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command
+    };
     // Ctrl-C in a terminal is for us: an encoder that died of it first would look like a failed job.
     command.process_group(0);
-    command.args(arguments).current_dir(work);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -74,42 +123,59 @@ pub(crate) async fn spawn(
     command.env("LANG", "C.UTF-8").env("AV_LOG_FORCE_NOCOLOR", "1");
     // One heap per thread would cost 64 MiB of address space each.
     command.env("MALLOC_ARENA_MAX", "4");
-    spawn_from_lasting_thread(command).await
-}
-
-/// Goes on to its arguments only while the process of the given id is its parent: `setpriv` asks for the signal
-/// after the fork, and of a parent that died before that the kernel never tells (`prctl(2)`, `PR_SET_PDEATHSIG`).
-const ONLY_WITH_ITS_PARENT: &str = r#"test "$PPID" = "$0" && exec "$@""#;
-
-/// The program wrapped by util-linux: `setpriv` lets the kernel kill it when we die, however that happens;
-/// `prlimit` sets its limits. Each replaces itself by what it starts, so the process id is the program's.
-fn limited(program: &str, limits: &Limits) -> Command {
-    static WRAPPERS: OnceLock<bool> = OnceLock::new();
-    let wrap = *WRAPPERS.get_or_init(|| {
-        let found = cfg!(target_os = "linux") && on_path("setpriv") && on_path("prlimit");
-        if !found {
-            tracing::warn!(
-                "setpriv and prlimit not found; encoders run without a memory limit, and go on when this is killed"
-            );
-        }
-        found
-    });
-    if !wrap {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "sh", "-c", ONLY_WITH_ITS_PARENT]);
-    command.arg(std::process::id().to_string());
-    command.args(["prlimit", "--core=0"]);
-    command.arg(format!("--as={}", limits.memory)).arg(program);
     command
 }
 
-fn on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .any(|file: PathBuf| file.is_file())
+/// Whether ffmpeg runs under all restrictions that this system has. Found out once, by running it, with a warning of
+/// what is missing: the encode then still runs, under limits alone.
+pub(crate) async fn confine() -> bool {
+    static WORKS: OnceCell<bool> = OnceCell::const_new();
+    let works = WORKS.get_or_try_init(|| async {
+        if confine::launcher().is_none() {
+            tracing::warn!(
+                "encoders run unconfined and without limits of memory: this program or system cannot"
+            );
+            return Ok(false);
+        }
+        match tried().await {
+            Verdict::Works(missing) => {
+                for missing in missing {
+                    tracing::warn!(missing, "encoders are not fully confined");
+                }
+                Ok(true)
+            }
+            Verdict::Fails(reason) => {
+                tracing::warn!(
+                    reason,
+                    "ffmpeg does not run confined; encoders run under limits alone"
+                );
+                Ok(false)
+            }
+            Verdict::Unknown => Err(()),
+        }
+    });
+    works.await.copied().unwrap_or(true)
+}
+
+/// Runs ffmpeg under all restrictions, without an input.
+async fn tried() -> Verdict {
+    const LONG_ENOUGH: Duration = Duration::from_secs(20);
+    let limits = Limits {
+        time: LONG_ENOUGH,
+        ..Limits::default()
+    };
+    let confinement = Confinement {
+        report: true,
+        ..limited(&limits)
+    };
+    let command = launched(&confinement, "ffmpeg", &["-version".into()]);
+    let ran = async { spawn_from_lasting_thread(command).await?.wait_with_output().await };
+    match tokio::time::timeout(LONG_ENOUGH, ran).await {
+        Ok(Ok(output)) => confine::judge(output.status.code(), &String::from_utf8_lossy(&output.stderr)),
+        Ok(Err(error)) => Verdict::Fails(error.to_string()),
+        // A machine under load: the next encode asks again.
+        Err(_) => Verdict::Unknown,
+    }
 }
 
 struct Request {

@@ -184,6 +184,14 @@ const TABLE: &[Entry] = &[
         remedy: "make room (locally: on the disk of the state folder); it is tried again",
         retryable: true,
     },
+    // Of the one-machine stack; MediaConvert's own codes have four digits.
+    Entry {
+        codes: &[900_101],
+        class: Class::Input,
+        meaning: "the video goes beyond a limit of this machine",
+        remedy: "upload a shorter or smaller video; the limit of play time is `vod up --max-hours`",
+        retryable: false,
+    },
     Entry {
         codes: &[1517, 1522, 1550, 1999, 3408, 3450, 3451, 3999],
         class: Class::Service,

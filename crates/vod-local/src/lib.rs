@@ -34,3 +34,5 @@ pub mod stack;
 mod testing;
 mod web;
 pub mod web_origin;
+
+pub use transcode::confine;

@@ -50,6 +50,8 @@ pub struct StackOptions {
     pub secret: Option<ChosenSecret>,
     /// Encodes at one time.
     pub jobs: usize,
+    /// Longer videos are not encoded.
+    pub play_time: Duration,
     /// Faults on purpose, and files of them, see [`crate::fault::SYNTAX`].
     pub faults: Vec<String>,
 }
@@ -89,7 +91,7 @@ impl Stack {
         let s3 = base.s3().await?;
         let shutdown = CancellationToken::new();
         let upkeep = s3.clone().upkeep(shutdown.clone());
-        let mediaconvert = base.mediaconvert(options.jobs).await?;
+        let mediaconvert = base.mediaconvert(&options).await?;
         private::tighten(&options.state);
         let functions = base.functions()?;
         let cache = edge::Cache::default();

@@ -1,6 +1,8 @@
 //! Claim, probe, create, record: each step can be repeated, and a delivery that dies after any of them leaves a
 //! state from which the next one goes on.
 
+use std::time::Duration;
+
 use tracing::{info, warn};
 use vod_aws::LoadedTemplate;
 use vod_core::asset::AssetId;
@@ -17,6 +19,9 @@ use crate::source::source;
 
 const REMOVED: &str = "the upload was removed before it could be read";
 const REPLACED: &str = "the upload was replaced by a newer one before it could be read";
+
+/// The longest wait for a probe: an invocation has a minute, and has to create the job as well.
+const PROBE: Duration = Duration::from_secs(30);
 
 impl Submit {
     /// Brings one upload as far as its jobs. Repeating it changes nothing.
@@ -168,15 +173,15 @@ impl Submit {
         }
     }
 
-    /// What is known of the source. A probe that fails never fails the upload: the template then goes as it is.
+    /// What is known of the source. A probe that fails or takes long never fails the upload: the template then goes
+    /// as it is.
     pub async fn media(&self, source: &Source) -> Media {
         let url = format!("s3://{}/{}", source.bucket, source.key);
-        match self.mediaconvert.probe(&url).await {
-            Ok(media) => media,
-            Err(error) => {
-                warn!(key = %source.key, error = vod_aws::chain(&error), "probe failed");
-                Media::default()
-            }
+        match tokio::time::timeout(PROBE, self.mediaconvert.probe(&url)).await {
+            Ok(Ok(media)) => return media,
+            Ok(Err(error)) => warn!(key = ?source.key, error = vod_aws::chain(&error), "probe failed"),
+            Err(_) => warn!(key = ?source.key, seconds = PROBE.as_secs(), "probe took too long"),
         }
+        Media::default()
     }
 }

@@ -44,6 +44,7 @@ fn each_bad_upload_ends_in_a_record_with_its_reason() -> anyhow::Result<()> {
         case("input/truncated.mp4", &truncated()?, "ERROR"),
         case("input/text.mp4", b"This is not a film.\n", "ERROR"),
         case("input/folder/", b"", "IGNORED"),
+        case("input/gaps.mov", &std::fs::read(clips::long_gaps()?)?, "ERROR"),
         case("input/../x", b"climbing\n", "ERROR"),
         case(&long, b"long\n", "ERROR"),
     ];
@@ -55,6 +56,14 @@ fn each_bad_upload_ends_in_a_record_with_its_reason() -> anyhow::Result<()> {
         ensure!(record["state"] == case.state, "{}: {record:#}", case.key);
         ensure!(says_why(&record), "{record:#}");
     }
+    let gaps = stack.wait_for_end("input/gaps.mov")?;
+    let error = &gaps["jobs"][0]["error"];
+    ensure!(
+        error["code"] == 900_101 && error["retryable"] == false,
+        "{gaps:#}"
+    );
+    let message = "the video plays for 200.0 h; the limit is 24 h";
+    ensure!(error["message"] == message, "{gaps:#}");
     // Nothing is lost or deleted.
     let keys = stack.keys("input/")?;
     for case in &cases {

@@ -18,9 +18,15 @@ fn kill_9_in_mid_encode_and_the_upload_still_becomes_a_video() -> anyhow::Result
     let state = stack.state();
     let running = || tools::processes_with("ffmpeg", state.as_os_str());
     // PROGRESSING says that the job has begun; the encoder starts a moment later.
-    wait::until("the encoder to run", wait::SOON, || {
-        Ok((!running()?.is_empty()).then_some(()))
+    let encoder = wait::until("the encoder to run", wait::SOON, || {
+        Ok(running()?.first().copied())
     })?;
+    // `vod` is the launcher that confines it.
+    let status = std::fs::read_to_string(format!("/proc/{encoder}/status"))?;
+    ensure!(
+        status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"),
+        "{status}"
+    );
 
     stack.kill()?;
     wait::until("ffmpeg to end with its parent", wait::SOON, || {

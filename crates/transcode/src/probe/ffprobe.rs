@@ -4,9 +4,13 @@ use std::path::Path;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::Semaphore;
 
 use crate::failure::{self, ProbeError};
-use crate::process::{self, FORMAT_WHITELIST, Limits, PROTOCOL_WHITELIST};
+use crate::process::{self, FORMAT_WHITELIST, Limits, PROTOCOL_WHITELIST, Reach};
+
+/// Probers at one time. Each may take all the memory of its limit, and uploads come in any number.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// Runs ffprobe and returns what it was asked to `show`, as JSON.
 pub(super) async fn run(path: &Path, show: &[&str], limits: &Limits) -> Result<Value, ProbeError> {
@@ -30,7 +34,13 @@ pub(super) async fn run(path: &Path, show: &[&str], limits: &Limits) -> Result<V
         .chain([file])
         .collect();
     let work = path.parent().unwrap_or(Path::new("/"));
-    let mut child = process::spawn("ffprobe", &arguments, work, limits)
+    let reach = Reach {
+        input: &path,
+        work,
+        file_size: 0,
+    };
+    let _turn = TURNS.acquire().await;
+    let mut child = process::spawn("ffprobe", &arguments, reach, limits)
         .await
         .map_err(ProbeError::Start)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

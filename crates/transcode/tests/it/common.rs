@@ -57,6 +57,11 @@ pub(crate) fn no_sound(mut settings: Value) -> Value {
     settings
 }
 
+/// The launcher, and the stand-in for an encoder that an upload has taken over.
+pub(crate) const HELPER: &str = env!("CARGO_BIN_EXE_transcode-test-helper");
+/// Runs encoders without a launcher, where it is set.
+pub(crate) const UNCONFINED: &str = "TRANSCODE_TEST_UNCONFINED";
+
 pub(crate) struct World {
     folder: PathBuf,
     /// Removes the folder, where it is ours.
@@ -65,6 +70,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::confine();
         let owned = TempDir::new().expect("a folder can be made");
         Self {
             folder: owned.path().to_owned(),
@@ -72,8 +78,16 @@ impl World {
         }
     }
 
+    /// As the `vod` command does for itself.
+    fn confine() {
+        if std::env::var_os(UNCONFINED).is_none() {
+            transcode::confine::launch_with(Path::new(HELPER));
+        }
+    }
+
     /// A world that another process removes.
     pub(crate) fn at(folder: PathBuf) -> Self {
+        Self::confine();
         Self { folder, _owned: None }
     }
 

@@ -262,6 +262,99 @@ async fn the_memory_limit_ends_the_encoder() {
     assert_eq!(error.failure(URI).code, 1999, "{error}");
 }
 
+/// Three pictures, so many seconds apart.
+fn gaps(world: &World, name: &str, seconds: u32) -> PathBuf {
+    let spread = format!("setpts=N*{seconds}/TB");
+    let picture = ["-f", "lavfi", "-i", "color=s=64x64:r=1:d=3", "-vf", &spread];
+    let moments = [
+        "-c:v",
+        "png",
+        "-fps_mode",
+        "passthrough",
+        "-video_track_timescale",
+        "1000",
+    ];
+    world.clip(name, &[&picture[..], &moments].concat())
+}
+
+#[tokio::test]
+async fn a_small_file_of_many_hours_is_refused_at_once_with_the_number() {
+    let world = World::new();
+    for (seconds, message) in [
+        (360_000, "plays for 200.0 h; the limit is 24 h"),
+        (2_147_483, "plays for 1193.0 h; the limit is 24 h"),
+        // Within a day, but of next to no bytes for each picture.
+        (36_000, "bytes; the limit is 216000"),
+    ] {
+        let input = gaps(&world, "gap.mov", seconds);
+        let begun = Instant::now();
+        let error = run(&world, &input, &input, &Limits::default())
+            .await
+            .expect_err("is too long");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        let failure = error.failure(URI);
+        assert_eq!(failure.code, exec::LIMIT, "{failure:?}");
+        assert!(failure.message.ends_with(message), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_encode_is_ended_where_it_goes_beyond_what_its_file_said() {
+    let world = World::new();
+    let clip = world.clip("in.mp4", &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1"]);
+    let input = gaps(&world, "gap.mov", 360_000);
+    let limits = Limits {
+        play_time: Duration::from_mins(1),
+        ..Limits::default()
+    };
+    // The plan is that of another file: so is that of a file whose header does not tell the truth.
+    let error = run(&world, &clip, &input, &limits)
+        .await
+        .expect_err("is too long");
+    assert!(matches!(error, TranscodeError::TooLong { .. }), "{error}");
+    assert_eq!(encoders(&world.work()), Vec::<u32>::new(), "it is dead");
+}
+
+#[tokio::test]
+async fn outputs_take_no_more_than_their_share_of_the_disk() {
+    let world = World::new();
+    let clip = world.clip("in.mp4", &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2"]);
+    let limits = Limits {
+        disk: 20_000,
+        ..Limits::default()
+    };
+    let error = run(&world, &clip, &clip, &limits).await.expect_err("needs more");
+    let failure = error.failure(URI);
+    assert_eq!(failure.code, 1507, "{failure:?}");
+    assert_eq!(
+        failure.message,
+        "the outputs need more than their share of the disk, 20000 bytes"
+    );
+}
+
+#[tokio::test]
+async fn a_picture_beyond_the_memory_of_a_probe_is_described_all_the_same() {
+    let world = World::new();
+    let picture = [
+        "-f",
+        "lavfi",
+        "-i",
+        "color=s=8000x8000:d=1:r=1",
+        "-c:v",
+        "png",
+        "-pix_fmt",
+        "rgb24",
+    ];
+    let clip = world.clip("in.mov", &picture);
+    let limits = Limits {
+        memory: 300 << 20,
+        ..Limits::default()
+    };
+    let info = probe(&clip, &limits).await.expect("is described");
+    let video = info.video.expect("has a picture");
+    assert_eq!((video.width, video.height), (8000, 8000));
+}
+
 /// Names the folder in which a second process of this test encodes.
 const CHILD: &str = "TRANSCODE_TEST_CHILD";
 
@@ -310,7 +403,7 @@ async fn until(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) 
 }
 
 /// Ids of living processes that work in a folder.
-fn encoders(work: &Path) -> Vec<u32> {
+pub(crate) fn encoders(work: &Path) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("there is /proc").flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter(|id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd == work))

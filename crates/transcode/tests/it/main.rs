@@ -1,6 +1,7 @@
 //! Tests that run ffmpeg on generated clips.
 
 mod common;
+mod confine;
 mod encode;
 mod files;
 mod hostile;

@@ -1,6 +1,7 @@
 //! The HTTP API on MediaConvert's own paths, version 2017-08-29.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -25,6 +26,9 @@ use crate::sigv4::rest_json_error;
 const PAGE: usize = 20;
 /// The longest `inputFile` of a search, in characters.
 const INPUT_MAX: usize = 300;
+
+/// The longest that Probe takes. Submit asks it within its minute, and has to create the job as well.
+const PROBE_ANSWER: Duration = Duration::from_secs(20);
 
 /// An error with the names and status codes of the service's model.
 #[derive(Debug)]
@@ -229,8 +233,14 @@ async fn probe(State(service): State<MediaConvert>, body: Bytes) -> Answer {
     })?;
     let folder = service.scratch().await?;
     let path = folder.path().join("input");
-    let probed = sample::probe(service.s3(), &location, &path, &service.probe_limits()).await;
+    let limits = service.probe_limits();
+    let probing = Box::pin(sample::probe(service.s3(), &location, &path, &limits));
+    let probed = tokio::time::timeout(PROBE_ANSWER, probing).await.map_err(|_| {
+        let seconds = PROBE_ANSWER.as_secs();
+        ApiError::Unprocessable(format!("Unable to probe {url}: no answer within {seconds} s"))
+    })?;
     let (info, object) = probed.map_err(|error| match &error {
+        SampleError::TooLarge(_) => ApiError::Unprocessable(format!("Unable to probe {url}: {error}")),
         SampleError::Probe(error) => ApiError::Unprocessable(format!("Unable to probe {url}: {error}")),
         SampleError::Transfer(transfer) => match transfer.kind {
             Kind::NotFound => ApiError::NotFound(error.to_string()),

@@ -18,7 +18,8 @@ pub(super) struct ObjectFacts {
 
 /// `ProbeResult`. Members that ffprobe does not tell are left out.
 pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) -> Value {
-    let seconds = seconds(info.duration_ms);
+    // Of a large file in fragments it is not known.
+    let seconds = (info.duration_ms > 0).then(|| seconds(info.duration_ms));
     let mut tracks: Vec<Value> = Vec::new();
     let (mut videos, mut sounds) = (Vec::new(), Vec::new());
     if let Some(video) = &info.video {
@@ -27,7 +28,7 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
             ("index", video.index.into()),
             ("trackType", "video".into()),
             ("codec", json!(codec(&video.codec))),
-            ("duration", seconds.into()),
+            ("duration", json!(seconds)),
             ("videoProperties", video_properties(video)),
         ]));
     }
@@ -37,7 +38,7 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
             ("index", audio.index.into()),
             ("trackType", "audio".into()),
             ("codec", json!(codec(&audio.codec))),
-            ("duration", seconds.into()),
+            ("duration", json!(seconds)),
             ("audioProperties", audio_properties(audio)),
         ]));
     }
@@ -64,7 +65,7 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
         // They have no track of their own.
         tracks.push(json!({ "index": video.index, "trackType": "data", "codec": "C608" }));
     }
-    let mut container = json!({ "duration": seconds, "tracks": tracks });
+    let mut container = present([("duration", json!(seconds)), ("tracks", json!(tracks))]);
     if let Some(format) = format(&info.container, url) {
         container["format"] = format.into();
     }

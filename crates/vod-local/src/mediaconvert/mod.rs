@@ -41,6 +41,9 @@ const MAX_BODY: usize = 2 * 1024 * 1024;
 
 /// How long ffprobe may look at one file.
 const PROBE_TIME: Duration = Duration::from_mins(1);
+/// Address space of ffprobe in bytes: of 8K it decodes what it needs in 500 MiB. Of a picture that does not fit it still
+/// tells the size.
+const PROBE_MEMORY: u64 = 768 << 20;
 
 /// How the service works.
 #[derive(Debug, Clone)]
@@ -108,6 +111,7 @@ impl MediaConvert {
 
     /// Works on jobs until `shutdown`. Jobs under way are then broken off; they start again at the next run.
     pub async fn run(&self, shutdown: CancellationToken) {
+        transcode::confine::prepare().await;
         worker::run(self, shutdown).await;
     }
 
@@ -138,14 +142,25 @@ impl MediaConvert {
         let faults = self.settings().faults.as_ref();
         Limits {
             kill_after: faults.and_then(|faults| faults.kill_after(input)),
+            disk: self.share().min(self.limits().disk),
             ..*self.limits()
         }
+    }
+
+    /// What one of the encodes under way may take of the disk: a tenth of what is free now stays for uploads and the
+    /// state.
+    fn share(&self) -> u64 {
+        let free = transcode::exec::free(&self.settings().work);
+        let jobs = u64::try_from(self.concurrency()).unwrap_or(u64::MAX);
+        // Where it is not known, the disk itself is the limit.
+        free.map_or(u64::MAX, |free| free / 10 * 9 / jobs)
     }
 
     /// Looking at a file takes no time worth mentioning; what takes longer has met a trap.
     fn probe_limits(&self) -> Limits {
         Limits {
             time: PROBE_TIME.min(self.limits().time),
+            memory: PROBE_MEMORY.min(self.limits().memory),
             ..*self.limits()
         }
     }

@@ -1,8 +1,10 @@
-//! Probing without copying the whole object: of a large MP4 or MOV only its index and its beginning are
-//! fetched, into a file that is hollow elsewhere.
+//! Probing without copying the whole object: of a large one only what ffprobe looks at is fetched, into a file that
+//! is hollow elsewhere.
 //!
 //! Submit calls Probe from a function with a time limit, so an upload of many gigabytes must not take longer
-//! than a short one. What is not plainly an unfragmented MP4 or MOV is copied whole.
+//! than a short one. What ffprobe looks at is the beginning and the index of an MP4 or MOV, and the beginning and the
+//! end of all else. A fragmented MP4 has its length spread over the file: one of moderate size is copied whole, of a
+//! larger one the length stays unknown.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,8 +21,14 @@ use super::transfer::{self, Location, TransferError};
 
 /// Objects up to this many bytes are copied whole: that is quick enough.
 const WHOLE: u64 = 64 << 20;
-/// So many bytes of the beginning are fetched: decoders want to see some pictures.
-const HEAD: u64 = 8 << 20;
+/// Larger ones are never copied whole: submit has a minute.
+const COPIED: u64 = 1 << 30;
+/// What is fetched of objects in between. ffprobe reads 5 MB of the beginning (`-probesize`), and looks for the last
+/// time stamps of a transport stream in up to 16 MB of the end (`DURATION_MAX_READ_SIZE` in libavformat/demux.c).
+const ENDS: Ends = Ends {
+    head: 8 << 20,
+    tail: 16 << 20,
+};
 /// An index beyond this is copied with all the rest.
 const MAX_INDEX: u64 = 256 << 20;
 /// Top-level boxes looked at in search of the index.
@@ -33,6 +41,25 @@ pub(super) enum SampleError {
     Transfer(#[from] TransferError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error("its beginning and its end do not tell what it is, and {0} bytes are too many to copy")]
+    TooLarge(u64),
+}
+
+/// Bytes of the beginning and of the end.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    head: u64,
+    tail: u64,
+}
+
+/// What a hollow copy has in it.
+#[derive(Debug, PartialEq)]
+enum Layout {
+    /// An MP4 or MOV, and where its `moov` box lies.
+    Index(Range<u64>),
+    /// An MP4 in fragments, or one that is damaged.
+    Fragments,
+    Other,
 }
 
 /// Probes the object at `from`; `path` is a file that may be overwritten.
@@ -48,21 +75,24 @@ pub(super) async fn probe(
         .and_then(|size| u64::try_from(size).ok())
         .unwrap_or_default();
     if size > WHOLE
-        && let Some(info) = probe_hollow(s3, from, path, limits, (&facts, size, HEAD)).await?
+        && let Some(info) = probe_hollow(s3, from, path, limits, (&facts, size, ENDS)).await?
     {
         return Ok((info, facts));
+    }
+    if size > COPIED {
+        return Err(SampleError::TooLarge(size));
     }
     let facts = transfer::fetch(s3, from, path).await?;
     Ok((transcode::probe::probe(path, limits).await?, facts))
 }
 
-/// Probes what [`hollow_copy`] makes; None where that is not enough to be sure.
+/// Probes a hollow copy; None where that is not enough to be sure.
 async fn probe_hollow(
     s3: &Client,
     from: &Location,
     path: &Path,
     limits: &Limits,
-    (facts, size, head): (&ObjectFacts, u64, u64),
+    (facts, size, ends): (&ObjectFacts, u64, Ends),
 ) -> Result<Option<MediaInfo>, SampleError> {
     let copy = Hollow {
         s3,
@@ -71,13 +101,22 @@ async fn probe_hollow(
         path,
         size,
     };
-    if !copy.make(head).await? {
+    let layout = copy.make(ends).await?;
+    let fragments = layout == Layout::Fragments;
+    if (fragments && size <= COPIED) || matches!(&layout, Layout::Index(at) if at.end - at.start > MAX_INDEX)
+    {
         return Ok(None);
     }
-    let info = transcode::probe::probe(path, limits).await;
-    Ok(info
-        .ok()
-        .filter(|info| info.duration_ms > 0 && info.video.is_some()))
+    let info = transcode::probe::probe(path, limits).await.ok();
+    Ok(info.and_then(|info| match layout {
+        Layout::Index(_) => Some(info).filter(|info| info.duration_ms > 0 && info.video.is_some()),
+        // That of the fragments that are there.
+        Layout::Fragments => Some(MediaInfo {
+            duration_ms: 0,
+            ..info
+        }),
+        Layout::Other => Some(info).filter(|info| info.video.is_some() || !info.audio.is_empty()),
+    }))
 }
 
 /// A copy of an object that lacks its pictures and sound.
@@ -91,8 +130,7 @@ struct Hollow<'a> {
 }
 
 impl Hollow<'_> {
-    /// False where the object is no MP4 or MOV with one index.
-    async fn make(&self, head: u64) -> Result<bool, TransferError> {
+    async fn make(&self, ends: Ends) -> Result<Layout, TransferError> {
         let mut file = File::options()
             .create(true)
             .truncate(true)
@@ -104,21 +142,21 @@ impl Hollow<'_> {
         file.set_len(self.size)
             .await
             .map_err(|error| self.from.io("read", &error))?;
-        self.fetch(&mut file, 0..head.min(self.size)).await?;
-        let Some(index) = self.find_index(&mut file, head).await? else {
-            return Ok(false);
+        self.fetch(&mut file, 0..ends.head.min(self.size)).await?;
+        let layout = self.layout(&mut file, ends.head).await?;
+        let wanted = match &layout {
+            Layout::Index(index) if index.end - index.start > MAX_INDEX => return Ok(layout),
+            Layout::Index(index) => index.clone(),
+            Layout::Fragments | Layout::Other => self.size.saturating_sub(ends.tail)..self.size,
         };
-        if index.end - index.start > MAX_INDEX {
-            return Ok(false);
+        if wanted.end > ends.head {
+            self.fetch(&mut file, wanted).await?;
         }
-        if index.end > head {
-            self.fetch(&mut file, index).await?;
-        }
-        Ok(true)
+        Ok(layout)
     }
 
-    /// Where the `moov` box lies, unless the file is fragmented: then what is behind it matters as well.
-    async fn find_index(&self, file: &mut File, head: u64) -> Result<Option<Range<u64>>, TransferError> {
+    /// Follows the boxes of an MP4 or MOV.
+    async fn layout(&self, file: &mut File, head: u64) -> Result<Layout, TransferError> {
         let (mut at, mut index) = (0, None);
         for _ in 0..MAX_BOXES {
             if at + 16 > self.size {
@@ -127,8 +165,9 @@ impl Hollow<'_> {
             if at + 16 > head {
                 self.fetch(file, at..at + 16).await?;
             }
+            let strange = if at == 0 { Layout::Other } else { Layout::Fragments };
             let Some(BoxHeader { kind, size, .. }) = mp4::box_header(&self.read(file, at).await?) else {
-                return Ok(None);
+                return Ok(strange);
             };
             let end = size
                 .map_or(self.size, |size| at.saturating_add(size))
@@ -137,11 +176,11 @@ impl Hollow<'_> {
                 b"moov" => index = Some(at..end),
                 b"ftyp" | b"mdat" | b"free" | b"skip" | b"wide" | b"uuid" | b"meta" | b"udta" | b"pnot" => {}
                 // Fragments (`moof`, `sidx`, `styp`), or no such file at all.
-                _ => return Ok(None),
+                _ => return Ok(strange),
             }
             at = end;
         }
-        Ok(index)
+        Ok(index.map_or(Layout::Fragments, Layout::Index))
     }
 
     async fn fetch(&self, file: &mut File, range: Range<u64>) -> Result<(), TransferError> {

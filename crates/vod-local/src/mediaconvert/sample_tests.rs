@@ -1,8 +1,18 @@
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+
 use super::*;
 use crate::mediaconvert::testing::world::{World, clip_with};
 
+/// So many KiB of either end.
+fn ends(kib: u64) -> Ends {
+    Ends {
+        head: kib << 10,
+        tail: kib << 10,
+    }
+}
+
 /// The whole object and the hollow copy, both probed.
-async fn both(world: &World, clip: Vec<u8>, head: u64) -> (MediaInfo, Option<MediaInfo>, u64) {
+async fn both(world: &World, clip: Vec<u8>, ends: Ends) -> (MediaInfo, Option<MediaInfo>, u64) {
     let size = clip.len() as u64;
     let from = Location {
         bucket: "vod".to_owned(),
@@ -12,7 +22,7 @@ async fn both(world: &World, clip: Vec<u8>, head: u64) -> (MediaInfo, Option<Med
     let path = world.file("clip");
     let limits = Limits::default();
     let facts = transfer::head(&world.s3, &from).await.unwrap();
-    let hollow = probe_hollow(&world.s3, &from, &path, &limits, (&facts, size, head))
+    let hollow = probe_hollow(&world.s3, &from, &path, &limits, (&facts, size, ends))
         .await
         .unwrap();
     let allocated = std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(&path).unwrap()) * 512;
@@ -30,10 +40,108 @@ async fn an_index_at_either_end_tells_as_much_as_the_whole_file() {
     for options in [&["-movflags", "+faststart"][..], &[]] {
         let clip = clip_with("640x360", 10, options);
         let size = clip.len() as u64;
-        let (whole, hollow, allocated) = both(&world, clip, 64 << 10).await;
+        let (whole, hollow, allocated) = both(&world, clip, ends(64)).await;
         assert_eq!(hollow.as_ref(), Some(&whole), "{options:?}");
         assert!(allocated < size / 2, "{allocated} of {size} bytes were fetched");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_other_containers_both_ends_tell_as_much_as_the_whole_file() {
+    let world = World::new().await;
+    for format in ["matroska", "mpegts", "vob", "avi", "flv", "asf", "mxf"] {
+        let codecs: &[&str] = match format {
+            "vob" | "mxf" => &["-c:v", "mpeg2video", "-c:a", "mp2"],
+            "asf" => &["-c:v", "msmpeg4", "-c:a", "wmav2"],
+            _ => &[],
+        };
+        let sound: &[&str] = if format == "mxf" {
+            &["-c:a", "pcm_s16le", "-ar", "48000"]
+        } else {
+            &[]
+        };
+        let options = [codecs, sound, &["-b:v", "4M", "-f", format]].concat();
+        let clip = clip_with("640x360", 10, &options);
+        let size = clip.len() as u64;
+        let (whole, hollow, allocated) = both(&world, clip, ends(256)).await;
+        assert!(
+            allocated < size,
+            "{format}: {allocated} of {size} bytes were fetched"
+        );
+        assert_eq!(hollow.as_ref(), Some(&whole), "{format}");
+    }
+}
+
+/// A video of 12 GiB that takes 70 MiB of disk: its later parts are copies of one.
+async fn huge(world: &World, key: &str) -> u64 {
+    const PART: usize = 64 << 20;
+    let mut clip = clip_with("320x180", 3, &["-f", "matroska"]);
+    clip.resize(PART, 0);
+    world.put("input/beginning", clip).await;
+    world.put("input/nothing", vec![0; PART]).await;
+    let upload = world
+        .s3
+        .create_multipart_upload()
+        .bucket("vod")
+        .key(key)
+        .send()
+        .await
+        .unwrap();
+    let mut parts = Vec::new();
+    for number in 1..=192 {
+        let part = world
+            .s3
+            .upload_part_copy()
+            .bucket("vod")
+            .key(key)
+            .part_number(number);
+        let source = if number == 1 {
+            "vod/input/beginning"
+        } else {
+            "vod/input/nothing"
+        };
+        let copied = part
+            .copy_source(source)
+            .upload_id(upload.upload_id().unwrap())
+            .send()
+            .await
+            .unwrap();
+        let etag = copied.copy_part_result().unwrap().e_tag().unwrap();
+        parts.push(CompletedPart::builder().part_number(number).e_tag(etag).build());
+    }
+    let all = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+    let complete = world
+        .s3
+        .complete_multipart_upload()
+        .bucket("vod")
+        .key(key)
+        .multipart_upload(all);
+    complete
+        .upload_id(upload.upload_id().unwrap())
+        .send()
+        .await
+        .unwrap();
+    192 * PART as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_video_is_probed_without_being_copied() {
+    let world = World::new().await;
+    let size = huge(&world, "input/huge.mkv").await;
+    let begun = std::time::Instant::now();
+    let media = world.client.probe("s3://vod/input/huge.mkv").await.unwrap();
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(
+        (media.width, media.height, media.audio_tracks),
+        (Some(320), Some(180), Some(1))
+    );
+    assert_eq!(media.duration_ms.map(|ms| ms / 1000), Some(3));
+    assert_eq!(size, 12 << 30);
+    assert!(world.work_folder_is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,10 +150,21 @@ async fn anything_else_is_not_trusted() {
     // The index of a fragmented file speaks of its first fragment at most.
     for flags in ["frag_keyframe+empty_moov", "frag_keyframe"] {
         let fragmented = clip_with("320x180", 3, &["-g", "30", "-movflags", flags]);
-        assert_eq!(both(&world, fragmented, 16 << 10).await.1, None, "{flags}");
+        assert_eq!(both(&world, fragmented, ends(16)).await.1, None, "{flags}");
     }
-    let matroska = clip_with("320x180", 3, &["-f", "matroska"]);
-    assert_eq!(both(&world, matroska, 4096).await.1, None);
+    let text = b"just some words, not a video\n".repeat(1000);
+    let from = Location {
+        bucket: "vod".to_owned(),
+        key: "input/text".to_owned(),
+    };
+    let size = text.len() as u64;
+    world.put(&from.key, text).await;
+    let facts = transfer::head(&world.s3, &from).await.unwrap();
+    let (path, limits) = (world.file("text"), Limits::default());
+    let info = probe_hollow(&world.s3, &from, &path, &limits, (&facts, size, ends(4)))
+        .await
+        .unwrap();
+    assert_eq!(info, None);
     let mut cut = clip_with("320x180", 3, &["-movflags", "+faststart"]);
     cut.drain(..100);
     let from = Location {
@@ -55,7 +174,7 @@ async fn anything_else_is_not_trusted() {
     let size = cut.len() as u64;
     world.put(&from.key, cut).await;
     let facts = transfer::head(&world.s3, &from).await.unwrap();
-    let options = (&facts, size, 4096);
+    let options = (&facts, size, ends(4));
     let info = probe_hollow(&world.s3, &from, &world.file("cut"), &Limits::default(), options)
         .await
         .unwrap();

@@ -184,14 +184,17 @@ impl Base {
         Sqs::new(self.queues.clone(), self.keys.clone(), &self.api_url, &served)
     }
 
-    pub(super) async fn mediaconvert(&self, jobs: usize) -> anyhow::Result<MediaConvert> {
+    pub(super) async fn mediaconvert(&self, options: &StackOptions) -> anyhow::Result<MediaConvert> {
         let settings = Settings {
             region: REGION.to_owned(),
             events_queue: JOB_EVENTS.to_owned(),
             work: self.state.join("work"),
-            concurrency: jobs,
+            concurrency: options.jobs,
             status_interval: STATUS_INTERVAL,
-            limits: EncodeLimits::default(),
+            limits: EncodeLimits {
+                play_time: options.play_time,
+                ..EncodeLimits::default()
+            },
             faults: self.faults.clone(),
         };
         let (db, queues, clock) = (self.db.clone(), self.queues.clone(), self.clock.clone());
