@@ -72,9 +72,10 @@ async fn of_other_containers_both_ends_tell_as_much_as_the_whole_file() {
     }
 }
 
-/// A video of 12 GiB that takes 70 MiB of disk: its later parts are copies of one.
+/// A video of more than is ever copied, with 128 MiB on the disk: its later parts are copies of one.
 async fn huge(world: &World, key: &str) -> u64 {
     const PART: usize = 64 << 20;
+    const PARTS: i32 = 17;
     let mut clip = clip_with("320x180", 3, &["-f", "matroska"]);
     clip.resize(PART, 0);
     world.put("input/beginning", clip).await;
@@ -88,7 +89,7 @@ async fn huge(world: &World, key: &str) -> u64 {
         .await
         .unwrap();
     let mut parts = Vec::new();
-    for number in 1..=192 {
+    for number in 1..=PARTS {
         let part = world
             .s3
             .upload_part_copy()
@@ -121,7 +122,7 @@ async fn huge(world: &World, key: &str) -> u64 {
         .send()
         .await
         .unwrap();
-    192 * PART as u64
+    u64::from(PARTS.unsigned_abs()) * PART as u64
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +141,7 @@ async fn a_huge_video_is_probed_without_being_copied() {
         (Some(320), Some(180), Some(1))
     );
     assert_eq!(media.duration_ms.map(|ms| ms / 1000), Some(3));
-    assert_eq!(size, 12 << 30);
+    assert!(size > COPIED);
     assert!(world.work_folder_is_empty());
 }
 
