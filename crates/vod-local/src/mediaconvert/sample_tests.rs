@@ -68,8 +68,19 @@ async fn of_other_containers_both_ends_tell_as_much_as_the_whole_file() {
             allocated < size,
             "{format}: {allocated} of {size} bytes were fetched"
         );
-        assert_eq!(hollow.as_ref(), Some(&whole), "{format}");
+        assert_eq!(hollow.map(unmeasured), Some(unmeasured(whole)), "{format}");
     }
+}
+
+/// Without bit rates, which ffprobe measures in what it reads where a container does not tell them.
+fn unmeasured(mut info: MediaInfo) -> MediaInfo {
+    for video in &mut info.video {
+        video.bit_rate = None;
+    }
+    for audio in &mut info.audio {
+        audio.bit_rate = None;
+    }
+    info
 }
 
 /// A video of more than is ever copied, with 128 MiB on the disk: its later parts are copies of one.
