@@ -74,7 +74,7 @@ async fn of_other_containers_both_ends_tell_as_much_as_the_whole_file() {
 
 /// Without bit rates, which ffprobe measures in what it reads where a container does not tell them.
 fn unmeasured(mut info: MediaInfo) -> MediaInfo {
-    for video in &mut info.video {
+    if let Some(video) = &mut info.video {
         video.bit_rate = None;
     }
     for audio in &mut info.audio {
