@@ -160,6 +160,38 @@ def test_the_commands_of_the_projects_readme_run(local, tmp_path, cli):
         assert expected in done.stdout, done.stdout
 
 
+# ------------------------------------------------------------------------------------------------------- language
+
+# Words that make the documents hard to read, with what to write instead.
+PLAIN = {
+    r"nobody|whoever|somebody": "the viewer, no client, someone",
+    r"told|tells?": "print, report, say",
+    r"mend(s|ed|ing)?": "fix, repair",
+    r"stands?|lies?": "is",
+    r"begun|by and by|in vain|for ever": "started, automatically, without effect, forever",
+    r"strikes?|robbed": "occurs, missing",
+    r"catalogues?|honour(s|ed)?|behaviours?|colours?|licences?|cancelled": "American spelling",
+}
+
+
+def documents():
+    """The pages that people read first. Decision records stay as they were written."""
+    names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "infra/README.md", "job-templates/README.md"]
+    return [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_documents_are_in_plain_english():
+    pages = documents()
+    assert len(pages) >= 12
+    found = []
+    for page in pages:
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            for words, instead in PLAIN.items():
+                found += [f"{page.relative_to(ROOT)}:{number}: {match.group()!r}: write {instead}"
+                          for match in re.finditer(rf"\b({words})\b", line, re.IGNORECASE)]
+    assert not found, "\n".join(found)
+
+
 # ---------------------------------------------------------------------------------------------------------- costs
 
 
