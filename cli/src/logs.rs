@@ -38,7 +38,7 @@ impl fmt::Write for Escaped<'_, '_> {
             let mut characters = piece.chars();
             match characters.next_back() {
                 Some(last) if is_obeyed(last) => {
-                    write!(self.0, "{}{}", characters.as_str(), last.escape_default())?
+                    write!(self.0, "{}{}", characters.as_str(), last.escape_default())?;
                 }
                 _ => self.0.write_str(piece)?,
             }

@@ -273,7 +273,7 @@ impl Upload<'_> {
                 // The clock was set while the part was under way. The SDK takes that for a clock that is wrong, and signs
                 // its own retries with another that is.
                 Err(error) if error.code() == Some("RequestTimeTooSkewed") && tries < CLOCK_TRIES => {
-                    tries += 1
+                    tries += 1;
                 }
                 Err(error) => {
                     let what = format!("could not upload part {number}");

@@ -53,7 +53,8 @@ pub(super) async fn find(upload: &Upload<'_>) -> anyhow::Result<Option<Begun>> {
         .iter()
         .filter(|found| found.key() == Some(upload.key) && has_our_checksums(found))
         .collect();
-    unfinished.sort_by_key(|found| std::cmp::Reverse(found.initiated().map(|at| at.as_nanos())));
+    unfinished
+        .sort_by_key(|found| std::cmp::Reverse(found.initiated().map(aws_smithy_types::DateTime::as_nanos)));
     for id in unfinished
         .iter()
         .filter_map(|found| found.upload_id())
@@ -135,7 +136,7 @@ fn md5(path: &Path, offset: u64, length: u64) -> anyhow::Result<String> {
         }
     };
     let digest = read().with_context(|| format!("could not read `{}`", path.display()))?;
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(digest))
 }
 
 #[cfg(test)]

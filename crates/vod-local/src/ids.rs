@@ -1,7 +1,5 @@
 //! Random identifiers in the shapes that AWS gives them.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::rand;
 
 /// A random version 4 UUID, lower case with hyphens: request ids, message ids, event ids.
@@ -29,17 +27,6 @@ pub fn letters(count: usize) -> String {
         .collect()
 }
 
-/// Bytes as lower-case hexadecimal, as digests are written.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
 fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(
@@ -56,7 +43,6 @@ mod tests {
 
     #[test]
     fn shapes() {
-        assert_eq!(hex(&[0, 0xab, 9]), "00ab09");
         let id = uuid();
         assert_eq!(id.len(), 36);
         assert_eq!(&id[14..15], "4", "{id}");

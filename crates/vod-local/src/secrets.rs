@@ -21,7 +21,7 @@ use vod_core::cloudfront::Algorithm;
 use vod_core::cloudfront::ring::{Ring, RingKey};
 
 use crate::endpoints::write_private;
-use crate::ids::{hex, letters};
+use crate::ids::letters;
 
 /// Every scope that the signer knows.
 pub const ALL_SCOPES: &str = "playback library upload admin";
@@ -224,7 +224,7 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 
 /// A random secret of 256 bits, as 64 hexadecimal digits.
 pub fn random_hex() -> anyhow::Result<String> {
-    Ok(hex(&random::<32>()?))
+    Ok(hex::encode(random::<32>()?))
 }
 
 /// An id of the form that CloudFront gives.

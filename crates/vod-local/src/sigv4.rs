@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_lc_rs::{constant_time, digest};
+use aws_lc_rs::constant_time;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign as compute,
 };
@@ -23,7 +23,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::ids;
+use vod_core::digest::sha256_hex;
 
 mod guard;
 
@@ -355,10 +355,6 @@ fn uri_of(parts: &Parts) -> String {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn sha256_hex(body: &[u8]) -> String {
-    ids::hex(digest::digest(&digest::SHA256, body).as_ref())
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {

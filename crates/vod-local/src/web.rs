@@ -81,12 +81,7 @@ fn key(file: &File) -> String {
 
 /// S3's, of an object that was put in one piece.
 fn etag(bytes: &[u8]) -> String {
-    let hex = Md5::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    format!("\"{hex}\"")
+    format!("\"{}\"", hex::encode(Md5::digest(bytes)))
 }
 
 async fn etags(s3: &Client, bucket: &str) -> anyhow::Result<HashMap<String, String>> {

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
-use crate::ids;
 use crate::lambda::ACCOUNT;
 use crate::queue::Message;
 
@@ -27,7 +26,7 @@ pub(super) fn event(name: &str, region: &str, batch: &[Message]) -> Value {
                 "ApproximateFirstReceiveTimestamp": message.first_received_at.as_millisecond().to_string(),
             },
             "messageAttributes": {},
-            "md5OfBody": ids::hex(&Md5::digest(message.body.as_bytes())),
+            "md5OfBody": hex::encode(Md5::digest(message.body.as_bytes())),
             "eventSource": "aws:sqs",
             "eventSourceARN": format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}"),
             "awsRegion": region,

@@ -10,7 +10,7 @@ use super::events::Cause;
 use super::fault::Fault;
 use super::index::{self, Object};
 use super::parts::{PartRow, Upload, drop_upload, get_upload, parts};
-use super::request::{Answer, check_owner, hex, refuse_customer_key, requester, strong};
+use super::request::{Answer, check_owner, refuse_customer_key, requester, strong};
 use super::store::{Origin, Store};
 
 /// The least size of every part but the last.
@@ -170,7 +170,7 @@ fn multipart_etag<'a>(parts: impl ExactSizeIterator<Item = &'a str>) -> String {
         let digest = u128::from_str_radix(etag, 16).unwrap_or_default();
         hasher.update(digest.to_be_bytes());
     }
-    format!("{}-{count}", hex(&hasher.finalize()))
+    format!("{}-{count}", hex::encode(hasher.finalize()))
 }
 
 /// Compares the result with what the client said about the whole.

@@ -19,9 +19,7 @@ use super::headers::{refuse_unsupported, take_headers};
 use super::index::{self, Object, Segment};
 use super::reader::Content;
 use super::receive::MAX_BODY;
-use super::request::{
-    Answer, check_owner, check_version, hex, refuse_customer_key, requester, strong, timestamp,
-};
+use super::request::{Answer, check_owner, check_version, refuse_customer_key, requester, strong, timestamp};
 use super::store::{Origin, Store, system_time};
 
 /// How often a copy starts again because its source was replaced while it was being hashed.
@@ -219,7 +217,7 @@ async fn identity(
         return Ok((from.etag.clone(), kept.cloned()));
     }
     let (md5, checksum) = content.open().await?.digest(algorithm).await?;
-    Ok((hex(&md5), checksum))
+    Ok((hex::encode(md5), checksum))
 }
 
 fn output(object: &Object) -> CopyObjectOutput {

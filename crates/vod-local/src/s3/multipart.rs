@@ -18,7 +18,7 @@ use super::headers::{refuse_unsupported, take_headers};
 use super::index::{self, signed, to_json};
 use super::parts::{PartRow, Upload, drop_upload, get_upload};
 use super::receive::{MAX_BODY, Promise, receive, too_large};
-use super::request::{Answer, check_owner, hex, refuse_customer_key, strong, timestamp};
+use super::request::{Answer, check_owner, refuse_customer_key, strong, timestamp};
 use super::store::{Aftermath, Store};
 
 pub(super) const MAX_PARTS: i32 = 10_000;
@@ -113,7 +113,7 @@ pub(super) async fn upload_part(
                 number: place.number,
                 content: index::next_number(transaction, now)?,
                 size: received.size,
-                etag: hex(&received.md5),
+                etag: hex::encode(received.md5),
                 modified_ms: now,
                 checksum: received.checksum,
             };
@@ -251,7 +251,7 @@ pub(super) async fn upload_part_copy(
                 number,
                 content,
                 size,
-                etag: hex(&md5),
+                etag: hex::encode(md5),
                 modified_ms: now,
                 checksum,
             };

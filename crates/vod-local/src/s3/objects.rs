@@ -17,7 +17,7 @@ use super::index::{self, Object};
 use super::reader::Content;
 use super::receive::{Promise, receive};
 use super::request::{
-    Answer, check_owner, check_version, hex, refuse_customer_key, requester, size, strong, timestamp,
+    Answer, check_owner, check_version, refuse_customer_key, requester, size, strong, timestamp,
 };
 use super::store::{Origin, Store, system_time};
 
@@ -64,7 +64,7 @@ pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -
                 key,
                 content: index::next_number(transaction, modified_ms)?,
                 size: received.size,
-                etag: hex(&received.md5),
+                etag: hex::encode(received.md5),
                 modified_ms,
                 headers,
                 checksum: received.checksum,

@@ -1,7 +1,5 @@
 //! What every operation reads out of its request in the same way.
 
-use std::fmt::Write as _;
-
 use s3s::dto::{ETag, Timestamp};
 use s3s::{S3Request, S3Response, s3_error};
 
@@ -68,16 +66,6 @@ pub(super) fn strong(etag: &str) -> ETag {
 /// A stored time as the DTOs have it.
 pub(super) fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from(system_time(ms))
-}
-
-/// Lower-case hex, as in an `ETag`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// Sizes in DTOs are signed.

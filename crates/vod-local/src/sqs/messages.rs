@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
 use super::{Known, MESSAGE_MAX, Sqs};
-use crate::ids;
 use crate::queue::{Message, Queue, QueueSettings};
 
 /// Length of the receipt handles that [`crate::queue`] makes.
@@ -201,5 +200,5 @@ fn within(name: &str, value: u64, least: u64, most: u64) -> Result<u64, Fault> {
 }
 
 fn md5_hex(text: &str) -> String {
-    ids::hex(&Md5::digest(text.as_bytes()))
+    hex::encode(Md5::digest(text.as_bytes()))
 }

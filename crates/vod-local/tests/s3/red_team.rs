@@ -127,7 +127,7 @@ impl Attempt {
         answer
     }
 
-    async fn is_refused(self, status: u16, words: &str) {
+    async fn assert_refused(self, status: u16, words: &str) {
         let (answered, text) = self.send().await;
         assert_eq!(answered, status, "{text}");
         assert!(text.contains(words), "`{words}` is not in {text}");
@@ -154,14 +154,14 @@ async fn headers_that_are_not_signed_do_nothing() {
     ] {
         let words = format!("<HeadersNotSigned>{name}</HeadersNotSigned>");
         let link = Attempt::new("PUT", &mine, &[], Signing::presigned(60));
-        link.with(name, value).is_refused(403, &words).await;
+        link.with(name, value).assert_refused(403, &words).await;
         let signed = Attempt::new("PUT", &mine, &[], Signing::header());
-        signed.with(name, value).is_refused(403, &words).await;
+        signed.with(name, value).assert_refused(403, &words).await;
     }
     let part = format!("{mine}?partNumber=1&uploadId=x");
     let link = Attempt::new("PUT", &part, &[], Signing::presigned(60));
     link.with("x-amz-copy-source", &source)
-        .is_refused(403, "HeadersNotSigned")
+        .assert_refused(403, "HeadersNotSigned")
         .await;
     assert!(!world.exists("input/mallory.mp4").await);
 
@@ -189,7 +189,7 @@ async fn a_signature_is_for_one_region_one_service_and_seven_days() {
         (200, "secret".to_owned())
     );
     get(Signing::presigned(week + 1))
-        .is_refused(400, "must be less than a week")
+        .assert_refused(400, "must be less than a week")
         .await;
     for (region, service, words) in [
         ("eu-west-1", "s3", "the region 'eu-west-1' is wrong"),
@@ -200,27 +200,27 @@ async fn a_signature_is_for_one_region_one_service_and_seven_days() {
             service,
             ..Signing::header()
         };
-        get(by_header).is_refused(400, words).await;
+        get(by_header).assert_refused(400, words).await;
         let link = Signing {
             region,
             service,
             ..Signing::presigned(60)
         };
-        get(link).is_refused(400, words).await;
+        get(link).assert_refused(400, words).await;
     }
     let both = get(Signing::presigned(60)).with("authorization", "AWS4-HMAC-SHA256 Credential=x");
-    both.is_refused(400, "Only one auth mechanism allowed").await;
+    both.assert_refused(400, "Only one auth mechanism allowed").await;
     let second = Attempt {
         request: Request::get(&url).body(Bytes::new()).unwrap(),
     };
     second
         .with("authorization", "AWS vod:c2lnbmF0dXJl")
-        .is_refused(400, "Please use AWS4")
+        .assert_refused(400, "Please use AWS4")
         .await;
 }
 
 #[tokio::test]
-async fn a_document_that_is_too_large_is_refused_before_it_is_read() {
+async fn a_document_that_is_too_large_assert_refused_before_it_is_read() {
     let world = World::new().await;
     let url = format!("{}/{BUCKET}?delete", world.endpoint);
     let body = SignableBody::UnsignedPayload;
@@ -253,7 +253,7 @@ async fn a_body_in_chunks_ends_with_an_empty_one() {
         };
         Attempt::new("PUT", &url, &headers, signing).body(body)
     };
-    put("5\r\nhello\r\n").is_refused(400, "IncompleteBody").await;
+    put("5\r\nhello\r\n").assert_refused(400, "IncompleteBody").await;
     assert!(!world.exists("input/chunked.mp4").await);
     let whole = put("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n");
     let (status, text) = whole.send().await;
@@ -284,7 +284,7 @@ fn form(world: &World, region: &str, conditions: &str) -> Attempt {
     let signature = steps
         .iter()
         .fold(format!("AWS4{SECRET}").into_bytes(), |key, text| mac(&key, text));
-    let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = hex::encode(signature);
     let fields = [
         ("key", "input/form.mp4"),
         ("policy", &policy),
@@ -293,12 +293,14 @@ fn form(world: &World, region: &str, conditions: &str) -> Attempt {
         ("x-amz-date", &time),
         ("x-amz-signature", &signature),
     ];
-    let mut body: String = fields
-        .iter()
-        .map(|(name, value)| {
-            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-        })
-        .collect();
+    let mut body = String::new();
+    for (name, value) in fields {
+        write!(
+            body,
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+        .unwrap();
+    }
     body += "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nfilm\r\n--b--\r\n";
     let request = Request::post(format!("{}/{BUCKET}", world.endpoint))
         .header("content-type", "multipart/form-data; boundary=b");
@@ -311,10 +313,10 @@ fn form(world: &World, region: &str, conditions: &str) -> Attempt {
 async fn a_form_is_for_a_bucket_of_this_region() {
     let world = World::new().await;
     form(&world, REGION, "{\"bucket\":\"other\"},")
-        .is_refused(400, "InvalidPolicyDocument")
+        .assert_refused(400, "InvalidPolicyDocument")
         .await;
     form(&world, "eu-west-1", "{\"bucket\":\"vod\"},")
-        .is_refused(400, "eu-west-1")
+        .assert_refused(400, "eu-west-1")
         .await;
     assert!(!world.exists("input/form.mp4").await);
     // A header has no say in it.
@@ -326,7 +328,7 @@ async fn a_form_is_for_a_bucket_of_this_region() {
 }
 
 #[tokio::test]
-async fn a_form_with_too_much_before_or_in_its_file_is_refused() {
+async fn a_form_with_too_much_before_or_in_its_file_assert_refused() {
     let world = World::new().await;
     let form = |body: String| {
         let request = Request::post(format!("{}/{BUCKET}", world.endpoint))
@@ -342,10 +344,10 @@ async fn a_form_with_too_much_before_or_in_its_file_is_refused() {
         )
     };
     form(field(30_000) + &field(1))
-        .is_refused(400, "MalformedPOSTRequest")
+        .assert_refused(400, "MalformedPOSTRequest")
         .await;
     form(field(10_000).repeat(200))
-        .is_refused(400, "MalformedPOSTRequest")
+        .assert_refused(400, "MalformedPOSTRequest")
         .await;
     let answer = form(String::new()).announce(66 << 20).await;
     assert!(
