@@ -23,9 +23,11 @@ pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
         "env",
         "the AWS CLI reaches a stack on AWS with the credentials that you have",
     )?;
-    let state = choice.state.display();
+    let (state, options) = (choice.state.display(), choice.options());
     let endpoints = Endpoints::read(&choice.state)?.with_context(|| {
-        format!("no stack runs on `{state}`: start it with `vod up`, or name its folder with --state")
+        format!(
+            "no stack runs on `{state}`: start it with `vod up{options}`, or name its folder with --state"
+        )
     })?;
     let variables = variables(&endpoints);
     if args.json {
@@ -33,7 +35,9 @@ pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
         return output::json(&object);
     }
     if std::io::stdout().is_terminal() {
-        output::note("# To set these in this shell: eval \"$(vod env)\"");
+        output::note(&format!(
+            "# To set these in this shell: eval \"$(vod env{options})\""
+        ));
     }
     for (name, value) in variables {
         output::line(&format!("export {name}={}", quoted(value)))?;

@@ -59,13 +59,15 @@ impl Api {
         query: &[(&str, &str)],
     ) -> anyhow::Result<T> {
         let (status, body) = self.ask(path, query).await?;
-        if status != StatusCode::OK {
-            bail!(problem(status, &body));
-        }
-        serde_json::from_slice(&body).with_context(|| format!("could not read the answer of {path}"))
+        read(path, status, &body)
     }
 
-    async fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<(StatusCode, Bytes)> {
+    /// Status and body of the answer.
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let mut uri = format!("{}{path}", self.base);
         if !query.is_empty() {
             let query = form_urlencoded::Serializer::new(String::new())
@@ -84,6 +86,14 @@ impl Api {
             answer.map_err(|error| anyhow!("could not reach {}: {error}; {}", self.base, self.hint))?;
         Ok((answer.status, answer.body))
     }
+}
+
+/// What an answer holds; anything but 200 is an error in the signer's own words.
+pub(crate) fn read<T: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> anyhow::Result<T> {
+    if status != StatusCode::OK {
+        bail!(problem(status, body));
+    }
+    serde_json::from_slice(body).with_context(|| format!("could not read the answer of {path}"))
 }
 
 /// What a problem+json (RFC 9457) or anything else says, for people.

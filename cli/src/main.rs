@@ -27,7 +27,7 @@ mod wire;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::stack::{Choice, Stack};
 
@@ -66,7 +66,8 @@ enum Command {
 
 fn main() -> ExitCode {
     vod_local::confine::launch_if_asked();
-    let cli = Cli::parse();
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log(&cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -82,6 +83,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line. `vod up` and `vod env` take options for stacks on AWS only to say what to do instead, so their help
+/// is without them.
+fn command() -> clap::Command {
+    let hide = |command: clap::Command| {
+        ["stack", "region", "profile", "token"]
+            .into_iter()
+            .fold(command, |command, name| {
+                command.arg(Arg::new(name).long(name).hide(true))
+            })
+    };
+    Cli::command()
+        .mut_subcommand("up", hide)
+        .mut_subcommand("env", hide)
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
@@ -120,13 +136,37 @@ fn log(command: &Command) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_offers_what_is_taken() {
+        let help = |name: &str| {
+            let mut command = command();
+            command.build();
+            let found = command.find_subcommand_mut(name).unwrap();
+            found.render_long_help().to_string()
+        };
+        for option in ["--stack", "--region", "--profile", "--token"] {
+            assert!(!help("up").contains(option), "{option}");
+            assert!(!help("env").contains(option), "{option}");
+            assert!(help("ls").contains(option), "{option}");
+        }
+        assert!(help("up").contains("--state"));
+        // --stack is read before and after the command's name, so that `up` and `env` can say what to do instead.
+        for args in [
+            ["vod", "up", "--stack", "films"],
+            ["vod", "env", "--stack", "films"],
+            ["vod", "--stack", "films", "up"],
+        ] {
+            let matches = command().try_get_matches_from(args).unwrap();
+            let cli = Cli::from_arg_matches(&matches).unwrap();
+            assert_eq!(cli.choice.stack.as_deref(), Some("films"), "{args:?}");
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} TiB")
 }
 
-/// A duration for people: `7.0 s`, `1:02:03`.
+/// A duration for people: `7.0 s`, `1:02:03`. Never rounded up, as on the page: a film of 59.99 s has no minute.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
@@ -149,6 +149,7 @@ mod tests {
         for (ms, text) in [
             (0, "0.0 s"),
             (6_999, "6.9 s"),
+            (59_999, "59.9 s"),
             (60_000, "1:00"),
             (3_723_000, "1:02:03"),
         ] {

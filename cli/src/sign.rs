@@ -1,10 +1,16 @@
 //! `vod sign`: links that let anybody watch, for a while.
 
+use anyhow::bail;
+use hyper::StatusCode;
 use serde_json::Value;
+use vod_core::record::{Record, State};
 
-use crate::output;
 use crate::stack::Stack;
-use crate::target::Target;
+use crate::target::{self, Target};
+use crate::{http, list, output};
+
+/// Where the signer makes links.
+const PLAYBACK: &str = "/api/playback";
 
 /// Make links to watch an asset, for whoever has them
 #[derive(Debug, clap::Args)]
@@ -40,7 +46,13 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         args.ip.as_deref().map(|ip| ("ip", ip)),
     ];
     let query: Vec<_> = query.into_iter().flatten().collect();
-    let links: Value = stack.api().get("/api/playback", &query).await?;
+    let (status, body) = stack.api().ask(PLAYBACK, &query).await?;
+    if status == StatusCode::CONFLICT
+        && let Ok(Some(record)) = newest(stack, &args.target).await
+    {
+        bail!(not_complete(stack, &record));
+    }
+    let links: Value = http::read(PLAYBACK, status, &body)?;
     if args.json {
         return output::json(&links);
     }
@@ -48,6 +60,36 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         output::line(&line)?;
     }
     Ok(())
+}
+
+/// The record that the signer has judged: of an upload, that of its newest version.
+async fn newest(stack: &Stack, target: &Target) -> anyhow::Result<Option<Record>> {
+    match target {
+        Target::Asset(id) => target::record(&stack.api(), id).await,
+        Target::Upload(key) => {
+            let versions = list::all(stack, Some(key)).await?;
+            Ok(versions
+                .into_iter()
+                .max_by_key(|record| record.source.uploaded_at))
+        }
+    }
+}
+
+/// Why there is nothing to watch, and what to do.
+fn not_complete(stack: &Stack, record: &Record) -> String {
+    let (id, state) = (&record.id, record.state.as_str());
+    let show = format!("vod show{} {id}", stack.options);
+    let error = record.jobs.iter().rev().find_map(|job| job.error.as_ref());
+    let why = match (record.state, error, &record.reason) {
+        (State::Error, Some(error), _) => format!("{}; {}", error.meaning, error.remedy),
+        (State::Error | State::Ignored, _, Some(reason)) => reason.clone(),
+        (State::Progressing, ..) => format!("{} % of it is done", record.progress),
+        _ => return format!("asset `{id}` is {state}: `{show}` says more"),
+    };
+    format!(
+        "asset `{id}` is {state}: {} (`{show}` says more)",
+        output::plain(&why)
+    )
 }
 
 /// The links for people, a line each.

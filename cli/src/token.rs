@@ -13,8 +13,8 @@ use crate::stack::{Choice, cloud};
 /// Make a token for the signer's HTTP (Authorization: Bearer …)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What it may ask for; more than once for several
-    #[arg(long, value_enum, default_values_t = [Scope::Playback])]
+    /// What it may ask for; several with commas, or more than once. The page needs both defaults
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Scope::Library, Scope::Playback])]
     scope: Vec<Scope>,
     /// How long it is good: 90s, 15m, 6h or 7d
     #[arg(long, default_value = "1h", value_parser = ttl)]
@@ -68,8 +68,9 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
 fn local(choice: &Choice, scope: &str, args: &Args, seconds: i64) -> anyhow::Result<String> {
     let secrets = Secrets::read(&choice.state)?.with_context(|| {
         format!(
-            "no stack was ever started on `{}`: start it with `vod up`, or name its folder with --state",
-            choice.state.display()
+            "no stack was ever started on `{}`: start it with `vod up{}`, or name its folder with --state",
+            choice.state.display(),
+            choice.options()
         )
     })?;
     secrets.token(scope, &args.asset, seconds)
@@ -104,9 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn by_default_it_only_lets_watch() {
+    fn by_default_it_is_what_the_page_needs() {
         let args = Command::parse_from(["token"]).args;
-        assert_eq!((scope(&args.scope).as_str(), args.ttl), ("playback", 3_600));
+        assert_eq!(
+            (scope(&args.scope).as_str(), args.ttl),
+            ("library playback", 3_600)
+        );
+        let one = Command::parse_from(["token", "--scope", "playback"]).args;
+        assert_eq!(scope(&one.scope), "playback");
+        let listed = Command::parse_from(["token", "--scope", "library,upload"]).args;
+        assert_eq!(scope(&listed.scope), "library upload");
         assert_eq!(args.asset, Vec::<String>::new());
     }
 

@@ -71,11 +71,7 @@ impl Choice {
     /// stack in its default folder.
     pub(crate) fn options(&self) -> String {
         let Some(stack) = &self.stack else {
-            return if self.state == Path::new(crate::STATE) {
-                String::new()
-            } else {
-                format!(" --state {}", output::pasted(&self.state.to_string_lossy()))
-            };
+            return state_option(&self.state);
         };
         let named = [("region", &self.region), ("profile", &self.profile)];
         let named = named
@@ -105,6 +101,14 @@ impl Choice {
             .map(str::trim)
             .filter(|token| !token.is_empty())
     }
+}
+
+/// The option that names the folder of a local stack, after a space: nothing for the default folder.
+fn state_option(state: &Path) -> String {
+    if state == Path::new(crate::STATE) {
+        return String::new();
+    }
+    format!(" --state {}", output::pasted(&state.to_string_lossy()))
 }
 
 /// A running stack, wherever it is.
@@ -146,9 +150,10 @@ impl Stack {
     pub(crate) fn local(state: &Path) -> anyhow::Result<Self> {
         let found = Endpoints::read(state)?.with_context(|| {
             format!(
-                "no stack runs on `{}`: start it with `vod up`, or name its folder with --state, or a stack on AWS \
+                "no stack runs on `{}`: start it with `vod up{}`, or name its folder with --state, or a stack on AWS \
                  with --stack",
-                state.display()
+                state.display(),
+                state_option(state)
             )
         })?;
         Ok(Self {
@@ -256,7 +261,7 @@ mod tests {
         let error = Stack::local(Path::new("/nonexistent/.vod"))
             .unwrap_err()
             .to_string();
-        assert!(error.contains("vod up"), "{error}");
+        assert!(error.contains("`vod up --state /nonexistent/.vod`"), "{error}");
         assert!(error.contains("--stack"), "{error}");
         assert!(error.contains("/nonexistent/.vod"), "{error}");
     }
