@@ -185,6 +185,28 @@ merge_replication() {
     fi
 }
 
+# ---------------------------------------------------------------------------------------------------- CORS
+
+# merge_cors BUCKET [ORIGINS...]: lets pages of these origins (some of them with commas between) upload into the bucket;
+# without one, takes that away. The rule is that of infra/template.yaml.
+merge_cors() {
+    local bucket=$1 before now
+    before=$(read_setting "the CORS rules of bucket '$bucket'" NoSuchCORSConfiguration s3api get-bucket-cors --bucket "$bucket")
+    before=$(jq -cS '{CORSRules: (.CORSRules // [])}' <<<"${before:-{\}}")
+    now=$(jq -cS --arg id "vod-$STACK" '
+        ($ARGS.positional | map(split(",")[])) as $origins
+        | .CORSRules |= map(select(.ID != $id)) + if $origins == [] then [] else [{ID: $id, AllowedMethods: ["PUT", "POST"],
+            AllowedHeaders: ["*"], ExposeHeaders: ["ETag"], MaxAgeSeconds: 3600, AllowedOrigins: $origins}] end' \
+        --args "${@:2}" <<<"$before")
+    if [ "$now" = "$before" ]; then
+        return
+    elif [ "$(jq '.CORSRules | length' <<<"$now")" = 0 ]; then
+        change s3api delete-bucket-cors --bucket "$bucket"
+    else
+        change s3api put-bucket-cors --bucket "$bucket" --cors-configuration "$now"
+    fi
+}
+
 # The ways that the stack lets CloudFront in by.
 ways_in() { echo "$(parameter OriginAccess) $(parameter OriginAccessAlsoAllow)"; }
 

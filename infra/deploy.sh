@@ -348,6 +348,7 @@ merge_buckets() {
         step "merging our settings into $BUCKET"
         merge_notification "$BUCKET" "$(output UploadQueueArn)"
         merge_replication "$BUCKET" "$(parameter ReplicaBucketName)" "$(output ReplicationRoleArn)"
+        merge_cors "$BUCKET" "$(output Url)" "$(parameter AllowedOrigins)"
     fi
     merge_policies "$(ways_in)"
     merge_lifecycles

@@ -69,6 +69,7 @@ release_bucket() {
     merge_policy "$BUCKET" ""
     merge_lifecycle "$BUCKET"
     merge_replication "$BUCKET"
+    merge_cors "$BUCKET"
 }
 
 release_output_bucket() {
@@ -80,13 +81,15 @@ release_output_bucket() {
 }
 
 # A bucket of the stack's own stays with its films, and with what CloudFormation has set in it: a notification to a queue
-# and a replication under a role that are gone now. S3 would refuse to change a configuration that names them.
+# and a replication under a role that are gone now (S3 would refuse to change a configuration that names them), and a
+# CORS rule for the distribution's name.
 release_own_bucket() {
     [[ $MODE == create && $FILMS == keep ]] || return 0
     bucket_exists "$BUCKET" || return 0
     step "taking from $BUCKET what led to the stack"
     merge_notification "$BUCKET" ""
     merge_replication "$BUCKET"
+    merge_cors "$BUCKET"
 }
 
 delete_stack() {
@@ -129,11 +132,12 @@ delete_code() {
 }
 
 delete_keys() {
-    local name how=(--recovery-window-in-days 7)
+    local name found how=(--recovery-window-in-days 7)
     [ "$KEYS" = keep ] || how=(--force-delete-without-recovery)
     for name in "$SIGNING_SECRET" "$JWT_SECRET"; do
+        found=$(read_setting "secret '$name'" ResourceNotFoundException secretsmanager describe-secret --secret-id "$name")
         # One that waits for its deletion already cannot be deleted a second time.
-        try_aws secretsmanager describe-secret --secret-id "$name" 2>/dev/null | jq -e '.DeletedDate | not' >/dev/null || continue
+        [ "$(jq 'has("DeletedDate")' <<<"$found")" = false ] || continue
         step "deleting $name"
         change secretsmanager delete-secret --secret-id "$name" "${how[@]}"
     done

@@ -638,6 +638,7 @@ _S3 = {
     ("GET", "policy"): "GetBucketPolicy", ("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy",
     ("GET", "lifecycle"): "GetBucketLifecycleConfiguration", ("PUT", "lifecycle"): "PutBucketLifecycleConfiguration",
     ("DELETE", "lifecycle"): "DeleteBucketLifecycle", ("GET", "tagging"): "GetBucketTagging",
+    ("GET", "cors"): "GetBucketCors", ("PUT", "cors"): "PutBucketCors", ("DELETE", "cors"): "DeleteBucketCors",
     ("GET", "versioning"): "GetBucketVersioning", ("GET", "replication"): "GetBucketReplication",
     ("PUT", "replication"): "PutBucketReplication", ("DELETE", "replication"): "DeleteBucketReplication", ("GET", "notification"): "GetBucketNotificationConfiguration",
     ("GET", "encryption"): "GetBucketEncryption", ("PUT", "encryption"): "PutBucketEncryption",

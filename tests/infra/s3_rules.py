@@ -96,6 +96,11 @@ def write_settings(s3, properties, before, real):
     if changed("LifecycleConfiguration"):
         rules = [_lifecycle_of(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
         s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    if changed("CorsConfiguration"):
+        names = {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"}
+        rules = [{names.get(key, key): value for key, value in rule.items()} for rule in properties["CorsConfiguration"]["CorsRules"]]
+        rules = [{**rule, "AllowedOrigins": [real(origin) for origin in rule["AllowedOrigins"]]} for rule in rules]
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
     if changed("ReplicationConfiguration"):
         about = properties["ReplicationConfiguration"]
         rules = [{"ID" if key == "Id" else key: value for key, value in rule.items()} for rule in about["Rules"]]

@@ -135,6 +135,44 @@ def test_lifecycle_rules_of_both_versions_are_merged(aws, scripts):
     assert found == ["logs", "all", "vod-vod-two-sources"]
 
 
+# ----------------------------------------------------------------------------------------------------- CORS
+
+
+def cors(aws, bucket):
+    return {rule["ID"]: rule for rule in aws.client("s3").get_bucket_cors(Bucket=bucket)["CORSRules"]}
+
+
+def test_pages_of_the_allowed_origins_may_upload_into_a_bucket_that_was_there(aws, scripts):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="theirs")
+    own = {"ID": "own", "AllowedMethods": ["GET"], "AllowedOrigins": ["https://their.example"]}
+    s3.put_bucket_cors(Bucket="theirs", CORSConfiguration={"CORSRules": [own]})
+    sites = ["https://blog.example.com", "https://www.example.com"]
+    for allowed in ([], sites, sites[:1], sites[:1]):
+        scripts.deploy("--bucket", "theirs", "--set", f"AllowedOrigins={','.join(allowed)}")
+        page = aws.stacks["vod"]["outputs"]["Url"]
+        assert cors(aws, "theirs") == {"own": own, "vod-vod": {
+            "ID": "vod-vod", "AllowedMethods": ["PUT", "POST"], "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 3600, "AllowedOrigins": [page, *allowed]}}
+    assert aws.operations().count("s3:PutBucketCors") == 3, "what is there already is not written again"
+    scripts.run("destroy", "--yes")
+    assert cors(aws, "theirs") == {"own": own}
+
+
+def test_the_rule_of_a_bucket_is_the_template_s_rule(aws, scripts):
+    """The stack's own bucket, which a destroyed stack leaves to the next."""
+    scripts.deploy("--set", "AllowedOrigins=https://blog.example.com")
+    made = cors(aws, BUCKET)
+    assert set(made) == {"vod-vod"} and "s3:PutBucketCors" not in aws.operations()
+    delete_in_the_console(aws, scripts)
+    scripts.deploy("--set", "AllowedOrigins=https://blog.example.com")
+    page = aws.stacks["vod"]["outputs"]["Url"]
+    assert cors(aws, BUCKET) == {"vod-vod": {**made["vod-vod"], "AllowedOrigins": [page, "https://blog.example.com"]}}
+    scripts.run("destroy", "--yes")
+    with pytest.raises(aws.client("s3").exceptions.ClientError, match="NoSuchCORSConfiguration"):
+        cors(aws, BUCKET)
+
+
 # ---------------------------------------------------------------------------------------------- failed reads
 
 def fill(aws, bucket):
@@ -149,6 +187,8 @@ def fill(aws, bucket):
     own = {"ID": "own", "Status": "Enabled", "Priority": 7, "Filter": {"Prefix": "logs/"}, "DeleteMarkerReplication": {"Status": "Disabled"},
            "Destination": {"Bucket": "arn:aws:s3:::far"}}
     s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={"Role": "arn:aws:iam::1:role/own", "Rules": [own]})
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [{"ID": name, "AllowedMethods": ["PUT"], "AllowedOrigins": ["https://a.example"]}
+                                                                       for name in ("own", "vod-vod-two")]})
 
 
 def owners(aws, bucket):
@@ -157,6 +197,7 @@ def owners(aws, bucket):
         [s for s in statements(aws, bucket) if s["Sid"] == "Theirs"],
         [r for r in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] if r["ID"] == "theirs"],
         [r["ID"] for r in s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]["Rules"]],
+        list(cors(aws, bucket)),
     )
 
 
@@ -170,6 +211,7 @@ READS = [
     ("GetBucketPolicy", "merge_policy theirs OAC 'output web' 'input output'"), ("GetBucketPolicy", "merge_policy theirs ''"),
     ("GetBucketLifecycleConfiguration", "merge_lifecycle theirs 30 60 30 60"), ("GetBucketLifecycleConfiguration", "merge_lifecycle theirs"),
     ("GetBucketReplication", "merge_replication theirs far arn:aws:iam::1:role/own"), ("GetBucketReplication", "merge_replication theirs"),
+    ("GetBucketCors", "merge_cors theirs https://b.example"), ("GetBucketCors", "merge_cors theirs"),
     ("HeadBucket", "bucket_exists theirs || echo there is none"), ("ListObjectVersions", "empty_bucket theirs"),
 ]
 

@@ -97,6 +97,7 @@ S3_ACTIONS = {
     "DeleteBucketLifecycle": "PutLifecycleConfiguration", "GetBucketReplication": "GetReplicationConfiguration",
     "GetBucketEncryption": "GetEncryptionConfiguration", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutBucketReplication": "PutReplicationConfiguration", "DeleteBucketReplication": "PutReplicationConfiguration",
+    "GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS", "DeleteBucketCors": "PutBucketCORS",
 }
 
 
@@ -154,6 +155,15 @@ def test_and_into_a_bucket_that_is_there(aws, scripts):
     names = {"BucketName": "theirs", "OutputBucketName": "theirs-out"}
     assert refused(aws, **names, MergesIntoBuckets="yes") == []
     assert refused(aws, **names) != [] and refused(aws, MergesIntoBuckets="yes") != []
+
+
+def test_and_with_a_replica(aws, scripts):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="far", VersioningConfiguration={"Status": "Enabled"})
+    scripts.deploy("--set", "ReplicaBucketName=far", **AS_GITHUB)
+    assert refused(aws, ReplicaBucketName="far") == []
+    assert [action for action, _ in refused(aws)] == ["s3:GetBucketLocation", "s3:GetBucketVersioning"]
 
 
 FORBIDDEN = [

@@ -91,6 +91,22 @@ def test_keys_survive_destroy_and_deploy(aws, deployed):
     assert secret(aws)["active"] == aws_stub.key_id(aws.parameters("vod")["PublicKeyOne"])
 
 
+@pytest.mark.parametrize("nth, code", [(1, "InternalServiceError"), (2, "AccessDeniedException")], ids=["signing", "jwt"])
+def test_a_destroy_ends_at_a_secret_that_cannot_be_read_and_goes_on_later(aws, deployed, nth, code):
+    message = dict(REFUSALS[:2])[code]
+    fail = lambda: aws.fail_once("secretsmanager", "DescribeSecret", code, message)
+    aws.at("secretsmanager", "DescribeSecret", fail if nth == 1 else lambda: aws.at("secretsmanager", "DescribeSecret", fail))
+    done = deployed.run("destroy", "--yes", ok=None)
+    assert not aws.faults and aws.operations().count("secretsmanager:DescribeSecret") == nth, "the fault was never met"
+    assert done.returncode == 1 and "cannot read secret 'vod/" in done.said, done.said
+    deployed.run("destroy", "--yes")
+    for name in ("vod/signing", "vod/jwt"):
+        assert aws.client("secretsmanager").describe_secret(SecretId=name)["DeletedDate"]
+    # Secrets that are gone or wait for their deletion are no failure.
+    aws.client("secretsmanager").delete_secret(SecretId="vod/jwt", ForceDeleteWithoutRecovery=True)
+    deployed.run("destroy", "--yes")
+
+
 # ------------------------------------------------------------------------------------------------------ the rest
 
 

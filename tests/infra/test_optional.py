@@ -35,6 +35,8 @@ RIGHTS = [
     ("s3:GetObject", f"{BUCKET}/output/a/x.mp4", {}, True), ("s3:ListBucket", BUCKET, {"s3:prefix": "input/2026/"}, True),
     ("s3:GetObject", UPLOAD, {}, True), ("s3:PutObject", RECORD, {}, False), ("s3:DeleteObject", UPLOAD, {}, False),
     ("s3:ListBucket", BUCKET, {}, False), ("s3:ListBucket", BUCKET, {"s3:prefix": "ops/"}, False),
+    # Resuming an upload: it is looked for, then its parts are (docs/operations.md, upload).
+    ("s3:ListBucketMultipartUploads", BUCKET, {"s3:prefix": "input/a.mp4"}, True), ("s3:ListBucketMultipartUploads", "arn:aws:s3:::other", {}, False),
     ("s3:PutObject", f"{BUCKET}/jobs/x.json", {}, False), ("s3:PutObject", "arn:aws:s3:::other/input/x", {}, False),
     ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/signing-a1", {}, False),
     ("s3:GetObject", "arn:aws:s3:::film-outputs/output/a/x.mp4", {}, False), ("iam:CreateAccessKey", "*", {}, False),
@@ -61,6 +63,8 @@ POLICY = "Uploads/Properties/PolicyDocument/Statement"
     drop(f"{POLICY}/1"),
     put(f"{POLICY}/0/Action", ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]),
     drop(f"{POLICY}/3"),
+    drop(f"{POLICY}/4"),
+    put(f"{POLICY}/4/Resource", "arn:aws:s3:::*"),
 )
 def the_uploader_uploads_and_reads_results(template):
     built = cloudformation.Stack(template, {"BucketName": NAME, "CaCertificate": "PEM"})

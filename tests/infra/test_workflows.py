@@ -44,6 +44,29 @@ def test_a_workflow_stores_no_key_and_trusts_no_text(path):
             assert "${{" not in step.get("run", ""), "values reach a script by its environment only"
 
 
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def unpinned(text):
+    """What a workflow uses by a name that its owner can move: not by a commit, with its version for the reader."""
+    used = re.findall(r"^\s*(?:- )?[\"']?uses[\"']?\s*:\s*(.+?)\s*$", text, re.M)
+    return [one for one in used if not PINNED.fullmatch(one) and one != "./.github/workflows/deploy.yml"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_action_is_pinned_by_its_commit(path):
+    text = path.read_text()
+    assert "@" in text and unpinned(text) == []
+    # No other spelling of YAML escapes the lines that were looked at.
+    jobs = yaml.safe_load(text)["jobs"].values()
+    used = [one["uses"] for job in jobs for one in [job, *job.get("steps", [])] if "uses" in one]
+    assert len(used) == len(re.findall(r"\buses\b\s*:", text)) > 0
+    # And a tag, a short commit or a commit without its version is noticed.
+    commit = re.search(r"@[0-9a-f]{40} # v", text).group()
+    for loose in ("@v5 # v", commit[:8] + " # v", commit[:-4], commit[:-1]):
+        assert len(unpinned(text.replace(commit, loose, 1))) == 1, loose
+
+
 def test_deploy_signs_in_by_oidc_and_shifts_traffic():
     workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
     assert workflow["permissions"]["id-token"] == "write"
