@@ -232,7 +232,8 @@ def test_uploads_are_copied_to_a_second_region(aws, scripts):
         sent = [body.decode() for _, operation, body in aws.requests if operation == "PutBucketReplication"][-1]
         assert "<Prefix>input/</Prefix>" in sent and "<Prefix>jobs/</Prefix>" in sent
         assert rules["vod-vod-sources"]["DeleteMarkerReplication"] == {"Status": "Disabled"}
-        assert rules["vod-vod-sources"]["Destination"] == {"Bucket": "arn:aws:s3:::far", "StorageClass": "GLACIER_IR"}
+        assert rules["vod-vod-sources"]["Destination"] == {
+            "Bucket": "arn:aws:s3:::far", "StorageClass": "GLACIER_IR", "Metrics": {"Status": "Enabled"}}
     scripts.deploy("--set", "ReplicaBucketName=")
     with pytest.raises(s3.exceptions.ClientError, match="ReplicationConfigurationNotFound"):
         s3.get_bucket_replication(Bucket="theirs")
