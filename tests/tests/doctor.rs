@@ -52,7 +52,7 @@ fn the_doctor_names_the_broken_link() -> anyhow::Result<()> {
     );
     let remedy = findings.iter().find_map(|finding| finding["remedy"].as_str());
     ensure!(
-        remedy.is_some_and(|remedy| remedy.contains("vod dead-letters redrive")),
+        remedy.is_some_and(|remedy| remedy.contains("vod dead-letters --state ") && remedy.contains(" redrive")),
         "{remedy:?}"
     );
     stack.aws(&["sqs", "purge-queue", "--queue-url", &dead])?;

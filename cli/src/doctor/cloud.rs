@@ -63,7 +63,7 @@ async fn uploads(stack: &Stack, outputs: &Outputs) -> Vec<Finding> {
         outputs.bucket, outputs.upload_queue_arn
     );
     let redrive = format!(
-        "see `vod dead-letters{options}`, mend the cause, then `vod dead-letters redrive{options}`; what no delivery \
+        "see `vod dead-letters{options}`, fix the cause, then `vod dead-letters redrive{options}`; what no delivery \
          can handle is dropped by `aws sqs purge-queue --queue-url {}`",
         outputs.upload_dead_letters
     );

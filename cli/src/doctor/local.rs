@@ -38,7 +38,7 @@ async fn uploads(stack: &Stack, options: &str, up: &str) -> Vec<Finding> {
     let restart = format!("{up}: it makes what is missing");
     let slow = "look at the log of `vod up`: the functions do not keep up";
     let redrive =
-        format!("see `vod dead-letters{options}`, mend the cause, then `vod dead-letters{options} redrive`");
+        format!("see `vod dead-letters{options}`, fix the cause, then `vod dead-letters{options} redrive`");
     let lost = format!("run `vod reconcile{options}`: it sends lost uploads again");
     let looked = uploads::look(stack).await;
     let submit = functions::invoke(stack, "submit", functions::test_event());

@@ -177,10 +177,10 @@ impl Submit {
     /// as it is.
     pub async fn media(&self, source: &Source) -> Media {
         let url = format!("s3://{}/{}", source.bucket, source.key);
-        match tokio::time::timeout(PROBE, self.mediaconvert.probe(&url)).await {
-            Ok(Ok(media)) => return media,
-            Ok(Err(error)) => warn!(key = ?source.key, error = vod_aws::chain(&error), "probe failed"),
-            Err(_) => warn!(key = ?source.key, seconds = PROBE.as_secs(), "probe took too long"),
+        match vod_aws::within(PROBE, self.mediaconvert.probe(&url)).await {
+            Some(Ok(media)) => return media,
+            Some(Err(error)) => warn!(key = ?source.key, error = vod_aws::chain(&error), "probe failed"),
+            None => warn!(key = ?source.key, seconds = PROBE.as_secs(), "probe took too long"),
         }
         Media::default()
     }

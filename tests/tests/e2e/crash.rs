@@ -87,7 +87,7 @@ fn ctrl_c_ends_a_command_that_waits_for_an_encode() -> anyhow::Result<()> {
     ensure!(ended?.code() == Some(1));
     said.read_to_string(&mut text)?;
     ensure!(
-        text.contains("interrupted") && text.contains("`vod show large-"),
+        text.contains("interrupted") && text.contains("`vod show --state ") && text.contains(" large-"),
         "{text}"
     );
     Ok(())

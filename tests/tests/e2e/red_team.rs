@@ -37,8 +37,8 @@ fn no_other_site_uses_a_running_stack() -> anyhow::Result<()> {
         ),
         (api, ("origin", FOREIGN), 403, "--allowed-origin"),
         // These come in, and are not signed.
-        (api, ("origin", ALLOWED), 403, "Access Denied"),
-        (api, ("origin", edge), 403, "Access Denied"),
+        (api, ("origin", ALLOWED), 403, "<Code>AccessDenied</Code>"),
+        (api, ("origin", edge), 403, "<Code>AccessDenied</Code>"),
     ] {
         let (answered, text) = get(url, header)?;
         ensure!(

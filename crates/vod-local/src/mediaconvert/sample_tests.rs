@@ -1,5 +1,7 @@
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
+use transcode::probe::Ratio;
+
 use super::*;
 use crate::mediaconvert::testing::world::{World, clip_with};
 
@@ -68,14 +70,19 @@ async fn of_other_containers_both_ends_tell_as_much_as_the_whole_file() {
             allocated < size,
             "{format}: {allocated} of {size} bytes were fetched"
         );
-        assert_eq!(hollow.map(unmeasured), Some(unmeasured(whole)), "{format}");
+        let comparable = |info| unmeasured(info, format == "vob");
+        assert_eq!(hollow.map(comparable), Some(comparable(whole)), "{format}");
     }
 }
 
-/// Without bit rates, which ffprobe measures in what it reads where a container does not tell them.
-fn unmeasured(mut info: MediaInfo) -> MediaInfo {
+/// Leaves out what ffprobe measures in its first 5 MB where a container does not store it, since the beginnings here
+/// are shorter: bit rates, and of a program stream the frame rate.
+fn unmeasured(mut info: MediaInfo, frame_rate: bool) -> MediaInfo {
     if let Some(video) = &mut info.video {
         video.bit_rate = None;
+        if frame_rate {
+            (video.frame_rate, video.variable_frame_rate) = (Ratio { num: 0, den: 1 }, false);
+        }
     }
     for audio in &mut info.audio {
         audio.bit_rate = None;
@@ -87,7 +94,8 @@ fn unmeasured(mut info: MediaInfo) -> MediaInfo {
 async fn huge(world: &World, key: &str) -> u64 {
     const PART: usize = 64 << 20;
     const PARTS: i32 = 17;
-    let mut clip = clip_with("320x180", 3, &["-f", "matroska"]);
+    // Longer than what ffprobe analyzes, as any huge video is: it does not read on into the zeros.
+    let mut clip = clip_with("320x180", 8, &["-f", "matroska"]);
     clip.resize(PART, 0);
     world.put("input/beginning", clip).await;
     world.put("input/nothing", vec![0; PART]).await;
@@ -151,7 +159,7 @@ async fn a_huge_video_is_probed_without_being_copied() {
         (media.width, media.height, media.audio_tracks),
         (Some(320), Some(180), Some(1))
     );
-    assert_eq!(media.duration_ms.map(|ms| ms / 1000), Some(3));
+    assert_eq!(media.duration_ms.map(|ms| ms / 1000), Some(8));
     assert!(size > COPIED);
     assert!(world.work_folder_is_empty());
 }

@@ -220,7 +220,7 @@ async fn a_signature_is_for_one_region_one_service_and_seven_days() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_too_large_assert_refused_before_it_is_read() {
+async fn a_document_that_is_too_large_is_refused_before_it_is_read() {
     let world = World::new().await;
     let url = format!("{}/{BUCKET}?delete", world.endpoint);
     let body = SignableBody::UnsignedPayload;
@@ -328,7 +328,7 @@ async fn a_form_is_for_a_bucket_of_this_region() {
 }
 
 #[tokio::test]
-async fn a_form_with_too_much_before_or_in_its_file_assert_refused() {
+async fn a_form_with_too_much_before_or_in_its_file_is_refused() {
     let world = World::new().await;
     let form = |body: String| {
         let request = Request::post(format!("{}/{BUCKET}", world.endpoint))
