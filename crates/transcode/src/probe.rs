@@ -149,20 +149,33 @@ const CAPTION_PACKETS: &str = "%+#16";
 /// rate where the container does not know it, and looks for closed captions.
 pub async fn probe(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> {
     // Boxed, because it waits for three processes, one after the other, and its future is as large.
-    Box::pin(examine(path, limits)).await
+    Box::pin(examine(path, limits, None)).await
 }
 
-async fn examine(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> {
+/// As `probe`, of a file that has its first `head` bytes and its end, and a hole in between. The file is cut after its
+/// `head`: rates and captions are measured there, and ffprobe would read on through the hole.
+pub async fn probe_ends(path: &Path, limits: &Limits, head: u64) -> Result<MediaInfo, ProbeError> {
+    Box::pin(examine(path, limits, Some(head))).await
+}
+
+async fn examine(path: &Path, limits: &Limits, head: Option<u64>) -> Result<MediaInfo, ProbeError> {
     let document = ffprobe::run(path, STREAMS, limits).await?;
     let mut info = parse(&document);
     container::check(path, &info.container).await?;
     let Some(video) = &mut info.video else {
         return Ok(info);
     };
+    if head.is_some_and(|head| cut(path, head).is_err()) {
+        return Ok(info);
+    }
     let index = video.index.to_string();
     // The index of MP4 and QuickTime lists each frame; elsewhere the average is a guess from headers.
     if !info.container.starts_with("mov") {
-        let packets = ffprobe::run(path, &rate::arguments(&index), limits).await?;
+        let packets = match ffprobe::run(path, &rate::arguments(&index), limits).await {
+            // Of a part of a file a rate is not worth a failure.
+            Err(_) if head.is_some() => Value::Null,
+            packets => packets?,
+        };
         if let Some(measured) = rate::measured(&packets) {
             let stream = stream_of(&document, video.index);
             (video.frame_rate, video.variable_frame_rate) = rate::of(stream, Some(measured));
@@ -180,6 +193,10 @@ async fn examine(path: &Path, limits: &Limits) -> Result<MediaInfo, ProbeError> 
         video.embedded_captions = has_captions(&frames);
     }
     Ok(info)
+}
+
+fn cut(path: &Path, length: u64) -> std::io::Result<()> {
+    std::fs::File::options().write(true).open(path)?.set_len(length)
 }
 
 /// Play time of a file in milliseconds, from its packets where the container does not say it.

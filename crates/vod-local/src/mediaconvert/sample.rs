@@ -107,7 +107,10 @@ async fn probe_hollow(
     {
         return Ok(None);
     }
-    let info = transcode::probe::probe(path, limits).await.ok();
+    let info = match &layout {
+        Layout::Index(_) => transcode::probe::probe(path, limits).await.ok(),
+        Layout::Fragments | Layout::Other => transcode::probe::probe_ends(path, limits, ends.head).await.ok(),
+    };
     Ok(info.and_then(|info| match layout {
         Layout::Index(_) => Some(info).filter(|info| info.duration_ms > 0 && info.video.is_some()),
         // That of the fragments that are there.
