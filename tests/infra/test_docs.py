@@ -143,6 +143,9 @@ def test_the_commands_of_the_projects_readme_run(local, tmp_path, cli):
     film = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2", "-f", "lavfi", "-i", "sine=duration=2"]
     subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", *film, "-shortest", "-pix_fmt", "yuv420p", tmp_path / "film.mp4"], check=True)
     shutil.copy(ROOT / "job-templates/default.json", tmp_path / "my-template.json")
+    # The first path names the built command; what follows has it on the PATH.
+    (tmp_path / "target/debug").mkdir(parents=True)
+    (tmp_path / "target/debug/vod").symlink_to(TARGET / "vod")
     script = "\n".join(["set -euo pipefail", *(c.replace("http://127.0.0.1:9000", local["api"]) for c in here)])
     environment = {"PATH": f"{TARGET}:{cli}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     # `vod rm` asks, as it does at a terminal.
