@@ -7,7 +7,7 @@ help:
 	@echo "make up       install what is missing, build, and start the whole pipeline on this machine"
 	@echo "make test     every test, end to end ones included"
 	@echo "make check    what CI runs: format, lints, tests"
-	@echo "make sim      100,000 simulated uploads under faults, three seeds"
+	@echo "make sim      100,000 simulated uploads under faults, three seeds; vod up killed 50 times"
 	@echo "make mutants  each safeguard taken out of the source: the simulation has to notice"
 	@echo "make fuzz     random input at everything that strangers can reach, half a minute each (ARGS=target for one)"
 	@echo "make bench    side-by-side measurements, as a table"

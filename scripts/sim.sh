@@ -22,5 +22,7 @@ if (($# == 0)); then
     simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2
     echo "== many deaths: the search alone finds jobs that are not on record"
     simulate --uploads 120 --faults 10 --seed 3
+    echo "== vod up, killed 50 times"
+    VOD_KILLS=50 scripts/test.sh --test kill || failed=1
 fi
 exit "$failed"

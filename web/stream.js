@@ -79,10 +79,13 @@ export class Stream extends EventTarget {
     const { hls, mp4 } = this.link;
     const Hls = hls ? await loadLibrary() : undefined;
     if (this.#gone.signal.aborted) return;
+    const { paused } = this.video;
     if (hls && Hls.isSupported()) this.#attach(Hls, hls);
     else if (hls && this.video.canPlayType("application/vnd.apple.mpegurl")) this.video.src = hls;
     else if (mp4[0]) this.video.src = mp4[0].url;
     else this.#fault("This browser cannot play this video.");
+    // A new source pauses the element: "Play", pressed while the player was loading, has to hold.
+    if (!paused) void this.video.play().catch(() => {});
   }
 
   stop() {

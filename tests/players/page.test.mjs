@@ -308,6 +308,22 @@ test("plays past the end of its link without a hiccup", async () => {
   await context.close();
 });
 
+test("plays when Play is pressed before the player has loaded", async () => {
+  const { context, page, complaints } = await tab(DESKTOP);
+  /** @type {() => void} */
+  let pressed = () => {};
+  const press = new Promise((resolve) => (pressed = () => resolve(undefined)));
+  await page.route("**/web/hls.min.js", (route) => press.then(() => route.continue()));
+  await page.goto(pageLink());
+  await page.locator(".card a", { hasText: "A walk by the sea" }).click();
+  await page.locator(".big").click();
+  await until(page, (video) => !video.paused && !video.src);
+  pressed();
+  await until(page, (video) => video.currentTime > 0.3);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("plays through a change of the signing key", async () => {
   const { context, page, complaints } = await tab(DESKTOP);
   const seen = everything(page);
