@@ -1,18 +1,18 @@
-# Aliases only: what they do stands in scripts/ and in the tools themselves.
+# Aliases only: the work is done by scripts/ and by the tools themselves.
 # ARGS reaches `vod up` and the test runner: make up ARGS="--edge 0.0.0.0:8080", make test ARGS=a_test.
 
 .PHONY: help up setup test check bench sim mutants fuzz deploy
 
 help:
-	@echo "make up       install what is missing, build, and start the whole pipeline on this machine"
-	@echo "make test     every test, end to end ones included"
-	@echo "make check    what CI runs: format, lints, tests"
-	@echo "make sim      100,000 simulated uploads under faults, three seeds; vod up killed 50 times"
-	@echo "make mutants  each safeguard taken out of the source: the simulation has to notice"
-	@echo "make fuzz     random input at everything that strangers can reach, half a minute each (ARGS=target for one)"
-	@echo "make bench    side-by-side measurements, as a table"
-	@echo "make deploy   the whole pipeline in your AWS account (ARGS=--help tells more)"
-	@echo "make setup    install what 'make up' and 'make test' need, and nothing else"
+	@echo "make up       install missing tools, build, and run the whole pipeline on this machine"
+	@echo "make test     run all tests, end-to-end tests included"
+	@echo "make check    run what CI runs: format, lints, tests"
+	@echo "make sim      simulate 100,000 uploads with injected faults, three seeds; kill vod up 50 times"
+	@echo "make mutants  remove each safeguard from the source; the simulation must fail each time"
+	@echo "make fuzz     send random input to everything that clients can reach, half a minute each (ARGS=target for one)"
+	@echo "make bench    run the benchmarks and print a table"
+	@echo "make deploy   deploy the pipeline to your AWS account (ARGS=--help lists the options)"
+	@echo "make setup    install the tools for 'make up' and 'make test'"
 
 up:
 	@scripts/setup.sh run

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The settings of buckets that a stack does not own, or that outlive it. Sourced by lib.sh, never run.
 #
-# Ours are merged with those of the bucket's owner. Their names begin with the stack's, so that a second run replaces
+# Ours are merged with those of the bucket's owner. Their names start with the stack's, so that a second run replaces
 # them and destroy.sh finds them. A setting that could not be read is never taken for an empty one.
 
 # read_setting WHAT NONE CALL...: what S3 answers; nothing if the error code is one of NONE (codes with | between them).
@@ -95,7 +95,7 @@ merge_policy() {
 declare -A DAYS=()
 DAY_NAMES=(SourceIaDays SourceGlacierDays OutputIaDays OutputGlacierIrDays)
 
-# check_days: DAYS by S3's own rules, which CloudFormation would tell only after minutes.
+# check_days: checks DAYS by S3's own rules, which CloudFormation would report only after minutes.
 check_days() {
     local name pair ia cold
     for name in "${DAY_NAMES[@]}"; do
@@ -223,7 +223,7 @@ empty_bucket() {
             plan_line s3api delete-objects --bucket "$bucket" --delete "file://"<(printf '%s' "$page")
             return
         fi
-        # S3 answers 200 even if it refuses single objects, and would list them again for ever.
+        # S3 answers 200 even if it refuses single objects, and would list them again forever.
         refused=$(aws_call s3api delete-objects --bucket "$bucket" --delete "file://"<(printf '%s' "$page") |
             jq -r '.Errors[0] // empty | "\(.Key): \(.Code), \(.Message // "no reason given" | rtrimstr("."))"')
         [ -z "$refused" ] || die "S3 does not delete $refused. Look for Object Lock, a Deny in the policy of bucket '$bucket', or a missing right to s3:DeleteObjectVersion, then start again"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the whole pipeline to AWS: from nothing, or as an upgrade of what is there. The same command either way.
+# Deploys the whole pipeline to AWS: a first deployment or an upgrade, with the same command.
 #
 #   infra/deploy.sh [--stack NAME] [--region NAME]
 #
@@ -10,7 +10,7 @@
 #                       PriceClass, TrafficShift, Waf;
 #                       what is not named stays as it is in the stack
 # --packages FOLDER     functions that are built already: <name>.zip, or <name>/bootstrap.zip as cargo lambda leaves them
-# --source TEXT         what the packages were built from, such as "v1.2.3 4f9c1d2": stands in the description of each version
+# --source TEXT         what the packages were built from, such as "v1.2.3 4f9c1d2": shown in the description of each version
 # --only FUNCTION       ship this one function with `cargo lambda deploy` and point its alias at it; nothing else
 # --no-smoke            leave out the smoke test: a 2-second film, uploaded, encoded, played, and refused unsigned
 # --plan                show each call that would change something, and change nothing
@@ -57,9 +57,9 @@ options() {
         case $name in
             PublicKey* | *SecretArn) die "$name belongs to infra/keys.sh and vod keys" ;;
             OriginAccess*) die "$name belongs to infra/origin-access.sh" ;;
-            BucketName | BucketMode) die "say --bucket instead of --set $name" ;;
-            Source) die "say --source instead of --set $name" ;;
-            OutputBucketName | OutputBucketMode) die "say --output-bucket instead of --set $name" ;;
+            BucketName | BucketMode) die "use --bucket instead of --set $name" ;;
+            Source) die "use --source instead of --set $name" ;;
+            OutputBucketName | OutputBucketMode) die "use --output-bucket instead of --set $name" ;;
             *) grep -q "^  $name:" "$HERE/template.yaml" || die "infra/template.yaml has no parameter '$name'" ;;
         esac
     done
@@ -106,7 +106,7 @@ choose_bucket() {
     local known
     known=$(parameter BucketName)
     if [ -n "$known" ]; then
-        [[ -z $BUCKET || $BUCKET == "$known" ]] || die "stack '$STACK' lives in bucket '$known': films do not move; take another --stack for '$BUCKET'"
+        [[ -z $BUCKET || $BUCKET == "$known" ]] || die "stack '$STACK' uses bucket '$known', and videos cannot be moved: use another --stack for '$BUCKET'"
         BUCKET=$known
         return
     fi
@@ -121,13 +121,13 @@ look_at_bucket() {
     if answer=$(try_aws s3api get-bucket-location --bucket "$1" 2>&1); then
         where=$(jq -r '.LocationConstraint // "us-east-1"' <<<"$answer")
         [ "$where" = "$REGION" ] || die "bucket '$1' is in $where, the stack in $REGION: they must be in one region"
-        say "bucket '$1' exists: its own settings stay, ours are merged"
+        say "bucket '$1' exists: its own settings stay, and the stack's are merged with them"
         check_bucket "$1" "$2"
         FOUND=existing
     elif [[ $answer == *NoSuchBucket* ]]; then
         FOUND=create
     elif [[ $answer == *AccessDenied* || $answer == *Forbidden* ]]; then
-        die "bucket '$1' belongs to another account or is closed to you: choose one with $2"
+        die "bucket '$1' belongs to another account or denies access: choose another with $2"
     else
         die "$(explain "$answer")"
     fi
@@ -146,14 +146,14 @@ check_bucket() {
         say "note: bucket '$1' does not have all four settings of Block Public Access on: a policy or an ACL of yours can make films public. Turn them on with aws s3api put-public-access-block, unless other objects in it have to be public"
 }
 
-# The same for the outputs, if they are to lie elsewhere.
+# The same for the outputs, if they have a bucket of their own.
 choose_output_bucket() {
     local known
     known=$(parameter OutputBucketName)
     OUTPUT_MODE=create
     if stack_exists; then
         [[ -z $OUTPUT_BUCKET || $OUTPUT_BUCKET == "$known" ]] ||
-            die "the outputs of stack '$STACK' lie in bucket '${known:-$BUCKET}': films do not move; take another --stack for '$OUTPUT_BUCKET'"
+            die "the outputs of stack '$STACK' are in bucket '${known:-$BUCKET}', and videos cannot be moved: use another --stack for '$OUTPUT_BUCKET'"
         OUTPUT_BUCKET=$known
         [ -z "$known" ] || OUTPUT_MODE=$(parameter OutputBucketMode)
     elif [ -n "$OUTPUT_BUCKET" ]; then
@@ -233,7 +233,7 @@ make_code_bucket() {
     change s3api create-bucket --bucket "$CODE_BUCKET" "${where[@]}"
 }
 
-# Each time: a run that was stopped between two of these is mended by the next.
+# At each run, so that a run that was interrupted between two of these steps is completed by the next.
 secure_code_bucket() {
     change s3api put-public-access-block --bucket "$CODE_BUCKET" --public-access-block-configuration \
         "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
@@ -383,7 +383,7 @@ deploy_only() {
         return
     fi
     (cd "$ROOT/functions/$ONLY" && "${call[@]}") >&2
-    say "$STACK-$ONLY is live; the next infra/deploy.sh puts the whole stack in step again"
+    say "$STACK-$ONLY is live; the next infra/deploy.sh updates the whole stack"
 }
 
 build_one() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes a stack down again. Films stay unless you say otherwise.
+# Deletes a stack. Videos stay unless an option says otherwise.
 #
 #   infra/destroy.sh --plan       lists what goes and what stays
 #   infra/destroy.sh --yes        does it
@@ -9,7 +9,7 @@
 #                   there before, input/, output/, catalog/, ops/ and web/, and nothing else)
 # --delete-keys     also the signing keys at once; otherwise Secrets Manager keeps them for 7 days
 # --help
-# Stopped half-way, it goes on where it was when it is run again.
+# If it is interrupted, run it again to continue.
 
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -42,7 +42,7 @@ show() {
     if [ "$KEYS" = delete ]; then
         say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, at once and for good"
     else
-        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, after 7 days (a deploy until then brings them back)"
+        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, after 7 days (a deploy until then restores them)"
     fi
     if [ "$FILMS" = delete ]; then
         say "goes:  EVERY FILM, output and record in $BUCKET"
@@ -56,8 +56,8 @@ show() {
             say "stays: bucket $OUTPUT_BUCKET with every output (--delete-films takes them; a new deploy needs --output-bucket $OUTPUT_BUCKET)"
         fi
     fi
-    [ -n "$REPLICA" ] && say "stays: bucket $REPLICA with the copies of the uploads, whatever you say here"
-    [ "$MODE" = existing ] && say "stays: bucket $BUCKET itself, and its own settings; ours are taken out of it"
+    [ -n "$REPLICA" ] && say "stays: bucket $REPLICA with the copies of the uploads, in any case"
+    [ "$MODE" = existing ] && say "stays: bucket $BUCKET itself, and its own settings; the stack's settings are removed"
     say "stays: MediaConvert's list of past jobs (AWS keeps it for 3 months)"
 }
 
@@ -104,7 +104,7 @@ delete_films() {
     bucket_exists "$BUCKET" || return 0
     step "deleting every film in $BUCKET"
     if [ "$MODE" = existing ]; then
-        # Whatever else lies in somebody's own bucket is not ours to delete.
+        # Other objects in a bucket that the stack does not own are never deleted.
         local folder
         for folder in input output catalog ops web; do
             empty_bucket "$BUCKET" "$folder/"
@@ -162,7 +162,7 @@ main() {
     WAF=$(waf_stack)
     show
     if [ "$PLAN" = no ] && [ "$YES" = no ]; then
-        die "nothing was changed: say --yes to do this, or --plan to see each call"
+        die "nothing was changed: pass --yes to do this, or --plan to see each call"
     fi
     release_bucket
     release_output_bucket

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What we rely on at AWS and could not see without an account: looks at it and writes one report. About an hour, of which you
-# wait for most. The rows are those of the table in infra/README.md.
+# Checks the behavior of AWS that could not be checked without an account, and writes one report. It takes about an hour,
+# most of it waiting. The rows are those of the table in infra/README.md.
 #
 #   infra/first-day.sh [--report FILE]     default: first-day-<stack>.md in this folder
 #
@@ -112,7 +112,7 @@ wanted() { [ "${#ONLY[@]}" = 0 ] || [[ " ${ONLY[*]} " == *" $1 "* ]]; }
 # Why a row is left out, or nothing.
 missing() {
     case $1 in
-        film) [ "$FILM" = yes ] || echo "say --film" ;;
+        film) [ "$FILM" = yes ] || echo "pass --film" ;;
         origins) [ -n "$(an_origin)" ] || echo "the stack has no AllowedOrigins" ;;
         replica) [ -n "$(parameter ReplicaBucketName)" ] || echo "the stack has no ReplicaBucketName" ;;
         *) ;;
@@ -131,7 +131,7 @@ row() {
     fi
     if [ -n "$why" ]; then
         SKIPPED+=1
-        entry "$id" "not looked at: $why" "$*" ""
+        entry "$id" "skipped: $why" "$*" ""
         return 0
     fi
     answer=$("$@" 2>&1) || code=$?
@@ -176,7 +176,7 @@ main() {
         [[ " ${ROWS[*]} " == *" $id "* ]] || die "there is no row '$id': the table in infra/README.md has them"
     done
     [ "$PLAN" = no ] || return 0
-    printf '%d as expected, %d not, %d not looked at\n' "$PASSED" "$FAILED" "$SKIPPED" | tee -a "$REPORT" >&2
+    printf '%d as expected, %d not, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED" | tee -a "$REPORT" >&2
     [ "$FAILED" = 0 ]
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The keys of a stack, which sign what viewers may watch: `vod keys --stack NAME` under its old name.
+# Manages the keys of a stack, which sign links for viewers: `vod keys --stack NAME` under its old name.
 # The private halves exist in Secrets Manager and nowhere else.
 #
 #   infra/keys.sh [show]         which keys there are, which one signs, and what to do next
@@ -9,7 +9,7 @@
 #
 # Options: --stack NAME (vod)  --region NAME  --algorithm ES256|RS256  --now (retire without the 7 days: videos stop)
 #          --plan (show each call, change nothing)  --help
-# Stopped half-way, each of them goes on where it was when it is run again.
+# If one of them is interrupted, run it again to continue.
 
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

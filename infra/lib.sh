@@ -41,8 +41,8 @@ common_options() {
     done
     [[ $STACK =~ ^[a-z][a-z0-9-]{0,30}$ ]] ||
         die "the stack name '$STACK' must be 1 to 31 lower-case letters, digits and hyphens (it is part of a bucket's name)"
-    [[ -z $REGION || $REGION =~ ^[a-z]{2}(-[a-z]+)+-[0-9]$ ]] || die "'$REGION' is no AWS region"
-    trap 'say "interrupted: run the same command again, it goes on where this one stopped"; trap - INT TERM; exit 130' INT TERM
+    [[ -z $REGION || $REGION =~ ^[a-z]{2}(-[a-z]+)+-[0-9]$ ]] || die "'$REGION' is not an AWS region"
+    trap 'say "interrupted: run the same command again, it continues where this one stopped"; trap - INT TERM; exit 130' INT TERM
 }
 
 need() {
@@ -61,7 +61,7 @@ vod() {
             return
         fi
     done
-    [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is no program"
+    [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is not a program"
     need cargo
     cargo run -q --locked --manifest-path "$ROOT/Cargo.toml" -p vod -- "$@"
 }
@@ -136,7 +136,7 @@ check_account() {
     need aws jq openssl
     if [ -z "$REGION" ]; then
         REGION=$(aws configure get region 2>/dev/null || true)
-        [ -n "$REGION" ] || die "no region is set: say --region NAME or set AWS_REGION"
+        [ -n "$REGION" ] || die "no region is set: pass --region NAME or set AWS_REGION"
     fi
     ACCOUNT=$(aws_call sts get-caller-identity | jq -r .Account)
     CODE_BUCKET="$STACK-code-$ACCOUNT-$REGION"
@@ -199,7 +199,7 @@ check_status() {
 stack_exists() { [[ $STATUS != NONE && $STATUS != REVIEW_IN_PROGRESS ]]; }
 need_stack() {
     read_stack
-    stack_exists || die "there is no stack '$STACK' in $REGION: run infra/deploy.sh first, or name another with --stack and --region"
+    stack_exists || die "there is no stack '$STACK' in $REGION: run infra/deploy.sh first, or pass another with --stack and --region"
     check_status
 }
 
@@ -235,7 +235,7 @@ stack_failed() {
         [.StackEvents[] | select(.ResourceStatus | endswith("_FAILED"))
          | select((.ResourceStatusReason // "") | test("cancelled|The following resource") | not)]
         | reverse | .[:3][] | "  \(.LogicalResourceId): \(.ResourceStatusReason // "no reason given")"' || true)
-    die "CloudFormation could not change stack '$STACK' and has taken its changes back:
+    die "CloudFormation could not change stack '$STACK' and has rolled back its changes:
 ${why:-  no reason given}
-  Mend that, then start again."
+  Fix that, then start again."
 }

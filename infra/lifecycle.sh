@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# When films go to cheaper storage. Sources: STANDARD_IA, then GLACIER. Outputs: STANDARD_IA, then GLACIER_IR, which
+# Sets the days after which videos move to cheaper storage. Sources: STANDARD_IA, then GLACIER. Outputs: STANDARD_IA, then GLACIER_IR, which
 # still answers at once; a film in GLACIER itself would answer 403 to its viewers.
 #
 #   infra/lifecycle.sh                                            shows the days
@@ -7,7 +7,7 @@
 #
 # Options: --stack NAME (vod)  --region NAME  --plan (show each call, change nothing)  --help
 # The days are the stack's parameters, so the next deploy keeps them. In a bucket that the stack does not own, our
-# rules are merged with those that stand there.
+# rules are merged with the existing ones.
 
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# How CloudFront shows the bucket who it is: origin access control (OAC, the default) or the legacy origin access
+# Switches how CloudFront authenticates to the bucket: origin access control (OAC, the default) or the legacy origin access
 # identity (OAI).
 #
 #   infra/origin-access.sh            shows the way that is in use
 #   infra/origin-access.sh OAI        switches; also OAC
 #
 # Options: --stack NAME (vod)  --region NAME  --plan (show each call, change nothing)  --help
-# In three steps, so that nobody's film stops: the bucket takes both, the distribution switches, the bucket takes the
+# In three steps, so that no playback stops: the bucket takes both, the distribution switches, the bucket takes the
 # new way alone. Stopped in between, run it again. OAI cannot read objects under SSE-KMS, and not in regions that
 # opened after 2022.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves that a stack works: uploads a 2-second film, waits until it is encoded, plays it by its signed URLs, and
+# Checks that a stack works: uploads a 2-second film, waits until it is encoded, plays it by its signed URLs, and
 # sees it refused without.
 #
 #   infra/smoke.sh [--stack NAME] [--region NAME]
@@ -50,12 +50,12 @@ wait_for() {
             403) [ "$SECONDS" -lt "$patience" ] || die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
             # 404: no record yet; 409: not encoded yet; 000 and 5xx: the distribution is still spreading.
             404 | 409 | 000 | 5??) ;;
-            *) die "the signer answers $status: $(head -c 300 "$WORK/playback.json")" ;;
+            *) die "the signer responds with $status: $(head -c 300 "$WORK/playback.json")" ;;
         esac
         if grep -q '"ERROR"' "$WORK/playback.json" 2>/dev/null; then
             die "the encode failed: $(head -c 600 "$WORK/playback.json")"
         fi
-        [ "$SECONDS" -lt "$deadline" ] || die "no film after $MINUTES minutes (last answer: $status). The upload is s3://$BUCKET/$key: look at the dead letters and at the logs of $STACK-submit and $STACK-complete"
+        [ "$SECONDS" -lt "$deadline" ] || die "no film after $MINUTES minutes (last response: $status). The upload is s3://$BUCKET/$key: check the dead letters and the logs of $STACK-submit and $STACK-complete"
         sleep "${VOD_POLL_SECONDS:-5}"
     done
 }
@@ -73,7 +73,7 @@ play() {
     hls=$(jq -r .hls "$WORK/playback.json")
     mp4=$(jq -r '.mp4[0].url' "$WORK/playback.json")
     expect 200 "the signed playlist" "$hls"
-    grep -q '^#EXTM3U' "$WORK/body" || die "the playlist is none: $(head -c 200 "$WORK/body")"
+    grep -q '^#EXTM3U' "$WORK/body" || die "the response is not a playlist: $(head -c 200 "$WORK/body")"
     variant=$(grep -v '^#' "$WORK/body" | head -n 1)
     [[ $variant == http* ]] || variant="${hls%/*}/$variant"
     expect 200 "its variant" "$variant"
@@ -113,7 +113,7 @@ main() {
             VOD_TOKEN=$(vod token --stack "$STACK" --region "$REGION" --scope playback --ttl 2h)
         fi
     fi
-    : "${BUCKET:?say --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"
+    : "${BUCKET:?pass --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"
     WORK=$(mktemp -d)
     trap 'rm -rf "$WORK"' EXIT
     # Korean, a space and signs that URLs and S3 events write differently.

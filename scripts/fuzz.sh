@@ -5,8 +5,8 @@
 #   FUZZ_SECONDS=3600 scripts/fuzz.sh playlist  a search
 #
 # Works on stable Rust: there is no unsafe code of ours for a sanitizer to look at. The first build takes minutes. What
-# is found lies under fuzz/artifacts/<target>/; `cargo fuzz run --sanitizer none <target> <file>` plays it again. What a
-# run learns lies under fuzz/corpus/<target>/ and is where the next one begins; fuzz/seeds/ is where all begin.
+# is found goes to fuzz/artifacts/<target>/; `cargo fuzz run --sanitizer none <target> <file>` runs it again. The
+# corpus of a run is in fuzz/corpus/<target>/, where the next one starts; fuzz/seeds/ has the first inputs.
 set -euo pipefail
 cd "$(dirname "$0")/../fuzz"
 
@@ -35,7 +35,7 @@ for target in "${targets[@]}"; do
         grep -E '^Done|DONE' "$log" | tail -n 2
     else
         failed+=("$target")
-        # Above the last lines of libFuzzer, which say where the input lies, stands what went wrong.
+        # The error is above the last lines of libFuzzer, which name the file of the input.
         grep -A 4 'panicked at\|^==[0-9]*== ERROR' "$log" | head -n 20 || true
         tail -n 20 "$log"
     fi

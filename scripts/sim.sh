@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Simulates 100,000 uploads under three seeds (SEEDS="4 5" for others). Arguments reach the simulation:
-# --uploads 1000000, --create-rate 5, --mutate no-lease; --help tells more. The first build takes minutes:
+# --uploads 1000000, --create-rate 5, --mutate no-lease; --help lists all. The first build takes minutes:
 # with optimisation the simulation is ten times as fast.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ for seed in ${SEEDS:-1 2 3}; do
     simulate --seed "$seed" "$@"
 done
 if (($# == 0)); then
-    # Where one safeguard covers for another, each stands alone once: leases, the queue, the search.
+    # Where one safeguard covers for another, each is tested alone once: leases, the queue, the search.
     echo "== forgetful tokens: leases alone keep deliveries apart"
     simulate --uploads 150 --faults 8 --seed 1 --heard --token-seconds 1
     echo "== no reconcile: what SQS brings again is enough"

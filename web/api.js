@@ -19,12 +19,12 @@ import { fromPlayback } from "./link.js";
 
 const KEY = "vod-token";
 
-/** Assets that one request asks for. */
+/** Assets per request. */
 const PAGE = 100;
-/** Pages that the library reads: beyond, a person searches elsewhere. */
+/** Maximum number of pages that the library reads. */
 const PAGES = 20;
 
-/** An answer that is not what was asked for, in words for people. */
+/** An error response, with a message for people. */
 export class Refused extends Error {
   /**
    * @param {number} status 0 if there was no answer
@@ -41,13 +41,13 @@ export class Refused extends Error {
 /**
  * The token of this browser.
  *
- * It lies in `localStorage`, so that a video opens in a new tab as well. In the links themselves it would get into histories
- * and messages, and whoever got one could watch everything. A script that runs in this page can read session storage just as
+ * It is stored in `localStorage`, so that a video opens in a new tab as well. In the links themselves it would get into histories
+ * and messages, and anyone who got one could watch everything. A script that runs in this page can read session storage just as
  * well; what keeps others out is the page's policy, which lets scripts of this origin alone run. The price is that the token
  * outlives the tab: "Sign out" removes it, in all tabs, and so does the first answer that refuses it.
  */
 export const token = {
-  /** Where a browser keeps nothing for sites, a token lasts as long as the page. @type {string | null} */
+  /** If the browser stores nothing for sites, a token lasts as long as the page. @type {string | null} */
   kept: null,
   /** @returns {string | null} */
   get() {
@@ -125,15 +125,15 @@ export async function playback(id, seconds) {
   return fromPlayback(body, serverNow, Date.now());
 }
 
-/** The length in seconds, as the player has it: of the longest output, else of the upload. @param {Asset} record */
+/** The duration in seconds: of the longest output, else of the upload. @param {Asset} record */
 export function lengthOf({ outputs = [], source }) {
   const made = outputs.flatMap((set) => [...(set.hls?.variants ?? []), ...(set.mp4 ?? [])]);
-  // What was made plays as long as it says; the header of an upload may say anything.
+  // The duration of an output is reliable; the header of an upload may be wrong.
   const ms = Math.max(0, ...made.map((rendition) => rendition.duration_ms ?? 0)) || source.duration_ms;
   return ms === undefined ? undefined : ms / 1000;
 }
 
-/** Whether nothing more happens to an asset by itself. @param {{state: string}} record */
+/** Whether an asset is in a terminal state. @param {{state: string}} record */
 export function isFinal(record) {
   return ["COMPLETE", "ERROR", "CANCELED", "IGNORED"].includes(record.state);
 }

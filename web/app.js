@@ -2,7 +2,7 @@
 /**
  * The page: which view the fragment of its URL asks for.
  *
- * `#/` library · `#/watch/<asset>` player · `#play=<grant>/<key>` a link that somebody shared · `#token=<token>` the link
+ * `#/` library · `#/watch/<asset>` player · `#play=<grant>/<key>` a shared link · `#token=<token>` the link
  * that `vod up` prints: the token moves into the browser's storage and out of the URL and the history.
  */
 
@@ -14,7 +14,7 @@ import { fromShared, refusal, titleOf } from "./link.js";
 import { Player } from "./player.js";
 import { share } from "./share.js";
 
-/** An asset that is not ready yet is looked at again after so long, in milliseconds. */
+/** Interval between checks of an asset that is not ready, in milliseconds. */
 const LOOK = 2_000;
 
 /** The form of an asset's id. */
@@ -23,7 +23,7 @@ const ASSET = /^[A-Za-z0-9-]{1,40}-[0-9a-f]{16}-[0-9a-f]{8}$/;
 const main = find(document, "main", "main");
 const signOut = find(document, ".sign-out", "button");
 
-/** Stops what is on the screen. */
+/** Stops the current view. */
 let leave = () => {};
 
 /** @param {HTMLElement} element @param {string} title @param {() => void} [stop] */
@@ -62,7 +62,7 @@ function askForToken(why) {
   const form = find(view, "form", "form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    // People paste the whole link as well.
+    // The user may paste the whole link.
     const pasted = find(form, "input", "input").value.trim();
     api.token.set(/#token=([^&\s]+)/.exec(pasted)?.[1] ?? pasted);
     route();
@@ -70,7 +70,7 @@ function askForToken(why) {
   show(view, "Videos");
 }
 
-/** When a token says that it expires, in milliseconds. @param {string} token */
+/** The expiry time of a token, in milliseconds. @param {string} token */
 function expiryOfToken(token) {
   try {
     const { exp } = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
@@ -91,10 +91,10 @@ function lost(why, until = Number.NaN) {
   const actions = api.token.get() ? [toLibrary] : [];
   const worked = Number.isNaN(until) ? "" : `It worked until ${moment(until)}. `;
   const [title, text] = {
-    altered: ["This link was altered", "It lost or changed a part on its way. Copy the whole link once more."],
+    altered: ["This link was altered", "A part of it is missing or has changed. Copy the whole link again."],
     expired: ["This link has expired", `${worked}Ask for a new one.`],
-    removed: ["This video was removed", "There is no such video anymore."],
-    elsewhere: ["This link does not work here", "It was made for another address of this site, or for another network than yours."],
+    removed: ["This video was removed", "This video no longer exists."],
+    elsewhere: ["This link does not work here", "It was made for another address of this site, or for another network."],
   }[why];
   show(notice(title ?? "", text ?? "", actions), "Videos");
 }
@@ -109,13 +109,13 @@ function refused(error) {
     return askForToken(
       expired
         ? `This token has expired: it worked until ${moment(expires)}. Paste a new one.`
-        : "This token is not good: it was altered, or is for another stack. Paste a new one.",
+        : "This token is not valid: it was altered, or belongs to another stack. Paste a new one.",
     );
   }
   const other = { label: "Use another token", act: () => (api.token.forget(), route()) };
   const forbidden = error instanceof api.Refused && error.status === 403;
   const actions = forbidden ? [other] : [{ label: "Try again", act: route }];
-  show(notice("That did not work", error instanceof Error ? error.message : String(error), actions), "Videos");
+  show(notice("Something went wrong", error instanceof Error ? error.message : String(error), actions), "Videos");
 }
 
 /** @param {string} id */
@@ -124,7 +124,7 @@ async function watch(id) {
   try {
     const [link, record] = await Promise.all([
       api.playback(id),
-      // A token may allow watching and not the library: then the title is made from the id.
+      // A token may allow watching but not the library: then the title comes from the id.
       api.asset(id).catch(() => undefined),
     ]);
     if (location.hash !== here) return;
@@ -143,7 +143,7 @@ async function watch(id) {
     const file = link.mp4.at(-1);
     const download = find(view, ".download", "a");
     download.hidden = file === undefined;
-    // The link may be hours old when somebody presses.
+    // The link may be hours old when the viewer presses it.
     const stale = link.expiresAt;
     download.href = file?.url ?? "";
     download.addEventListener("click", (event) => {
@@ -174,16 +174,16 @@ function notReady(id, state) {
   let gone = false;
 
   /** @param {string} state */
-  async function tell(state) {
-    // A token may allow watching and not the library: then the state is all there is to tell.
+  async function explain(state) {
+    // A token may allow watching and not the library: then only the state is known.
     const record = await api.asset(id).catch(() => undefined);
     if (gone) return;
     const known = record ?? { state };
-    // A record may have become COMPLETE since the link was refused: the next look gets it.
+    // The record may have become COMPLETE since the link was refused: the next check sees it.
     const final = api.isFinal(known) && known.state !== "COMPLETE";
     if (record) find(view, "h1").textContent = record.title;
     const why = record ? remedyOf(record) : "";
-    find(view, "p").textContent = `${sentence(stateOf(known))} ${final ? why : "It starts here by itself when it is ready."}`;
+    find(view, "p").textContent = `${sentence(stateOf(known))} ${final ? why : "It starts automatically when it is ready."}`;
     bar.hidden = final;
     if (record?.state === "PROGRESSING") bar.value = record.progress;
     else bar.removeAttribute("value");
@@ -196,7 +196,7 @@ function notReady(id, state) {
       if (!gone) void watch(id);
     } catch (error) {
       if (gone) return;
-      if (error instanceof api.Refused && error.status === 409) return tell(error.state);
+      if (error instanceof api.Refused && error.status === 409) return explain(error.state);
       if (error instanceof api.Refused && error.status === 0) return void (timer = setTimeout(look, LOOK));
       refused(error);
     }
@@ -206,7 +206,7 @@ function notReady(id, state) {
     gone = true;
     clearTimeout(timer);
   });
-  void tell(state);
+  void explain(state);
 }
 
 /** @param {string} shared @param {string | null} title */
@@ -214,7 +214,7 @@ async function watchShared(shared, title) {
   const here = location.hash;
   const link = fromShared(shared, location.origin, Date.now());
   if (!link?.hls) return lost("altered");
-  // The playlist itself is asked for: only the server knows whether a link is whole, and what time it is.
+  // Requests the playlist: only the server knows whether a link is valid, and the correct time.
   const answer = await fetch(link.hls, { credentials: "omit", cache: "no-store" }).catch(() => undefined);
   if (location.hash !== here) return;
   void answer?.body?.cancel();
@@ -241,7 +241,7 @@ function watchView(link, title, facts, renew) {
   return view;
 }
 
-/** Gives the player the film's own shape. @param {HTMLElement} view @param {[number, number]} [picture] */
+/** Sets the player's aspect ratio to the video's. @param {HTMLElement} view @param {[number, number]} [picture] */
 function shape(view, picture) {
   const [width, height] = picture ?? [0, 0];
   if (width && height) view.style.setProperty("--ratio", String(width / height));
@@ -262,7 +262,7 @@ signOut.addEventListener("click", () => {
   else location.hash = "#/";
 });
 api.token.onChange(() => {
-  // What somebody watches goes on when another tab only gets a newer token, and by a shared link in any case.
+  // Playback continues when another tab gets a newer token, and with a shared link in any case.
   const changed = Boolean(api.token.get()) === signOut.hidden;
   if (changed && !location.hash.startsWith("#play=")) route();
 });

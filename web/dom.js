@@ -1,5 +1,5 @@
 // @ts-check
-/** Small helpers around the document. */
+/** Helpers for the document. */
 
 /** A copy of a template's only element. @param {string} name @returns {HTMLElement} */
 export function make(name) {
@@ -21,19 +21,19 @@ export function find(root, selector, _kind) {
   return /** @type {HTMLElementTagNameMap[K]} */ (found);
 }
 
-/** Gives a button another picture and name. @param {HTMLElement} button @param {string} icon @param {string} label */
+/** Sets the icon and name of a button. @param {HTMLElement} button @param {string} icon @param {string} label */
 export function face(button, icon, label) {
   const use = button.querySelector("use");
   if (use?.getAttribute("href") !== `#${icon}`) use?.setAttribute("href", `#${icon}`);
   if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
 }
 
-/** Tells screen readers. @param {string} text */
+/** Announces a text to screen readers. @param {string} text */
 export function announce(text) {
   find(document, "#announcements").textContent = text;
 }
 
-/** A page of one message. @param {string} title @param {string} text @param {{label: string, act: () => void}[]} [actions] */
+/** A page with one message. @param {string} title @param {string} text @param {{label: string, act: () => void}[]} [actions] */
 export function notice(title, text, actions = []) {
   const view = make("notice");
   find(view, "h1").textContent = title;

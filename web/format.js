@@ -1,7 +1,7 @@
 // @ts-check
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
-/** Seconds as `m:ss` or `h:mm:ss`; a second counts when it is over, as `vod ls` has it. @param {number} seconds */
+/** Seconds as `m:ss` or `h:mm:ss`; never rounded up, as in `vod ls`. @param {number} seconds */
 export function clock(seconds) {
   if (!Number.isFinite(seconds) || seconds < 0) return "0:00";
   const whole = Math.floor(seconds);
@@ -22,7 +22,7 @@ export function spoken(seconds) {
   return said.join(" ") || "0 seconds";
 }
 
-/** A moment in the reader's own words and zone. @param {string | number | Date} time */
+/** A time in the reader's language and time zone. @param {string | number | Date} time */
 export function moment(time) {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
@@ -32,7 +32,7 @@ export function day(time) {
   return new Date(time).toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
-/** What people call 720p: the shorter side, also of a portrait film. @param {{width?: number, height?: number}} picture */
+/** The quality name, such as 720p: the shorter side, also of a portrait video. @param {{width?: number, height?: number}} picture */
 export function lines({ width = 0, height = 0 }) {
   return Math.min(width || height, height || width);
 }
@@ -49,12 +49,12 @@ export function displayed({ width, height, rotation = 0, pixel_aspect: aspect = 
   return rotation % 180 === 90 ? [height, wide] : [wide, height];
 }
 
-/** What was not taken over from an upload, in a sentence; "" for nothing. @param {{what: string, why: string}[]} [entries] */
+/** A sentence about tracks and renditions that were left out; "" if there are none. @param {{what: string, why: string}[]} [entries] */
 export function leftOut(entries = []) {
-  return entries.length ? `Not taken over: ${entries.map(({ what, why }) => `${what} (${why})`).join("; ")}.` : "";
+  return entries.length ? `Left out: ${entries.map(({ what, why }) => `${what} (${why})`).join("; ")}.` : "";
 }
 
-/** Errors are written without a capital and a period. @param {string} text */
+/** Makes a sentence of an error message, which has no capital and no period. @param {string} text */
 export function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

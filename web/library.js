@@ -1,16 +1,16 @@
 // @ts-check
-/** The library: a card per asset, alive while something is being converted. */
+/** The library: a card per asset, updated while assets are in progress. */
 
 import * as api from "./api.js";
 import { announce, find, make } from "./dom.js";
 import { clock, day, lines, sentence } from "./format.js";
 
-/** Between two looks at what is under way, and at the whole library, in milliseconds. */
+/** Intervals between checks of assets in progress, and of the whole library, in milliseconds. */
 const LOOK = 2_000;
 const LOOK_AT_ALL = 5_000;
-/** A look at all reads every record, and each read costs the owner: a large library is looked at less often. */
+/** A check of the whole library reads every record, and each read costs money: a large library is checked less often. */
 const LOOK_AT_ALL_PER_RECORD = 100;
-/** With fewer videos, eyes are quicker than a search. */
+/** Minimum number of videos for the search field. */
 const SEARCH_FROM = 9;
 
 /**
@@ -30,7 +30,7 @@ export function stateOf(record) {
     case "SUBMITTED":
       return "Waiting to be converted";
     case "HELD":
-      return "Held until the owner says go";
+      return "Held until the owner approves it";
     case "CANCELED":
       return "Canceled";
     case "IGNORED":
@@ -40,7 +40,7 @@ export function stateOf(record) {
   }
 }
 
-/** What to do about a failure. @param {api.Asset} record */
+/** The remedy for a failure. @param {api.Asset} record */
 export function remedyOf(record) {
   if (record.state !== "ERROR") return "";
   const error = record.jobs?.findLast((job) => job.error)?.error;
@@ -90,7 +90,7 @@ class Card {
     if (complete && this.element.dataset.seen) void this.showPoster();
   }
 
-  /** Asks for the poster when the card is looked at: it needs a link, and a long library has many. */
+  /** Requests the poster when the card becomes visible: it needs a link, and a long library has many. */
   async showPoster() {
     if (this.hasPoster || this.record?.state !== "COMPLETE") return;
     this.hasPoster = true;
@@ -100,15 +100,15 @@ class Card {
       this.image.src = poster;
       this.image.hidden = false;
     } catch {
-      // Without a poster the card is as good; the next look at the library tries again.
+      // The card works without a poster; the next check of the library tries again.
       this.hasPoster = false;
     }
   }
 }
 
-/** The library as a view: `element` and how to stop it. */
+/** The library as a view: its `element`, and a way to stop it. */
 export class Library {
-  /** @param {(error: unknown) => void} refused who deals with a token that is not good */
+  /** @param {(error: unknown) => void} refused is called if the token is not valid */
   constructor(refused) {
     this.refused = refused;
     this.element = make("library");
@@ -173,7 +173,7 @@ export class Library {
       const card = before.get(record.id) ?? new Card(this.seen);
       this.cards.set(record.id, card);
       card.show(record);
-      // Only what is not in its place moves, so that focus and scrolling stay.
+      // Only cards that are out of place move, so that focus and scrolling stay.
       if (this.grid.children[index] !== card.element) this.grid.insertBefore(card.element, this.grid.children[index] ?? null);
     }
     for (const [id, card] of before) {

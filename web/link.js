@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A link to watch: what `/api/playback` answers, or what somebody shared.
+ * A link to watch: the response of `/api/playback`, or a shared link.
  *
  * A signature sits in a link twice: as the grant in the path of playlists (`/play/<grant>/…`), and as the query of
  * files (`/output/…?Policy=…`). `renewed` puts a newer one in its place, which is all that renewing takes.
@@ -18,7 +18,7 @@
  * }} Link `expiresAt` and `life` are milliseconds, by this machine's clock.
  */
 
-/** The latest that a link is renewed before it expires, in milliseconds: timers of a hidden tab may be a minute late. */
+/** The latest time for renewing a link before it expires, in milliseconds: timers of a hidden tab may be a minute late. */
 const MARGIN = 5 * 60_000;
 
 const PLAY = /^\/play\/([^/]+)\//;
@@ -46,7 +46,7 @@ export function fromPlayback(playback, serverNow, now) {
 }
 
 /**
- * A link that somebody shared: `<grant>/<asset>/<template>/hls/video.m3u8`.
+ * A shared link: `<grant>/<asset>/<template>/hls/video.m3u8`.
  * @param {string} shared
  * @param {string} origin
  * @param {number} now
@@ -71,7 +71,7 @@ export function fromShared(shared, origin, now) {
   };
 }
 
-/** What a grant allows; only to tell people, the edge decides. @param {string} grant */
+/** The content of a grant, for display only: the edge decides. @param {string} grant */
 function statementOf(grant) {
   try {
     const policy = JSON.parse(atob((grant.split(".")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
@@ -92,7 +92,7 @@ export function expiryOf(grant) {
 }
 
 /**
- * Why the edge refuses a link, as far as that can be told from outside: it answers 403 for an expired and an altered one alike.
+ * The likely reason why the edge refuses a link: it answers 403 for both an expired and an altered link.
  * @param {Link} link
  * @param {number} status of the answer for the playlist
  * @param {number} serverNow the server's clock, milliseconds; not a number if it gave none
@@ -136,12 +136,12 @@ export function renewIn(link, now) {
   return Math.max(0, link.expiresAt - Math.min(MARGIN, link.life / 2) - now);
 }
 
-/** What stands after `#play=` in a shared link of this page. @param {Link} link */
+/** The part after `#play=` in a shared link of this page. @param {Link} link */
 export function sharedPath(link) {
   return link.hls && new URL(link.hls).pathname.replace(/^\/play\//, "");
 }
 
-/** A name for an asset of which only the id is known. @param {string} asset */
+/** A title made from an asset's id. @param {string} asset */
 export function titleOf(asset) {
   return asset.replace(/-[0-9a-f]{16}-[0-9a-f]{8}$/, "").replaceAll("-", " ");
 }

@@ -1,12 +1,12 @@
 // @ts-check
-/** The player: what a person sees and presses around a video element. */
+/** The player: the controls around a video element. */
 
 import { face, find } from "./dom.js";
 import { Menu } from "./menu.js";
 import { SeekBar } from "./seekbar.js";
 import { Stream } from "./stream.js";
 
-/** The controls go away after so long without a movement, in milliseconds. */
+/** Time without movement after which the controls are hidden, in milliseconds. */
 const IDLE = 2_500;
 
 export class Player {
@@ -64,7 +64,7 @@ export class Player {
     const video = /** @type {any} */ (this.video);
     if (document.fullscreenElement) void document.exitFullscreen();
     else if (this.root.requestFullscreen) void this.root.requestFullscreen().catch(() => {});
-    // iPhones know only their own player.
+    // iPhones support only their own player in full screen.
     else video.webkitEnterFullscreen?.();
   }
 
@@ -110,7 +110,7 @@ export class Player {
     video.addEventListener("dblclick", () => this.fullscreen(), options);
   }
 
-  /** A click plays and pauses; a finger first has to see what it may press. @param {PointerEvent} event */
+  /** A click plays and pauses; a tap first shows the controls. @param {PointerEvent} event */
   #press(event) {
     if (event.pointerType !== "touch") return event.button === 0 && this.toggle();
     if (this.root.classList.contains("idle")) this.#stir();
@@ -138,7 +138,7 @@ export class Player {
     if (choices.length > 0) this.stream.chooseCaptions(chosen < 0 ? 0 : -1);
   }
 
-  /** Movement shows the controls; they go again while the film runs and nothing holds them. */
+  /** Movement shows the controls; they are hidden again while the video plays, unless they are in use. */
   #stir() {
     clearTimeout(this.#idle);
     this.root.classList.remove("idle");
@@ -198,7 +198,7 @@ export class Player {
 
   /** @param {string} key @param {HTMLElement} target @returns {(() => void) | undefined} */
   #action(key, target) {
-    // A button in focus, or a link, does what it says.
+    // A focused button or link handles its own keys.
     if (key === " " && target.matches("button, a, summary")) return undefined;
     if (/^\d$/.test(key)) return () => this.#to((this.video.duration * Number(key)) / 10);
     const onBar = target.matches(".seek");

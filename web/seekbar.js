@@ -1,5 +1,5 @@
 // @ts-check
-/** The seek bar: position, what is buffered, and a picture of where one would land. */
+/** The seek bar: position, buffered ranges, and a preview of the target. */
 
 import { find } from "./dom.js";
 import { clock, spoken } from "./format.js";
@@ -8,7 +8,7 @@ import { at, previews } from "./vtt.js";
 export class SeekBar {
   /** @type {import("./vtt.js").Preview[]} */
   #previews = [];
-  /** While a finger or the mouse drags, the bar leads and the film follows. */
+  /** Whether the user is dragging: the video then follows the bar. */
   #dragging = false;
 
   /**
@@ -39,14 +39,14 @@ export class SeekBar {
     this.#show();
   }
 
-  /** Loads the track of previews; without it the bar shows times alone. @param {string} url @param {AbortSignal} signal */
+  /** Loads the track of previews; without it the bar shows only times. @param {string} url @param {AbortSignal} signal */
   async load(url, signal) {
     const response = await fetch(url, { signal, credentials: "omit" }).catch(() => undefined);
     if (!response?.ok) return;
     this.#previews = previews(await response.text(), response.url);
   }
 
-  /** A picture for a film that has no poster: not the first, which is black so often. */
+  /** A picture for a video without a poster: not the first, which is often black. */
   poster() {
     return this.#previews[Math.min(1, this.#previews.length - 1)]?.url;
   }

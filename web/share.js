@@ -1,12 +1,12 @@
 // @ts-check
-/** The dialog that makes links for others: they expire when their maker says. */
+/** The dialog that makes links to share, with a chosen expiry time. */
 
 import { playback } from "./api.js";
 import { announce, find } from "./dom.js";
 import { moment } from "./format.js";
 import { sharedPath } from "./link.js";
 
-/** The asset whose link was asked for last; an answer for another is late. */
+/** The asset of the latest request; a response for another asset is ignored. */
 let wanted = "";
 
 const dialog = find(document, "#share-dialog", "dialog");
@@ -49,7 +49,7 @@ async function copy(button) {
     announce("Copied");
     setTimeout(() => (button.textContent = "Copy"), 2_000);
   } catch {
-    // Without https there is no clipboard for pages: the person copies what is selected.
+    // Without https, pages have no clipboard: the text is selected for the user to copy.
     field.select();
   }
 }

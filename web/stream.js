@@ -13,16 +13,16 @@ import { renewIn, renewed } from "./link.js";
 /** @typedef {import("./link.js").Link} Link */
 /** @typedef {{id: number, label: string, chosen: boolean}} Choice */
 
-/** Where hls.js lies: a copy of the file in its npm package, loaded when somebody watches. */
+/** The path of hls.js: a copy of the file in its npm package, loaded when a video is opened. */
 const HLS = "/web/hls.min.js";
-/** Bits per second that are taken for granted until something has been measured: few films start blurred then. */
+/** Bandwidth in bit/s that is assumed before the first measurement, so that few videos start blurred. */
 const BANDWIDTH = 3_000_000;
-/** The first pause after a renewal that failed, and the longest, in milliseconds. */
+/** The first and the longest delay after a failed renewal, in milliseconds. */
 const RETRY = 2_000;
 const RETRY_MAX = 60_000;
-/** The longest that a browser's timer can wait. */
+/** The longest delay of a browser's timer. */
 const TIMER_MAX = 2 ** 31 - 1;
-/** How often a decoder may stumble before that is a fault. */
+/** Number of decoder errors that are recovered before playback fails. */
 const RECOVERIES = 3;
 
 /** @type {Promise<any> | undefined} */
@@ -44,7 +44,7 @@ function loadLibrary() {
   return library;
 }
 
-/** Events: `choices` when qualities or captions changed, `fault` (a CustomEvent with the text) when playing cannot go on. */
+/** Events: `choices` when qualities or captions changed, `fault` (a CustomEvent with the message) when playback fails. */
 export class Stream extends EventTarget {
   /** @type {any} */
   #hls;
@@ -58,7 +58,7 @@ export class Stream extends EventTarget {
   /**
    * @param {HTMLVideoElement} video
    * @param {Link} link
-   * @param {(() => Promise<Link>) | undefined} renew absent for a link that somebody shared
+   * @param {(() => Promise<Link>) | undefined} renew absent for a shared link
    */
   constructor(video, link, renew) {
     super();
@@ -68,13 +68,13 @@ export class Stream extends EventTarget {
     const options = { signal: this.#gone.signal };
     video.addEventListener("error", () => this.#nativeFailed(), options);
     video.textTracks.addEventListener("addtrack", () => this.#changed(), options);
-    // A laptop that slept has missed its timer.
+    // A timer does not fire while a laptop sleeps.
     document.addEventListener("visibilitychange", () => !document.hidden && this.#schedule(), options);
     window.addEventListener("online", () => this.#schedule(), options);
     this.#schedule();
   }
 
-  /** Begins to load. */
+  /** Starts loading. */
   async start() {
     const { hls, mp4 } = this.link;
     const Hls = hls ? await loadLibrary() : undefined;
@@ -96,12 +96,12 @@ export class Stream extends EventTarget {
     this.video.load();
   }
 
-  /** After a fault: once more, from the same place. */
+  /** Tries again after an error, from the same position. */
   async retry() {
     this.#recoveries = 0;
     if (this.renew) await this.#renewNow();
     if (!this.#hls) return this.#reload();
-    // What never began has no playlist to go on with.
+    // Without a loaded playlist there is nothing to resume.
     if (this.#hls.levels.length === 0) this.#hls.loadSource(this.link.hls);
     else this.#hls.startLoad();
     if (this.video.error) this.#hls.recoverMediaError();
@@ -114,7 +114,7 @@ export class Stream extends EventTarget {
 
   // Qualities and captions.
 
-  /** @returns {Choice[]} the best first, then "Auto"; empty where there is nothing to choose */
+  /** @returns {Choice[]} the best first, then "Auto"; empty if there is nothing to choose */
   qualities() {
     const levels = /** @type {{width: number, height: number, bitrate: number}[]} */ (this.#hls?.levels ?? []);
     if (levels.length < 2) return [];
@@ -128,7 +128,7 @@ export class Stream extends EventTarget {
     return [...choices.reverse(), { id: -1, label: "Auto", chosen: auto }];
   }
 
-  /** The quality that is on the screen. */
+  /** The quality that is shown now. */
   playing() {
     const level = this.#hls?.levels?.[this.#hls.currentLevel];
     return level && lines(level) ? `${lines(level)}p` : "";
@@ -136,7 +136,7 @@ export class Stream extends EventTarget {
 
   /** @param {number} id */
   chooseQuality(id) {
-    // What is buffered goes: whoever asks for a quality wants to see it, also when going back or playing once more.
+    // The buffer is dropped, so that the chosen quality is visible at once, also when seeking back or playing again.
     if (id < 0) this.#hls.nextLevel = id;
     else this.#hls.currentLevel = id;
     this.#changed();
@@ -211,7 +211,7 @@ export class Stream extends EventTarget {
     }
   }
 
-  /** The browser's own player says no more than that it failed: most likely the link has expired. */
+  /** The browser's own player reports only that it failed: most likely the link has expired. */
   #nativeFailed() {
     if (this.#hls || !this.video.getAttribute("src")) return;
     const again = this.#recoveries < RECOVERIES;
@@ -220,7 +220,7 @@ export class Stream extends EventTarget {
     else this.#fault(this.renew ? "This video cannot be played here." : "This link has expired, or cannot be played here.");
   }
 
-  /** The same film from the newest link, at the same place. */
+  /** Reloads the video from the newest link, at the same position. */
   #reload() {
     const { currentTime, paused } = this.video;
     const url = this.link.hls ?? this.link.mp4[0]?.url;
@@ -248,12 +248,12 @@ export class Stream extends EventTarget {
     this.#timer = setTimeout(() => this.#renewNow(), wait);
   }
 
-  /** Holds a request back while the link is dead and a new one is on its way. */
+  /** Delays a request while the link has expired and a new one is requested. */
   async #ready() {
     if (this.renew && Date.now() >= this.link.expiresAt) await this.#renewNow();
   }
 
-  /** One renewal at a time; one that fails comes again, and never throws: the old link may have time left. */
+  /** Renews the link, once at a time. A failed renewal is retried and never throws: the old link may still be valid. */
   #renewNow() {
     this.#renewing ??= this.#tryToRenew().finally(() => {
       this.#renewing = undefined;

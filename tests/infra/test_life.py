@@ -117,7 +117,7 @@ DEPLOY = [
 
 
 @pytest.mark.parametrize("service, operation, arrives", DEPLOY, ids=lambda part: str(part))
-def test_ctrl_c_in_a_deploy_is_mended_by_the_next(aws, scripts, service, operation, arrives):
+def test_ctrl_c_in_a_deploy_is_completed_by_the_next_run(aws, scripts, service, operation, arrives):
     interrupt(aws, scripts, service, operation, arrives, "deploy", "--packages", str(scripts.packages), "--no-smoke")
     made = secret(aws)["keys"] if aws.client("secretsmanager").list_secrets()["SecretList"] else []
     scripts.deploy()
@@ -133,7 +133,7 @@ DESTROY = [
 
 
 @pytest.mark.parametrize("service, operation, arrives", DESTROY, ids=lambda part: str(part))
-def test_ctrl_c_in_a_destroy_is_mended_by_the_next(aws, deployed, service, operation, arrives):
+def test_ctrl_c_in_a_destroy_is_completed_by_the_next_run(aws, deployed, service, operation, arrives):
     aws.client("s3").put_object(Bucket=BUCKET, Key="input/film.mp4", Body=b"film")
     wanted = ["--yes", "--delete-films", "--delete-keys"]
     interrupt(aws, deployed, service, operation, arrives, "destroy", *wanted)
@@ -144,7 +144,7 @@ def test_ctrl_c_in_a_destroy_is_mended_by_the_next(aws, deployed, service, opera
 @pytest.mark.parametrize("service, operation, arrives", [
     ("secretsmanager", "PutSecretValue", False), ("cloudformation", "UpdateStack", True), ("cloudformation", "UpdateStack", False),
 ], ids=lambda part: str(part))
-def test_ctrl_c_in_a_rotation_is_mended_by_the_next(aws, deployed, service, operation, arrives):
+def test_ctrl_c_in_a_rotation_is_completed_by_the_next_run(aws, deployed, service, operation, arrives):
     first = secret(aws)
     interrupt(aws, deployed, service, operation, arrives, "keys", "rotate")
     # Viewers notice nothing: the old key signs as long as the new one is not everywhere.
@@ -154,7 +154,7 @@ def test_ctrl_c_in_a_rotation_is_mended_by_the_next(aws, deployed, service, oper
     assert len(ring["keys"]) == 2 and ring["active"] == ring["keys"][1]["id"] == aws_stub.key_id(aws.parameters("vod")["PublicKeyTwo"])
 
 
-def test_ctrl_c_in_a_switch_of_access_is_mended_by_the_next(aws, deployed):
+def test_ctrl_c_in_a_switch_of_access_is_completed_by_the_next_run(aws, deployed):
     interrupt(aws, deployed, "cloudformation", "UpdateStack", True, "origin-access", "OAI")
     deployed.run("origin-access", "OAI")
     assert (aws.parameters("vod")["OriginAccess"], aws.parameters("vod")["OriginAccessAlsoAllow"]) == ("OAI", "")

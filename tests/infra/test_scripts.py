@@ -175,7 +175,7 @@ def test_outputs_go_to_a_bucket_of_their_own(aws, scripts):
         assert "vod-vod-outputs" in rules
         assert not s3.get_bucket_notification_configuration(Bucket="theirs-out").get("QueueConfigurations")
     for other in ("elsewhere", BUCKET):
-        assert "films do not move" in scripts.deploy("--output-bucket", other, ok=False).said
+        assert "videos cannot be moved" in scripts.deploy("--output-bucket", other, ok=False).said
     scripts.deploy()
     assert aws.parameters("vod")["OutputBucketName"] == "theirs-out", "what is not named stays"
     scripts.run("origin-access", "OAI")
@@ -250,7 +250,7 @@ def test_uploads_are_copied_to_a_second_region(aws, scripts):
 
 @pytest.mark.parametrize("environment, words", [
     ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there are no AWS credentials"),
-    ({"AWS_REGION": "mars"}, "'mars' is no AWS region"),
+    ({"AWS_REGION": "mars"}, "'mars' is not an AWS region"),
     ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS cannot be reached"),
 ])
 def test_a_bad_environment_gets_a_plain_sentence(aws, scripts, environment, words):

@@ -111,7 +111,7 @@ test("the token leaves the URL and the history, and a new tab has it until one s
 test("without a good token the page asks for one, and says what is wrong with the old one", async () => {
   const { context, page } = await tab(DESKTOP);
   await page.goto(`${endpoints.edge}/#token=nonsense`);
-  await page.getByText("This token is not good: it was altered").waitFor();
+  await page.getByText("This token is not valid: it was altered").waitFor();
   await page.locator("#token").fill(pageLink());
   await page.keyboard.press("Enter");
   await page.locator(".card").first().waitFor();

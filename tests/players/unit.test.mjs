@@ -35,7 +35,7 @@ test("a picture's size is the one that a viewer sees", () => {
 test("what was not taken over is said in a sentence", () => {
   assert.equal(leftOut(undefined), "");
   const entries = [{ what: "subtitle track 2 (deu)", why: "no captions" }, { what: "audio track 2", why: "one is taken" }];
-  assert.equal(leftOut(entries), "Not taken over: subtitle track 2 (deu) (no captions); audio track 2 (one is taken).");
+  assert.equal(leftOut(entries), "Left out: subtitle track 2 (deu) (no captions); audio track 2 (one is taken).");
 });
 
 test("a renewed link replaces the signature of every URL of its asset, and of no other", () => {
