@@ -1,6 +1,6 @@
-//! `vod check`: whether a job template will do, before it is put under `jobs/` or where it lies there.
+//! `vod check`: checks job templates, in a file or under `jobs/` in the bucket.
 //!
-//! What `vod up` refuses and AWS does not is said as well. It is a problem only where the local stack is asked.
+//! It also lists the settings that only `vod up` refuses. They are an error only if the local stack is checked.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use vod_core::record::Media;
 use crate::output;
 use crate::stack::{Choice, Stack};
 
-/// Check a job template without uploading it, or those that a stack has
+/// Check a job template in a file, or the templates of a stack
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The template, or - for standard input (default: those under jobs/ in the stack's bucket)
+    /// The template, or - for standard input (default: all templates under jobs/ in the stack's bucket)
     #[arg(value_name = "TEMPLATE")]
     file: Option<PathBuf>,
-    /// Print the verdict as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -45,7 +45,7 @@ fn one(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     Ok(code(verdict.problems.is_empty()))
 }
 
-/// The templates that uploads are encoded by.
+/// Checks the templates of the stack.
 async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut found = Vec::new();
     for loaded in vod_aws::load_templates(&stack.s3(), &stack.bucket).await? {
@@ -71,7 +71,7 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
         return Ok(code(good));
     }
     if found.is_empty() {
-        output::line("no templates under jobs/: the built-in one is used")?;
+        output::line("no templates under jobs/: the built-in template is used")?;
     }
     for (name, verdict) in &found {
         tell(name, verdict)?;
@@ -98,11 +98,11 @@ fn tell(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
     }
     if verdict.problems.is_empty() {
         let on_aws = if verdict.local.is_empty() { "" } else { " on AWS" };
-        output::line(&format!("{name}: a usable template{on_aws}"))?;
+        output::line(&format!("{name}: valid{on_aws}"))?;
     }
     for problem in &verdict.local {
         output::line(&format!(
-            "{name}: `vod up` refuses it: {}",
+            "{name}: not supported by `vod up`: {}",
             output::plain(problem)
         ))?;
     }
@@ -117,12 +117,12 @@ fn code(good: bool) -> ExitCode {
     }
 }
 
-/// What is wrong with a template, in words.
+/// The problems of a template.
 #[derive(Debug, Default, PartialEq)]
 struct Verdict {
-    /// As a file, then as the job that would be made of it.
+    /// Problems of the file, then of its job.
     problems: Vec<String>,
-    /// What the local engine cannot do and AWS can.
+    /// Settings that AWS supports and the local engine does not.
     local: Vec<String>,
 }
 
@@ -150,7 +150,7 @@ fn verdict(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// A source that any template can be tried on: its tracks are never what is wrong.
+/// A source for trying any template: its tracks are never the problem.
 fn any_source() -> MediaInfo {
     let mut streams = vec![
         serde_json::json!({"index": 0, "codec_type": "video", "codec_name": "h264",
@@ -163,8 +163,8 @@ fn any_source() -> MediaInfo {
     transcode::probe::parse(&serde_json::json!({"streams": streams, "format": {"duration": "60"}}))
 }
 
-/// What the local engine refuses of a job that is otherwise good, by the engine's own code: the same table and the same
-/// plan. It stops at the first.
+/// The first setting of a valid job that the local engine refuses, by the engine's own code: the same table and the same
+/// plan.
 fn refused_locally(body: &serde_json::Value) -> Option<String> {
     if body["accelerationSettings"]["mode"] == "ENABLED" {
         return Some(
@@ -173,7 +173,7 @@ fn refused_locally(body: &serde_json::Value) -> Option<String> {
     }
     let refusal = transcode::plan::plan(&body["settings"], &any_source(), "20260101T000000").err()?;
     // Other codes are about the source.
-    (refusal.code == transcode::support::BAD_SETTING).then(|| refusal.to_string())
+    (refusal.code == mediaconvert_job::error_code::BAD_SETTING).then(|| refusal.to_string())
 }
 
 fn verdict_on(template: &Template) -> Verdict {
@@ -191,10 +191,10 @@ fn verdict_on(template: &Template) -> Verdict {
     };
     match job::build(template, &target, &Media::default(), Rules::all()) {
         Ok(request) => {
-            let faults = mediaconvert_job::validate::settings(&request.body["settings"]);
-            let problems: Vec<String> = faults
+            let violations = mediaconvert_job::validate::settings(&request.body["settings"]);
+            let problems: Vec<String> = violations
                 .iter()
-                .map(|fault| format!("{}: {}", fault.path, fault.message))
+                .map(|violation| format!("{}: {}", violation.path, violation.message))
                 .collect();
             let local = if problems.is_empty() {
                 refused_locally(&request.body).into_iter().collect()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_local_engine_refuses_is_said() {
+    fn refusals_of_the_local_engine_are_listed() {
         let mut template: serde_json::Value =
             serde_json::from_slice(include_bytes!("../../job-templates/default.json")).unwrap();
         template["Settings"]["Inputs"][0]["DenoiseFilter"] = "ENABLED".into();

@@ -1,4 +1,4 @@
-//! `vod env`: the environment in which the AWS CLI, SDKs and other programs use the local stack.
+//! `vod env`: prints the environment for the AWS CLI, SDKs and other programs to use the local stack.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -9,7 +9,7 @@ use vod_local::endpoints::Endpoints;
 use crate::output;
 use crate::stack::Choice;
 
-/// Print what the AWS CLI and SDKs need to use the local stack: eval "$(vod env)"
+/// Print the environment variables for using the local stack with the AWS CLI and SDKs: eval "$(vod env)"
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print a JSON object instead of lines for a POSIX shell
@@ -19,14 +19,11 @@ pub(crate) struct Args {
 
 /// Runs `vod env`.
 pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
-    choice.local_only(
-        "env",
-        "the AWS CLI reaches a stack on AWS with the credentials that you have",
-    )?;
+    choice.local_only("env", "the AWS CLI uses a stack on AWS with your own credentials")?;
     let (state, options) = (choice.state.display(), choice.options());
     let endpoints = Endpoints::read(&choice.state)?.with_context(|| {
         format!(
-            "no stack runs on `{state}`: start it with `vod up{options}`, or name its folder with --state"
+            "no stack is running in `{state}`: start it with `vod up{options}`, or pass its folder with --state"
         )
     })?;
     let variables = variables(&endpoints);
@@ -36,7 +33,7 @@ pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     }
     if std::io::stdout().is_terminal() {
         output::note(&format!(
-            "# To set these in this shell: eval \"$(vod env{options})\""
+            "# To set these variables in this shell: eval \"$(vod env{options})\""
         ));
     }
     for (name, value) in variables {
@@ -57,7 +54,7 @@ fn variables(endpoints: &Endpoints) -> [(&'static str, &str); 5] {
     ]
 }
 
-/// A word of a POSIX shell that stands for exactly this text.
+/// Quotes a text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

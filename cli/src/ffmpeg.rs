@@ -1,17 +1,17 @@
-//! Whether ffmpeg and ffprobe are there and can do what the local stack needs.
+//! Checks that ffmpeg and ffprobe are installed and have the encoders that the local stack needs.
 
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use vod_local::endpoints::Programs;
 
-/// How to get them.
+/// Instructions for installing them.
 pub(crate) const INSTALL: &str = "install ffmpeg with libx264 and aac (`sudo apt install ffmpeg`, `brew install ffmpeg`), then \
                                   start `vod up` again";
-/// What the default template is encoded with.
+/// The encoders of the default template.
 const ENCODERS: [&str; 2] = ["libx264", "aac"];
 
-/// Runs both programs. Returns the first line of what ffmpeg says of itself, and where it is.
+/// Runs both programs. Returns ffmpeg's version line and path.
 pub(crate) async fn check(programs: &Programs) -> anyhow::Result<String> {
     run(&programs.ffprobe, "-version").await?;
     let encoders = run(&programs.ffmpeg, "-encoders").await?;
@@ -35,7 +35,7 @@ async fn run(program: &Path, argument: &str) -> anyhow::Result<String> {
         .kill_on_drop(true)
         .output()
         .await;
-    let output = output.with_context(|| format!("`{shown}` cannot be run"))?;
+    let output = output.with_context(|| format!("could not run `{shown}`"))?;
     ensure!(output.status.success(), "`{shown}` ended with {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_missing_is_named() {
+    async fn missing_programs_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let program = |name: &str, says: &str| {
             let path = folder.path().join(name);
@@ -67,7 +67,10 @@ mod tests {
             let error = format!("{:#}", check(&with(ffmpeg)).await.unwrap_err());
             assert!(error.contains(words), "{error}");
         }
-        let told = check(&with(program("good", "V libx264 A aac"))).await.unwrap();
-        assert!(told.starts_with("V libx264") && told.ends_with("/good"), "{told}");
+        let version = check(&with(program("good", "V libx264 A aac"))).await.unwrap();
+        assert!(
+            version.starts_with("V libx264") && version.ends_with("/good"),
+            "{version}"
+        );
     }
 }

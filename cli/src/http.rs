@@ -1,4 +1,4 @@
-//! The signer's HTTP, as the page and other programs use it.
+//! Calls the signer's HTTP API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use serde_json::Value;
 use crate::stack::tokens::Tokens;
 use crate::wire::Wire;
 
-/// Nothing that the signer answers takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any request to the signer takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks the signer, with the token that lets us.
+/// A client of the signer's API.
 #[derive(Debug)]
 pub(crate) struct Api {
     base: String,
     tokens: Arc<Tokens>,
     wire: Wire,
-    /// What to think of when nobody answers.
+    /// A hint for the error if the signer does not respond.
     hint: String,
 }
 
@@ -36,7 +36,7 @@ impl Api {
         }
     }
 
-    /// What lies at `path`, or nothing when there is no such thing (404).
+    /// The value at `path`; `None` if it does not exist (404).
     pub(crate) async fn find<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -46,13 +46,13 @@ impl Api {
         match status {
             StatusCode::OK => serde_json::from_slice(&body)
                 .map(Some)
-                .with_context(|| format!("could not read the answer of {path}")),
+                .with_context(|| format!("could not read the response of {path}")),
             StatusCode::NOT_FOUND => Ok(None),
             status => bail!("{path}: {}", problem(status, &body)),
         }
     }
 
-    /// What lies at `path`; anything else is an error in the signer's own words.
+    /// The value at `path`; any other response is an error with the signer's message.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -62,7 +62,7 @@ impl Api {
         read(path, status, &body)
     }
 
-    /// Status and body of the answer.
+    /// Status and body of the response.
     pub(crate) async fn ask(
         &self,
         path: &str,
@@ -80,23 +80,23 @@ impl Api {
             .header("authorization", format!("Bearer {token}"))
             .header("accept", "application/json")
             .body(SdkBody::empty())
-            .with_context(|| format!("`{}` is no address", self.base))?;
-        let answer = self.wire.send(request, PATIENCE).await;
+            .with_context(|| format!("`{}` is not an address", self.base))?;
+        let answer = self.wire.send(request, TIMEOUT).await;
         let answer =
             answer.map_err(|error| anyhow!("could not reach {}: {error}; {}", self.base, self.hint))?;
         Ok((answer.status, answer.body))
     }
 }
 
-/// What an answer holds; anything but 200 is an error in the signer's own words.
+/// The value in a response; a status other than 200 is an error with the signer's message.
 pub(crate) fn read<T: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> anyhow::Result<T> {
     if status != StatusCode::OK {
         bail!(problem(status, body));
     }
-    serde_json::from_slice(body).with_context(|| format!("could not read the answer of {path}"))
+    serde_json::from_slice(body).with_context(|| format!("could not read the response of {path}"))
 }
 
-/// What a problem+json (RFC 9457) or anything else says, for people.
+/// The message of a problem+json (RFC 9457), or of another body, for people.
 fn problem(status: StatusCode, body: &[u8]) -> String {
     let document: Option<Value> = serde_json::from_slice(body).ok();
     let text = |name: &str| document.as_ref()?.get(name)?.as_str().map(str::to_owned);
@@ -128,10 +128,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there() {
+    async fn a_closed_port_is_explained() {
         // Port 9 (discard) is not in use on any machine of ours; a refusal is what a stopped stack gives.
         let tokens = Arc::new(Tokens::Given("secret-token".to_owned()));
-        let hint = "does `vod up` still run?".to_owned();
+        let hint = "is `vod up` still running?".to_owned();
         let api = Api::new("http://127.0.0.1:9", tokens, Wire::new(), hint);
         let error = api
             .get::<Value>("/api/assets", &[])

@@ -1,4 +1,4 @@
-//! `vod ls`: the library.
+//! `vod ls`: lists the assets.
 
 use serde::Deserialize;
 use vod_core::keys::INPUT;
@@ -7,14 +7,14 @@ use vod_core::record::Record;
 use crate::output;
 use crate::stack::Stack;
 
-/// Assets asked for at once.
+/// Assets per request.
 const PAGE: &str = "100";
 
 /// List the assets
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only assets with this in their title, id or key (input/…), or in this state (error, complete, …); of several, all
-    /// must fit
+    /// Only assets whose title, id or key (input/…) contains this, or in this state (error, complete, …); several filters
+    /// must all match
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
     /// Print the records as a JSON array
@@ -51,7 +51,7 @@ fn nothing(stack: &Stack, filters: &[String]) -> String {
         return format!("no assets yet: upload a video with `vod upload{options} FILE`");
     }
     let filters = output::plain(&filters.join(" "));
-    format!("no asset fits `{filters}`: `vod ls{options}` lists them all")
+    format!("no asset matches `{filters}`: `vod ls{options}` lists all assets")
 }
 
 async fn found(stack: &Stack, filters: &[String]) -> anyhow::Result<Vec<Record>> {
@@ -69,7 +69,7 @@ async fn found(stack: &Stack, filters: &[String]) -> anyhow::Result<Vec<Record>>
     Ok(records)
 }
 
-/// Whether a record has the text in its title, id or key, whatever the case, or is in this state.
+/// Whether a record contains the text in its title, id or key, ignoring case, or is in this state.
 fn fits(record: &Record, filter: &str) -> bool {
     let filter = filter.to_lowercase();
     let texts = [record.title.as_str(), record.id.as_str(), &record.source.key];
@@ -77,7 +77,7 @@ fn fits(record: &Record, filter: &str) -> bool {
         || texts.iter().any(|text| text.to_lowercase().contains(&filter))
 }
 
-/// All records, or those of one upload.
+/// All records, or the records of one upload.
 pub(crate) async fn all(stack: &Stack, source: Option<&str>) -> anyhow::Result<Vec<Record>> {
     let api = stack.api();
     let (mut records, mut after) = (Vec::new(), None::<String>);

@@ -1,4 +1,4 @@
-//! Log lines on standard error, with nothing in them that a terminal obeys: they name files as uploaders called them.
+//! Writes log lines to standard error. Control characters are escaped, because uploaders choose the file names in them.
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{FormatFields, Writer, debug_fn};
 
-/// Writes logs to standard error from now on: those of `default`, or of `VOD_LOG` (`debug`, `vod_local=trace`).
+/// Starts logging to standard error, with the levels of `VOD_LOG` (`debug`, `vod_local=trace`), or of `default`.
 pub(crate) fn init(default: &str) {
     let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
@@ -47,7 +47,7 @@ impl fmt::Write for Escaped<'_, '_> {
     }
 }
 
-/// Control characters, line ends, and those that turn the direction of what follows.
+/// Whether a character is a control character, a line end, or changes the direction of text.
 fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,6 +1,6 @@
-//! The `vod` command: runs the pipeline on one machine, and works with one wherever it runs.
+//! The `vod` command: runs the pipeline on one machine, and works with a stack anywhere.
 //!
-//! Exit codes: 0 done, 1 not done (the reason is on standard error), 2 wrong usage.
+//! Exit codes: 0 success, 1 failure (the reason is on standard error), 2 wrong usage.
 
 mod aws;
 mod check;
@@ -31,10 +31,10 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::stack::{Choice, Stack};
 
-/// Where a local stack keeps everything, unless --state says otherwise.
+/// The default state folder of a local stack.
 const STATE: &str = ".vod";
-/// Of each thread, as the main thread of a Lambda has: the SDK nests its futures so deeply that in a build without
-/// optimisation 2 MiB, which is the default, are not enough for all functions.
+/// Stack size of each thread, the same as a Lambda's main thread: the SDK nests its futures so deeply that the default of
+/// 2 MiB is too small in a build without optimization.
 const STACK: usize = 8 << 20;
 
 /// Videos on demand: from an upload to a link that can be watched
@@ -85,8 +85,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line. `vod up` and `vod env` take options for stacks on AWS only to say what to do instead, so their help
-/// is without them.
+/// The command line. `vod up` and `vod env` accept options for stacks on AWS only to explain what to do instead, so their
+/// help does not show them.
 fn command() -> clap::Command {
     let hide = |command: clap::Command| {
         ["stack", "region", "profile", "token"]
@@ -105,7 +105,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let find = || Stack::find(choice);
     match &cli.command {
         Command::Up(args) => {
-            choice.local_only("up", "`infra/deploy.sh --stack NAME` brings one to AWS")?;
+            choice.local_only("up", "`infra/deploy.sh --stack NAME` deploys a stack to AWS")?;
             up::run(&choice.state, args).await?;
         }
         Command::Upload(args) => return upload::run(&find().await?, args).await,
@@ -124,12 +124,12 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is logged unless `VOD_LOG` says otherwise.
+/// Starts logging; `VOD_LOG` overrides the default levels.
 fn log(command: &Command) {
     logs::init(match command {
-        // The signer logs each answer: who waits for an upload asks twice a second.
+        // The signer logs each response, and a client that waits for an upload asks twice a second.
         Command::Up(_) => "info,signer=warn",
-        // What goes wrong with credentials is told in our own words.
+        // The command explains problems with credentials itself.
         _ => "warn,aws_config=off,aws_runtime=off",
     });
 }

@@ -1,4 +1,4 @@
-//! What goes to the terminal: results to standard output, everything else to standard error.
+//! Writes to the terminal: results to standard output, everything else to standard error.
 
 use std::io::{IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Writes one line of a result.
 ///
-/// A reader that has gone (`vod ls | head -1`) ends the command in peace, as it does for other tools.
+/// If the reader has gone (`vod ls | head -1`), the command ends without an error, like other tools.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
@@ -25,7 +25,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&text.context("could not write JSON")?)
 }
 
-/// Tells the user something that is not the result.
+/// Prints a message that is not part of the result.
 pub(crate) fn note(text: &str) {
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -58,14 +58,14 @@ fn layout<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Vec<Stri
     std::iter::once(format(headings)).chain(body).collect()
 }
 
-/// Text that others wrote (file names, messages of ffmpeg), safe to show: a terminal obeys control characters.
+/// Makes text of unknown origin (file names, messages of ffmpeg) safe to show, by replacing control characters.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
 }
 
-/// A word of a command that is shown to be pasted into a shell: quoted where it has to be.
+/// A word of a command for pasting into a shell, quoted if necessary.
 pub(crate) fn pasted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -74,7 +74,7 @@ pub(crate) fn pasted(word: &str) -> String {
     format!("'{}'", plain(word).replace('\'', r"'\''"))
 }
 
-/// Completes at Ctrl-C, or at SIGTERM, which process managers send.
+/// Waits for Ctrl-C, or for SIGTERM, which process managers send.
 pub(crate) async fn interrupted() {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

@@ -1,4 +1,4 @@
-//! `vod reconcile`: finds what was lost and sends it again, now instead of at the next scheduled run.
+//! `vod reconcile`: finds and repairs lost uploads and events now, instead of at the next scheduled run.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use crate::aws::AwsError;
 use crate::output;
 use crate::stack::Stack;
 
-/// How long to wait for a scheduled run that is under way.
-const PATIENCE: Duration = Duration::from_mins(6);
+/// Time limit for waiting for a scheduled run to end.
+const TIMEOUT: Duration = Duration::from_mins(6);
 
-/// Find lost uploads and events, and send them again
+/// Find and repair lost uploads and events
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only look and tell
+    /// Only print the findings, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Print the summary as JSON
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The function's answer; its members are explained in the function.
+/// The function's response; the function documents its members.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) looked_at: u64,
@@ -72,18 +72,18 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     })
 }
 
-/// What the function finds, of uploads that are at least so old. Nothing is changed.
+/// The function's findings about uploads of at least this age. Nothing is changed.
 pub(crate) async fn dry_run(stack: &Stack, grace_seconds: u32) -> anyhow::Result<Summary> {
     let event = json!({ "dry_run": true, "grace_seconds": grace_seconds });
     invoke(stack, &event).await
 }
 
 async fn invoke(stack: &Stack, event: &serde_json::Value) -> anyhow::Result<Summary> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         match stack.invoke("reconcile", event).await {
             Ok(summary) => return serde_json::from_value(summary).context("could not read the summary"),
-            Err(error) if is_throttled(&error) && begun.elapsed() < PATIENCE => {
+            Err(error) if is_throttled(&error) && started.elapsed() < TIMEOUT => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             Err(error) => return Err(error).context("could not reconcile"),
@@ -119,10 +119,10 @@ fn text(summary: &Summary) -> Vec<String> {
     let end = if summary.finished {
         ""
     } else {
-        " (not all of it: out of time)"
+        " (incomplete: out of time)"
     };
     lines.push(format!(
-        "looked at {looked_at}{end}: {lost} lost, {mended} mended, {given_up} given up, {waiting} under way, {failed} failed"
+        "checked {looked_at}{end}: {lost} lost, {mended} repaired, {given_up} given up, {waiting} in progress, {failed} failed"
     ));
     lines
 }
@@ -150,7 +150,7 @@ mod tests {
             text(&summary),
             [
                 "input/\u{fffd}a.mp4: it has no record: mended",
-                "looked at 3: 1 lost, 1 mended, 0 given up, 0 under way, 0 failed",
+                "checked 3: 1 lost, 1 repaired, 0 given up, 0 in progress, 0 failed",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! `vod show`: all that is known of one asset.
+//! `vod show`: shows one asset.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::output::{self, plain};
 use crate::stack::Stack;
 use crate::target::{Target, existing_record};
 
-/// Show an asset: its source, jobs and outputs, and what went wrong
+/// Show an asset: its source, jobs, outputs and errors
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// An asset id, or the key of an upload (input/…)
@@ -81,7 +81,7 @@ fn source(source: &Source) -> String {
         facts.push(format!("pixels of {}:{}", aspect.width, aspect.height));
     }
     if let Some(rotation) = media.rotation.filter(|degrees| *degrees != 0) {
-        facts.push(format!("turned by {rotation} degrees"));
+        facts.push(format!("rotated by {rotation} degrees"));
     }
     if let Some(rate) = media.frame_rate {
         // 29.970 as 29.97, 30.000 as 30.

@@ -1,4 +1,4 @@
-//! `vod sign`: links that let anybody watch, for a while.
+//! `vod sign`: makes links to watch an asset for a limited time.
 
 use anyhow::bail;
 use hyper::StatusCode;
@@ -9,25 +9,25 @@ use crate::stack::Stack;
 use crate::target::{self, Target};
 use crate::{http, list, output};
 
-/// Where the signer makes links.
+/// The path at which the signer makes links.
 const PLAYBACK: &str = "/api/playback";
 
-/// Make links to watch an asset, for whoever has them
+/// Make links to watch an asset; anyone with a link can watch
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// An asset id, or the key of an upload (input/…): its newest version that is COMPLETE
     #[arg(value_name = "ASSET|input/KEY")]
     target: Target,
-    /// How long they are good: 90s, 15m, 6h or 7d (default: 6h, or twice the film if that is longer)
+    /// Validity of the links: 90s, 15m, 6h or 7d (default: 6h, or twice the duration if that is longer)
     #[arg(long, value_parser = ttl)]
     ttl: Option<u64>,
-    /// Links to the outputs of this template, where there are several
+    /// Link to the outputs of this template, if there are several
     #[arg(long)]
     template: Option<String>,
-    /// Good for this IPv4 address or range only
+    /// Valid for this IPv4 address or range only
     #[arg(long)]
     ip: Option<String>,
-    /// Print the signer's whole answer, cookies included, as JSON
+    /// Print the signer's complete response as JSON, including cookies
     #[arg(long)]
     json: bool,
 }
@@ -62,7 +62,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The record that the signer has judged: of an upload, that of its newest version.
+/// The record that the signer used: of an upload, the record of its newest version.
 async fn newest(stack: &Stack, target: &Target) -> anyhow::Result<Option<Record>> {
     match target {
         Target::Asset(id) => target::record(&stack.api(), id).await,
@@ -75,7 +75,7 @@ async fn newest(stack: &Stack, target: &Target) -> anyhow::Result<Option<Record>
     }
 }
 
-/// Why there is nothing to watch, and what to do.
+/// The reason why there is nothing to watch, and the next step.
 fn not_complete(stack: &Stack, record: &Record) -> String {
     let (id, state) = (&record.id, record.state.as_str());
     let show = format!("vod show{} {id}", stack.options);
@@ -83,16 +83,16 @@ fn not_complete(stack: &Stack, record: &Record) -> String {
     let why = match (record.state, error, &record.reason) {
         (State::Error, Some(error), _) => format!("{}; {}", error.meaning, error.remedy),
         (State::Error | State::Ignored, _, Some(reason)) => reason.clone(),
-        (State::Progressing, ..) => format!("{} % of it is done", record.progress),
-        _ => return format!("asset `{id}` is {state}: `{show}` says more"),
+        (State::Progressing, ..) => format!("{} % done", record.progress),
+        _ => return format!("asset `{id}` is {state}: `{show}` shows details"),
     };
     format!(
-        "asset `{id}` is {state}: {} (`{show}` says more)",
+        "asset `{id}` is {state}: {} (`{show}` shows details)",
         output::plain(&why)
     )
 }
 
-/// The links for people, a line each.
+/// The links for people, one per line.
 fn text(links: &Value) -> Vec<String> {
     let named = |name: &str, value: &Value| value.as_str().map(|value| format!("{name:10} {value}"));
     let mut text: Vec<_> = named("hls", &links["hls"]).into_iter().collect();
@@ -105,9 +105,9 @@ fn text(links: &Value) -> Vec<String> {
     text
 }
 
-/// Seconds of a length of time as people write it.
+/// Parses a duration such as `15m`, into seconds.
 pub(crate) fn ttl(text: &str) -> Result<u64, String> {
-    let form = || format!("`{text}` is no length of time: write 90s, 15m, 6h or 7d");
+    let form = || format!("`{text}` is not a duration: write 90s, 15m, 6h or 7d");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "s" => 1,

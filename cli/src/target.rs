@@ -1,4 +1,4 @@
-//! What a person names: an asset by its id, or an upload by its key.
+//! Parses the target of a command: an asset by its id, or an upload by its key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +52,7 @@ impl Target {
         let head = stack.s3().head_object().bucket(&stack.bucket).key(key);
         match head.send().await {
             Ok(head) => {
-                let etag = head.e_tag().context("S3 gave no ETag")?;
+                let etag = head.e_tag().context("S3 returned no ETag")?;
                 Ok(AssetId::new(&stack.bucket, key, head.version_id(), etag))
             }
             Err(error)
@@ -60,10 +60,10 @@ impl Target {
                     .as_service_error()
                     .is_some_and(HeadObjectError::is_not_found) =>
             {
-                bail!("nothing is uploaded at `{key}` in bucket `{}`", stack.bucket)
+                bail!("there is no upload `{key}` in bucket `{}`", stack.bucket)
             }
             Err(error) => Err(sdk_error(
-                &format!("could not look at `{key}`"),
+                &format!("could not read `{key}`"),
                 "s3:GetObject",
                 error,
             )),
@@ -71,16 +71,16 @@ impl Target {
     }
 }
 
-/// The record of an asset, if it has one by now.
+/// The record of an asset, if it exists.
 pub(crate) async fn record(api: &Api, asset: &AssetId) -> anyhow::Result<Option<Record>> {
     api.find(&format!("/api/assets/{asset}"), &[]).await
 }
 
-/// The record of an asset which must have one.
+/// The record of an asset that must exist.
 pub(crate) async fn existing_record(stack: &Stack, asset: &AssetId) -> anyhow::Result<Record> {
     record(&stack.api(), asset).await?.ok_or_else(|| {
         let options = &stack.options;
-        anyhow!("asset `{asset}` has no record: `vod ls{options}` lists those that have")
+        anyhow!("asset `{asset}` has no record: `vod ls{options}` lists the assets that have one")
     })
 }
 

@@ -1,4 +1,4 @@
-//! `vod token`: tokens for the signer's HTTP, made with the key that the stack keeps.
+//! `vod token`: makes tokens for the signer's API with the stack's key.
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -10,27 +10,27 @@ use crate::stack::outputs::Outputs;
 use crate::stack::tokens::Minter;
 use crate::stack::{Choice, cloud};
 
-/// Make a token for the signer's HTTP (Authorization: Bearer …)
+/// Make a token for the signer's API (Authorization: Bearer …)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What it may ask for; several with commas, or more than once. The page needs both defaults
+    /// Scopes of the token, separated by commas or repeated. The page needs both defaults
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Scope::Library, Scope::Playback])]
     scope: Vec<Scope>,
-    /// How long it is good: 90s, 15m, 6h or 7d
+    /// Validity: 90s, 15m, 6h or 7d
     #[arg(long, default_value = "1h", value_parser = ttl)]
     ttl: u64,
-    /// Only for assets whose id fits this pattern, in which * stands for anything; more than once for several
+    /// Only for assets whose id matches this pattern (* matches any text); repeatable
     #[arg(long, value_name = "PATTERN")]
     asset: Vec<String>,
-    /// Print it with what it says, as JSON
+    /// Print the token and its claims as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What a token may ask for.
+/// The scopes of a token.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Scope {
-    /// Links to watch
+    /// Links to watch videos
     Playback,
     /// The records
     Library,
@@ -50,7 +50,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
             // The distribution need not be there to make a token for it.
             let outputs = Outputs::read(&cloud::existing(&aws, name).await?)?;
             if outputs.has_provider {
-                bail!("an identity provider makes the tokens of stack `{name}` (AuthJwksUrl), nobody else");
+                bail!("only an identity provider makes tokens for stack `{name}` (AuthJwksUrl)");
             }
             Minter::new(aws, &outputs)
                 .mint(&scope, &args.asset, seconds)
@@ -68,7 +68,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
 fn local(choice: &Choice, scope: &str, args: &Args, seconds: i64) -> anyhow::Result<String> {
     let secrets = Secrets::read(&choice.state)?.with_context(|| {
         format!(
-            "no stack was ever started on `{}`: start it with `vod up{}`, or name its folder with --state",
+            "no stack was ever started in `{}`: start it with `vod up{}`, or pass its folder with --state",
             choice.state.display(),
             choice.options()
         )

@@ -1,4 +1,4 @@
-//! `vod up`: the whole pipeline on this machine, until it is told to stop.
+//! `vod up`: runs the whole pipeline on this machine until it is stopped.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,35 +16,35 @@ use crate::{ffmpeg, output};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = vod_local::fault::SYNTAX)]
 pub(crate) struct Args {
-    /// Where S3 and MediaConvert answer (SigV4); port 0 picks one
+    /// Address of S3 and MediaConvert (SigV4); port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     api: SocketAddr,
-    /// Where viewers come: videos, the signer, the page; port 0 picks one
+    /// Address for viewers: videos, the signer, the page; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     edge: SocketAddr,
-    /// How viewers reach the edge, where that is not its address (a tunnel, a proxy)
+    /// URL of the edge for viewers, if they reach it through a tunnel or proxy
     #[arg(long, value_name = "URL")]
     edge_url: Option<String>,
-    /// Let pages of this origin play videos and upload (CORS), such as `http://localhost:3000`; repeatable
+    /// Let pages of this origin play videos and upload (CORS), for example `http://localhost:3000`; repeatable
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<WebOrigin>,
-    /// The secret of the access key `vod`, instead of a random one; only with an --api on loopback
+    /// Secret of the access key `vod`, instead of a random one; only if --api is a loopback address
     #[arg(long, value_name = "VALUE", env = "VOD_SECRET", hide_env_values = true)]
     secret: Option<ChosenSecret>,
-    /// Encodes at once (default: half the processors)
+    /// Maximum number of concurrent encodes (default: half the processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// Longest video that is encoded, in hours of play time; a longer one ends in ERROR
+    /// Maximum duration of a video in hours; a longer video ends in ERROR
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000))]
     max_hours: u16,
-    /// Let something go wrong, or all that a file says (repeatable); see below
+    /// Inject a fault, or the faults listed in a file (repeatable); see below
     #[arg(long = "fault", value_name = "FAULT|FILE")]
     faults: Vec<String>,
 }
 
-/// Runs `vod up`: returns when it is told to stop (Ctrl-C, SIGTERM).
+/// Runs `vod up` until Ctrl-C or SIGTERM.
 pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let usable = ffmpeg::check(&Programs::find()).await;
     usable.with_context(|| format!("videos cannot be encoded on this machine: {}", ffmpeg::INSTALL))?;
     let options = StackOptions {
@@ -60,39 +60,39 @@ pub(crate) async fn run(state: &Path, args: &Args) -> anyhow::Result<()> {
     };
     let stack = Stack::start(options)
         .await
-        .with_context(|| format!("could not start the stack on `{}`", state.display()))?;
+        .with_context(|| format!("could not start the stack in `{}`", state.display()))?;
     let endpoints = stack.endpoints();
-    let told = Told {
+    let message = Started {
         state,
         api: &endpoints.api,
         edge: &endpoints.edge,
         bucket: &endpoints.bucket,
         page: stack.page(),
     };
-    output::line(&told.text(&program(), begun.elapsed().as_secs_f64()))?;
+    output::line(&message.text(&program(), started.elapsed().as_secs_f64()))?;
     if let Some(faults) = stack.faults() {
         output::note(&faults.to_string());
     }
     stack.run_until(stop()).await
 }
 
-/// An encode uses more than one thread, so fewer run at once than there are processors.
+/// An encode uses more than one thread, so fewer encodes run at once than there are processors.
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |count| (count.get() / 2).max(1))
 }
 
 async fn stop() {
     output::interrupted().await;
-    output::note("stopping; what is under way goes on at the next start");
+    output::note("stopping; unfinished work continues at the next start");
 }
 
-/// How this program was called, so that the lines to copy work as they are.
+/// The program's name as it was called, so that the printed commands work as they are.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "vod".to_owned())
 }
 
-/// What a person needs to know of a stack that has started.
-struct Told<'a> {
+/// The message about a stack that has started.
+struct Started<'a> {
     state: &'a Path,
     api: &'a str,
     edge: &'a str,
@@ -100,13 +100,13 @@ struct Told<'a> {
     page: &'a str,
 }
 
-impl Told<'_> {
+impl Started<'_> {
     fn text(&self, program: &str, seconds: f64) -> String {
         let Self {
             api, edge, bucket, ..
         } = self;
         let state = self.state.display();
-        // Only where it is not the default does the state folder have to be named.
+        // The default state folder needs no option.
         let vod = if self.state == Path::new(crate::STATE) {
             program.to_owned()
         } else {
@@ -116,10 +116,10 @@ impl Told<'_> {
             "ready after {seconds:.1} s\n\
              \n\
              \x20 API    {api}   S3 and MediaConvert, bucket {bucket}\n\
-             \x20 Edge   {edge}   what viewers see, and the signer\n\
-             \x20 State  {state}   everything that is kept\n\
+             \x20 Edge   {edge}   videos, the page and the signer\n\
+             \x20 State  {state}   all data\n\
              \n\
-             Put a video in, from a second terminal:\n\
+             Upload a video from a second terminal:\n\
              \n\
              \x20 {vod} upload FILE.mp4 --wait\n\
              \n\
@@ -130,15 +130,15 @@ impl Told<'_> {
              \n\
              Then:\n\
              \n\
-             \x20 {vod} ls                      what there is\n\
-             \x20 {vod} show input/FILE.mp4     how it went\n\
-             \x20 {vod} sign input/FILE.mp4     links to watch it\n\
+             \x20 {vod} ls                      list all videos\n\
+             \x20 {vod} show input/FILE.mp4     show the state of one\n\
+             \x20 {vod} sign input/FILE.mp4     print links to watch it\n\
              \n\
-             Or watch them in a browser (the link is good for 30 days):\n\
+             Or watch the videos in a browser (this link is valid for 30 days):\n\
              \n\
              \x20 {page}\n\
              \n\
-             Ctrl-C stops it. Nothing is lost: the next start goes on where this one stopped.",
+             Press Ctrl-C to stop. The next start continues unfinished work.",
             page = self.page,
         )
     }
@@ -148,8 +148,8 @@ impl Told<'_> {
 mod tests {
     use super::*;
 
-    fn told(state: &Path) -> Told<'_> {
-        Told {
+    fn started(state: &Path) -> Started<'_> {
+        Started {
             state,
             api: "http://127.0.0.1:9000",
             edge: "http://127.0.0.1:8080",
@@ -159,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn what_to_type_next() {
-        insta::assert_snapshot!(told(Path::new(".vod")).text("target/debug/vod", 0.42));
-        let elsewhere = told(Path::new("/var/vod")).text("vod", 1.0);
+    fn the_next_commands_are_printed() {
+        insta::assert_snapshot!(started(Path::new(".vod")).text("target/debug/vod", 0.42));
+        let elsewhere = started(Path::new("/var/vod")).text("vod", 1.0);
         assert!(elsewhere.contains("vod --state /var/vod ls"), "{elsewhere}");
     }
 }

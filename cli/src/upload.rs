@@ -1,4 +1,4 @@
-//! `vod upload`: a file becomes an object under `input/`, in parts and with a progress bar.
+//! `vod upload`: uploads a file to `input/`, in parts and with a progress bar.
 
 mod resume;
 
@@ -20,42 +20,42 @@ use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::{Record, State};
 
-use self::resume::Begun;
+use self::resume::Unfinished;
 use crate::aws::{AwsError, sdk_error};
 use crate::http::Api;
 use crate::stack::Stack;
 use crate::target::record;
 use crate::{output, show};
 
-/// S3's smallest part is 5 MiB; with 8, a part that fails costs a second or so on a home line.
+/// S3's smallest part is 5 MiB; with 8, a failed part costs about a second on a home connection.
 const PART: u64 = 8 << 20;
-/// S3's most parts of one upload.
+/// S3's maximum number of parts.
 const MAX_PARTS: u64 = 10_000;
-/// Parts under way at once.
+/// Concurrent parts.
 const PARALLEL: usize = 4;
-/// Days for which the parts of an unfinished upload stay, here and on AWS (`infra/template.yaml`).
+/// Days for which S3 keeps the parts of an unfinished upload, locally and on AWS (`infra/template.yaml`).
 const KEPT_DAYS: u32 = 7;
-/// Tries to send a part whose signature has another time than the service.
+/// Tries to send a part that S3 refuses because the clocks differ.
 const CLOCK_TRIES: u32 = 3;
-/// What an upload needs on AWS, whole or in parts.
+/// The permission that an upload needs on AWS, in one request or in parts.
 const PERMISSION: &str = "s3:PutObject";
-/// Between two looks at the record.
+/// Interval between reads of the record.
 const POLL: Duration = Duration::from_millis(500);
-/// How long a failure from before may stand before it counts as the answer.
+/// Time after which an earlier failure counts as the result.
 const RETRIED: Duration = Duration::from_secs(20);
 
-/// Upload a video; the pipeline starts by itself. An upload that was broken off goes on where it was
+/// Upload a video and start the pipeline. An interrupted upload is resumed
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The video
+    /// The video file
     file: PathBuf,
-    /// Where it goes below input/ (default: the file's name)
+    /// Key below input/ (default: the file's name)
     #[arg(long)]
     key: Option<String>,
-    /// Wait until it can be watched; exit code 1 if it ends otherwise
+    /// Wait until the video can be watched; exit with 1 if it fails
     #[arg(long)]
     wait: bool,
-    /// Print the record (with --wait) or what was uploaded, as JSON
+    /// Print the record (with --wait) or the upload as JSON
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
         file: &args.file,
         size: file.len(),
     };
-    let begun = Timestamp::now();
+    let started = Timestamp::now();
     let asset = upload.run(&bar).await?;
     bar.finish_and_clear();
     if !args.wait {
@@ -88,10 +88,10 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     output::note(&format!("uploaded {key}, asset {asset}"));
     let api = stack.api();
     let record = tokio::select! {
-        record = wait(&api, &asset, begun) => record?,
+        record = wait(&api, &asset, started) => record?,
         // Since an upload in parts has asked for the signal it ends nobody by itself any more.
         _ = tokio::signal::ctrl_c() => bail!(
-            "interrupted; the encode goes on, and `vod show{} {asset}` follows it",
+            "interrupted; the encode continues, and `vod show{} {asset}` shows its state",
             stack.options
         ),
     };
@@ -112,7 +112,7 @@ fn uploaded(stack: &Stack, key: &str, asset: &AssetId, json: bool) -> anyhow::Re
     }
     output::line(asset.as_str())?;
     output::note(&format!(
-        "uploaded {key}; follow it with `vod show{} {asset}`",
+        "uploaded {key}; `vod show{} {asset}` shows its state",
         stack.options
     ));
     Ok(())
@@ -125,7 +125,7 @@ fn key(file: &Path, wanted: Option<&str>) -> anyhow::Result<String> {
         None => file
             .file_name()
             .and_then(|name| name.to_str())
-            .context("this file's name is not UTF-8: choose one with --key")?,
+            .context("the file's name is not UTF-8: choose a key with --key")?,
     };
     let name = name.strip_prefix(INPUT).unwrap_or(name);
     let key = format!("{INPUT}{name}");
@@ -138,7 +138,7 @@ fn key(file: &Path, wanted: Option<&str>) -> anyhow::Result<String> {
     Ok(key)
 }
 
-/// By the suffix, for whoever looks at the bucket; the pipeline probes the content.
+/// The content type by the suffix, for other tools; the pipeline probes the content.
 fn content_type(file: &Path) -> &'static str {
     let suffix = file.extension().and_then(|suffix| suffix.to_str()).unwrap_or("");
     match suffix.to_ascii_lowercase().as_str() {
@@ -163,22 +163,22 @@ impl Upload<'_> {
         if self.size <= PART {
             return self.whole(bar).await;
         }
-        if let Some(begun) = resume::find(self).await? {
-            let (there, all) = (begun.parts.len(), self.numbers().count());
+        if let Some(started) = resume::find(self).await? {
+            let (there, all) = (started.parts.len(), self.numbers().count());
             output::note(&format!(
-                "going on with an upload that was broken off: {there} of {all} parts are there"
+                "resuming an interrupted upload: {there} of {all} parts exist"
             ));
-            let went_on = self.in_parts(&begun, bar).await;
+            let went_on = self.in_parts(&started, bar).await;
             // Completed or aborted meanwhile, by another `vod upload` of the same file perhaps.
             if !went_on.as_ref().is_err_and(is_gone) {
                 return went_on;
             }
-            output::note("that upload is gone: beginning anew");
+            output::note("that upload no longer exists: starting over");
             bar.reset();
         }
         let id = self.create().await?;
         let parts = std::collections::HashMap::new();
-        self.in_parts(&Begun { id, parts }, bar).await
+        self.in_parts(&Unfinished { id, parts }, bar).await
     }
 
     async fn create(&self) -> anyhow::Result<String> {
@@ -191,19 +191,22 @@ impl Upload<'_> {
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
             .await
-            .map_err(|error| sdk_error("could not begin the upload", PERMISSION, error))?;
-        Ok(created.upload_id().context("S3 gave no upload id")?.to_owned())
+            .map_err(|error| sdk_error("could not start the upload", PERMISSION, error))?;
+        Ok(created
+            .upload_id()
+            .context("S3 returned no upload id")?
+            .to_owned())
     }
 
-    /// Sends what is missing. What S3 has stays when that fails, for the next `vod upload`.
-    async fn in_parts(&self, begun: &Begun, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+    /// Sends the missing parts. If that fails, S3 keeps the parts for the next `vod upload`.
+    async fn in_parts(&self, started: &Unfinished, bar: &ProgressBar) -> anyhow::Result<AssetId> {
         let result = tokio::select! {
-            result = self.parts(begun, bar) => result,
+            result = self.parts(started, bar) => result,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
         };
         if result.as_ref().is_err_and(|error| !is_gone(error)) {
             output::note(&format!(
-                "what was sent is kept for {KEPT_DAYS} days: the same command sends only the rest"
+                "the parts that were sent are kept for {KEPT_DAYS} days: run the same command to send the rest"
             ));
         }
         result
@@ -224,11 +227,13 @@ impl Upload<'_> {
         self.asset(put.version_id(), put.e_tag())
     }
 
-    async fn parts(&self, begun: &Begun, bar: &ProgressBar) -> anyhow::Result<AssetId> {
-        let mut parts: Vec<CompletedPart> = begun.parts.values().cloned().collect();
-        bar.inc(begun.parts.keys().map(|&number| self.place(number).1).sum());
-        let missing = self.numbers().filter(|number| !begun.parts.contains_key(number));
-        let id = begun.id.as_str();
+    async fn parts(&self, started: &Unfinished, bar: &ProgressBar) -> anyhow::Result<AssetId> {
+        let mut parts: Vec<CompletedPart> = started.parts.values().cloned().collect();
+        bar.inc(started.parts.keys().map(|&number| self.place(number).1).sum());
+        let missing = self
+            .numbers()
+            .filter(|number| !started.parts.contains_key(number));
+        let id = started.id.as_str();
         let sent: Vec<_> = futures::stream::iter(missing)
             .map(|number| self.part(id, number, bar))
             .buffer_unordered(PARALLEL)
@@ -255,7 +260,7 @@ impl Upload<'_> {
         1..=i32::try_from(count).unwrap_or(i32::MAX)
     }
 
-    /// Where a part lies in the file: its offset and length in bytes.
+    /// Offset and length of a part in the file, in bytes.
     fn place(&self, number: i32) -> (u64, u64) {
         let part = part_size(self.size);
         let offset = u64::from(number.unsigned_abs().saturating_sub(1)) * part;
@@ -299,14 +304,14 @@ impl Upload<'_> {
             .with_context(|| format!("could not read `{}`", self.file.display()))
     }
 
-    /// The asset's id follows from what S3 answered; nobody has to be asked for it.
+    /// Derives the asset's id from S3's response.
     fn asset(&self, version: Option<&str>, etag: Option<&str>) -> anyhow::Result<AssetId> {
-        let etag = etag.context("S3 gave no ETag")?;
+        let etag = etag.context("S3 returned no ETag")?;
         Ok(AssetId::new(self.bucket, self.key, version, etag))
     }
 }
 
-/// Whether there is no such upload any more.
+/// Whether the error says that the upload no longer exists.
 fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<AwsError>().is_some_and(AwsError::is_missing)
 }
@@ -316,11 +321,11 @@ fn part_size(size: u64) -> u64 {
     PART.max(size.div_ceil(MAX_PARTS))
 }
 
-/// Waits until nothing more happens to the asset by itself, with a bar.
+/// Waits until the asset is in a terminal state, with a progress bar.
 ///
-/// The same bytes uploaded again have the record of the first time, and begin anew if that was an error: a
-/// failure from before this upload is given [`RETRIED`] to make place.
-async fn wait(api: &Api, asset: &AssetId, begun: Timestamp) -> anyhow::Result<Record> {
+/// If the same bytes are uploaded again, the asset has the record of the first upload, and starts over if that failed: a
+/// failure from before this upload counts only after [`RETRIED`].
+async fn wait(api: &Api, asset: &AssetId, started: Timestamp) -> anyhow::Result<Record> {
     let waiting = Instant::now();
     let bar = bar(100, "{prefix:11} {bar:40} {pos} %");
     let mut said = String::new();
@@ -328,8 +333,9 @@ async fn wait(api: &Api, asset: &AssetId, begun: Timestamp) -> anyhow::Result<Re
         if let Some(record) = record(api, asset).await? {
             bar.set_prefix(record.state.as_str().to_ascii_lowercase());
             bar.set_position(record.progress.into());
-            let is_old = matches!(record.state, State::Error | State::Canceled) && record.updated_at < begun;
-            if record.state.is_final() && !(is_old && waiting.elapsed() < RETRIED) {
+            let is_old =
+                matches!(record.state, State::Error | State::Canceled) && record.updated_at < started;
+            if record.state.is_terminal() && !(is_old && waiting.elapsed() < RETRIED) {
                 bar.finish_and_clear();
                 return Ok(record);
             }
@@ -345,7 +351,7 @@ async fn wait(api: &Api, asset: &AssetId, begun: Timestamp) -> anyhow::Result<Re
     }
 }
 
-/// A bar on standard error, invisible where that is no terminal.
+/// A progress bar on standard error, hidden if that is not a terminal.
 fn bar(total: u64, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

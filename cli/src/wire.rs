@@ -1,4 +1,4 @@
-//! One HTTP exchange, plain or over TLS, on the HTTP stack that the SDK's clients have as well.
+//! Sends one HTTP request, plain or over TLS, on the HTTP stack of the SDK's clients.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{Request, StatusCode};
 
-/// A connection that is not there after this long will not come.
+/// Time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// No answer that is read whole is larger: a page of records has at most a few megabytes.
+/// Maximum size of a response: a page of records has at most a few megabytes.
 const MAX_BODY: usize = 32 << 20;
 
-/// Where requests go out.
+/// A client for HTTP requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire(Arc<Connector>);
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -30,16 +30,16 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// Why nothing came back. Says nothing of what was asked: that may hold a signature.
+/// A reason why there was no response. It never contains the request, which may hold a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WireError {
-    #[error("`{0}` is no address")]
+    #[error("`{0}` is not an address")]
     Address(String),
     #[error("{0}")]
     Connection(String),
-    #[error("no answer within {} seconds", .0.as_secs())]
+    #[error("no response within {} seconds", .0.as_secs())]
     Late(Duration),
-    #[error("the answer broke off: {0}")]
+    #[error("the response ended early: {0}")]
     Broken(String),
 }
 
@@ -53,11 +53,11 @@ impl Wire {
         Self(Arc::new(connector))
     }
 
-    /// Sends a request and reads its answer whole, all within `patience`.
+    /// Sends a request and reads the complete response, all within `timeout`.
     pub(crate) async fn send(
         &self,
         request: Request<SdkBody>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Answer, WireError> {
         let place = origin(&request.uri().to_string());
         let request = request.try_into().map_err(|_| WireError::Address(place))?;
@@ -74,12 +74,12 @@ impl Wire {
                 body: body.to_bytes(),
             })
         };
-        let late = |_| WireError::Late(patience);
-        tokio::time::timeout(patience, exchange).await.map_err(late)?
+        let late = |_| WireError::Late(timeout);
+        tokio::time::timeout(timeout, exchange).await.map_err(late)?
     }
 }
 
-/// Scheme and host of an address: all of it that may be told to anybody.
+/// Scheme and host of an address: the part of it that is not secret.
 pub(crate) fn origin(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.split(['?', '#']).next().unwrap_or_default().to_owned();

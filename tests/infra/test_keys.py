@@ -145,4 +145,4 @@ def test_show_says_what_is_there_and_never_a_private_key(aws, deployed):
     assert [key["id"] for key in listed["keys"]] == [secret(aws)["active"]] and listed["signing_secret"].startswith("arn:aws:secretsmanager:")
     assert "PRIVATE" not in json.dumps(listed) and set(listed["keys"][0]) == {"id", "algorithm", "public_pem", "active"}
     deployed.run("destroy", "--yes")
-    assert "brings them back" in deployed.run("keys").stderr
+    assert "restores them" in deployed.run("keys").stderr

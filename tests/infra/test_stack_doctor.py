@@ -129,8 +129,8 @@ def send(aws, queue):
 
 # What is done to the stack, which links say so (the first one with these words).
 BREAKS = {
-    "stack rolled back": (lambda a: a.stacks["vod"].update(status="ROLLBACK_COMPLETE"), ["stack"], "nothing of it runs"),
-    "stack in progress": (lambda a: a.stacks["vod"].update(status="UPDATE_IN_PROGRESS"), ["stack"], "being changed"),
+    "stack rolled back": (lambda a: a.stacks["vod"].update(status="ROLLBACK_COMPLETE"), ["stack"], "no part of it is running"),
+    "stack in progress": (lambda a: a.stacks["vod"].update(status="UPDATE_IN_PROGRESS"), ["stack"], "being updated"),
     "stack stuck": (lambda a: a.stacks["vod"].update(status="UPDATE_ROLLBACK_FAILED"), ["stack"], "continue-update-rollback"),
     "output missing": (lambda a: a.stacks["vod"]["outputs"].pop("KeyGroupId"), ["stack"], "KeyGroupId"),
     "bucket gone": (lambda a: a.client("s3").delete_bucket(Bucket=BUCKET), ["bucket", "notification"], "NoSuchBucket"),
@@ -225,7 +225,7 @@ def test_a_missing_permission_is_named_and_not_taken_for_a_fault(aws, stack, ser
 def test_an_update_that_was_taken_back_is_told_and_no_fault(aws, stack):
     aws.stacks["vod"]["status"] = "UPDATE_ROLLBACK_COMPLETE"
     code, findings = examine(stack)
-    assert code == 0 and "taken back" in findings["stack"]["detail"]
+    assert code == 0 and "rolled back" in findings["stack"]["detail"]
 
 
 def test_without_credentials_it_says_how_to_get_some(aws, stack):

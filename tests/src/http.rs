@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came back.
 pub struct Answer {
@@ -67,7 +67,7 @@ pub fn get(url: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
                 body,
             })
         };
-        tokio::time::timeout(PATIENCE, exchange)
+        tokio::time::timeout(TIMEOUT, exchange)
             .await
             .with_context(|| format!("{url} did not answer"))?
             .with_context(|| format!("could not get {url}"))

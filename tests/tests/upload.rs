@@ -63,8 +63,8 @@ fn go_on(stack: &LocalStack, file: &Path) -> anyhow::Result<(usize, usize)> {
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{text}");
     let there = text.lines().find_map(|line| {
-        let rest = line.split_once("broken off: ")?.1;
-        rest.split_once(" of 6 parts are there")?.0.parse().ok()
+        let rest = line.split_once("interrupted upload: ")?.1;
+        rest.split_once(" of 6 parts exist")?.0.parse().ok()
     });
     Ok((parts_sent(stack)? - before, there.unwrap_or(0)))
 }

@@ -144,7 +144,7 @@ impl Refusal {
                 plain(&self.message)
             ),
             Kind::Busy => format!(
-                "{what}: another run is under way, or AWS has not finished the last one ({code}): wait until it has \
+                "{what}: another update is running, or AWS has not finished the last one ({code}): wait until it has \
                  ended, then start again"
             ),
             Kind::Missing | Kind::Other => match (self.message.as_str(), code.as_str()) {
@@ -237,14 +237,14 @@ mod tests {
                 "ResourceExistsException",
                 "it already exists",
                 400,
-                "another run is under way",
+                "another update is running",
                 None,
             ),
             (
                 "ValidationError",
                 "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated.",
                 400,
-                "another run is under way",
+                "another update is running",
                 None,
             ),
             (

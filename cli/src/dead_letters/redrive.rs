@@ -1,4 +1,4 @@
-//! Giving dead letters back: to their queue, or to the function that EventBridge could not reach.
+//! Redrives dead letters: to their queue, or to the function that EventBridge could not invoke.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::aws::service::SQS;
 use crate::output;
 use crate::stack::Stack;
 
-/// Between two looks at a move that is under way.
+/// Interval between checks of a running move task.
 const POLL: Duration = Duration::from_millis(500);
-/// How long messages stay hidden while they are handed to a function one by one.
+/// Time for which messages stay hidden while a function is invoked with each.
 const HANDING_SECONDS: u32 = 900;
 
 pub(super) async fn run(
@@ -69,8 +69,8 @@ async fn to_queue(aws: &Aws, queue: &Queue) -> anyhow::Result<u64> {
     }
 }
 
-/// Calls the function with each event. What it takes is removed, what it refuses stays: handling an event twice does no
-/// harm, losing one does.
+/// Invokes the function with each event. A message is deleted only if the function succeeds: handling an event twice is
+/// harmless, losing one is not.
 async fn to_function(stack: &Stack, queue: &Queue, function: &str) -> anyhow::Result<u64> {
     let (mut moved, mut refused) = (0, Vec::new());
     for message in receive(stack, queue, HANDING_SECONDS).await? {
@@ -89,7 +89,7 @@ async fn to_function(stack: &Stack, queue: &Queue, function: &str) -> anyhow::Re
     }
     match refused.first() {
         Some(error) => bail!(
-            "{moved} of `{}` sent again, {} stay: {error:#}",
+            "{moved} messages of `{}` sent again, {} remain: {error:#}",
             queue.name,
             refused.len()
         ),

@@ -129,7 +129,7 @@ async fn link<T: Into<Told>>(
             (state, format!("{error:#}"), permission)
         }
         Err(_) => {
-            let late = format!("no answer within {} seconds", PATIENCE.as_secs());
+            let late = format!("no response within {} seconds", PATIENCE.as_secs());
             (State::Broken, late, None)
         }
     };

@@ -29,8 +29,7 @@ pub(super) async fn newest(stack: &Stack, replica: &str) -> anyhow::Result<Strin
         .key(&key)
         .send()
         .await;
-    let head =
-        head.map_err(|error| sdk_error(&format!("could not look at `{key}`"), "s3:GetObject", error))?;
+    let head = head.map_err(|error| sdk_error(&format!("could not read `{key}`"), "s3:GetObject", error))?;
     let now = DateTime::from(SystemTime::now()).secs();
     judge(&key, replica, head.replication_status(), now - uploaded)
 }

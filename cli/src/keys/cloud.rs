@@ -1,4 +1,4 @@
-//! The keys of a stack on AWS. What comes next is decided by [`Ring`]; here it is done, one call at a time.
+//! Manages the keys of a stack on AWS. [`Ring`] decides the next step; this module executes it, one call at a time.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::output::note;
 use crate::stack::cloud::{self, Description};
 use crate::stack::update::Update;
 
-/// The longest that a signed link is good, in seconds: 7 days.
+/// Maximum validity of a signed link in seconds: 7 days.
 const LONGEST_LINK: i64 = 7 * 86_400;
 
 /// One run of `vod keys --stack`.
@@ -24,13 +24,13 @@ const LONGEST_LINK: i64 = 7 * 86_400;
 pub(super) struct Session {
     aws: Aws,
     stack: String,
-    /// The options that name this stack, for commands to paste.
+    /// The options that select this stack, for commands to paste.
     options: String,
     plan: bool,
     json: bool,
 }
 
-/// The signing secret and what CloudFront trusts.
+/// The signing secret, and the keys that CloudFront trusts.
 struct Keys {
     described: Option<Described>,
     ring: Ring,
@@ -57,7 +57,7 @@ impl Session {
         if described.as_ref().is_some_and(|secret| secret.is_deleted) {
             let stack = &self.stack;
             note(&format!(
-                "the keys wait for their deletion: `infra/deploy.sh --stack {stack}` brings them back"
+                "the keys are scheduled for deletion: `infra/deploy.sh --stack {stack}` restores them"
             ));
             return self.print(&Ring::empty()).await;
         }
@@ -70,7 +70,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes what is missing, and gives the keys the ids that CloudFront gave them.
+    /// Creates missing keys, and gives the keys the ids that CloudFront assigned.
     pub(super) async fn ensure(&self, algorithm: Algorithm) -> anyhow::Result<()> {
         let description = self.description().await?;
         let (signing, jwt) = (self.signing(), self.jwt());
@@ -78,24 +78,24 @@ impl Session {
         let (mut signing_is, mut jwt_is) = (signing.describe().await?, jwt.describe().await?);
         for (secret, is) in [(&signing, &mut signing_is), (&jwt, &mut jwt_is)] {
             if let Some(described) = is.as_mut().filter(|secret| secret.is_deleted) {
-                note(&format!("• bringing {} back from its deletion", secret.name));
+                note(&format!("• restoring {} from its deletion", secret.name));
                 secret.restore().await?;
                 described.is_deleted = self.plan;
             }
         }
         if signing_is.as_ref().is_some_and(|secret| secret.is_deleted) {
-            note("the keys in it would be used again");
+            note("its keys would be used again");
             return self.print(&Ring::empty()).await;
         }
         let mut keys = self.read(&signing, signing_is, description.as_ref()).await?;
         self.refuse_foreign(&keys)?;
         if keys.ring.keys.is_empty() {
-            note(&format!("• making the signing key ({algorithm})"));
+            note(&format!("• creating the signing key ({algorithm})"));
             keys.ring.add(signing_key(pending(), algorithm)?);
             self.write(&signing, &keys).await?;
         }
         if jwt_is.as_ref().is_none_or(|secret| secret.current.is_none()) {
-            note("• making the key of the viewers' tokens");
+            note("• creating the key for viewer tokens");
             let about = format!("HS256 key of the tokens of viewers of the stack {}", self.stack);
             let key = random_hex()?;
             match jwt_is {
@@ -112,22 +112,22 @@ impl Session {
         self.print(&keys.ring).await
     }
 
-    /// Makes a second key and signs with it once CloudFront has it everywhere. Goes on where an earlier run stopped.
+    /// Creates a second key and signs with it as soon as all edges of CloudFront have it. Continues an interrupted run.
     pub(super) async fn rotate(&self, algorithm: Algorithm, spread: u64) -> anyhow::Result<()> {
         let (mut description, signing, mut keys) = self.existing().await?;
         match keys.ring.stage() {
             Stage::Rotated => bail!(
-                "both slots are full since the last rotation: run `vod keys retire{}` first",
+                "both slots are in use since the last rotation: run `vod keys retire{}` first",
                 self.options
             ),
-            Stage::Rotating => note("• going on with a rotation that was interrupted"),
+            Stage::Rotating => note("• continuing an interrupted rotation"),
             Stage::Empty | Stage::Steady => {}
         }
         loop {
             let step = keys.ring.next_of_rotation(&keys.slots);
-            match step.with_context(|| format!("stack `{}` gets no new key", self.stack))? {
+            match step.with_context(|| format!("could not give stack `{}` a new key", self.stack))? {
                 Step::Make => {
-                    note(&format!("• making a second key ({algorithm})"));
+                    note(&format!("• creating a second key ({algorithm})"));
                     keys.ring.add(signing_key(pending(), algorithm)?);
                     self.write(&signing, &keys).await?;
                 }
@@ -161,36 +161,38 @@ impl Session {
             return Ok(());
         }
         note(&format!(
-            "the new key signs. What the old one signed stays good; run `vod keys retire{}` after 7 days.",
+            "the new key signs. Links signed with the old key stay valid; run `vod keys retire{}` after 7 days.",
             self.options
         ));
         self.print(&keys.ring).await
     }
 
-    /// Takes the old key from CloudFront, then from the secret.
+    /// Removes the old key from CloudFront, then from the secret.
     pub(super) async fn retire(&self, now: bool) -> anyhow::Result<()> {
         let (description, signing, mut keys) = self.existing().await?;
         ensure!(
             keys.ring.stage() == Stage::Rotated,
-            "there is no old key to retire: `vod keys show{}` says what there is",
+            "there is no old key to retire: `vod keys show{}` lists the keys",
             self.options
         );
         let activated = keys.described.as_ref().and_then(|secret| secret.activated);
         if activated.is_none() && !now {
-            note("it is not known when the last rotation was: the 7 days are counted from now");
+            note("the time of the last rotation is unknown: the 7 days start now");
             signing.tag_activated().await?;
         }
         let age = activated.map_or(0, |since| Timestamp::now().as_second() - since);
         if age < LONGEST_LINK && !now {
             let days = (LONGEST_LINK - age + 86_399) / 86_400;
-            bail!("links of the old key may still be good for {days} days: wait, or stop them with --now");
+            bail!(
+                "links signed with the old key may be valid for {days} more days: wait, or revoke them with --now"
+            );
         }
         let old = keys.ring.keys.first().context("there is no old key")?.clone();
         if let Some(slot) = Ring::slot_of(&keys.slots, &old) {
-            note(&format!("• taking the old key from CloudFront (slot {slot:?})"));
+            note(&format!("• removing the old key from CloudFront (slot {slot:?})"));
             self.set(&description, slot, "").await?;
         }
-        note("• taking it from the secret");
+        note("• removing it from the secret");
         keys.ring.remove(&old.id)?;
         self.write(&signing, &keys).await?;
         if self.plan {
@@ -216,7 +218,7 @@ impl Session {
         self.secret("jwt")
     }
 
-    /// The stack if it exists. One that is being changed, or is stuck, is an error.
+    /// The stack, if it exists. A stack that is being changed or is stuck is an error.
     async fn description(&self) -> anyhow::Result<Option<Description>> {
         let found = cloud::describe(&self.aws, &self.stack).await?;
         match found {
@@ -225,7 +227,7 @@ impl Session {
         }
     }
 
-    /// The stack and its keys, both of which have to exist.
+    /// The stack and its keys, which must both exist.
     async fn existing(&self) -> anyhow::Result<(Description, Secret<'_>, Keys)> {
         let description = cloud::existing(&self.aws, &self.stack).await?;
         if !description.changeable()? {
@@ -235,7 +237,7 @@ impl Session {
         let described = signing.describe().await?;
         if described.as_ref().is_some_and(|secret| secret.is_deleted) {
             bail!(
-                "the secret `{}` waits for its deletion: `vod keys ensure{}` brings it back",
+                "the secret `{}` is scheduled for deletion: `vod keys ensure{}` restores it",
                 signing.name,
                 self.options
             );
@@ -302,11 +304,11 @@ impl Session {
     async fn spread(&self, seconds: u64) {
         if self.plan {
             note(&format!(
-                "would wait {seconds} s until every edge knows the new key"
+                "would wait {seconds} s until all edges know the new key"
             ));
             return;
         }
-        note(&format!("• waiting {seconds} s until every edge knows it"));
+        note(&format!("• waiting {seconds} s until all edges know it"));
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
@@ -317,7 +319,7 @@ impl Session {
         }
     }
 
-    /// Why new links would be refused, and the way back, if the secret has none of the keys that CloudFront trusts.
+    /// The problem and its fix if CloudFront would refuse new links, because the secret has none of its trusted keys.
     fn foreign(&self, keys: &Keys) -> Option<String> {
         if !keys.ring.is_foreign_to(&keys.slots) {
             return None;
@@ -344,7 +346,7 @@ impl Session {
         })
     }
 
-    /// The result: for people the keys; as JSON also the ARNs that the stack's parameters name.
+    /// Prints the result: the keys; as JSON also the ARNs for the stack's parameters.
     async fn print(&self, ring: &Ring) -> anyhow::Result<()> {
         if !self.json {
             return print(ring, false, json!({}));
@@ -362,18 +364,18 @@ impl Session {
     }
 }
 
-/// The keys in the value of a signing secret. Errors quote nothing of it.
+/// The keys in the value of a signing secret. Errors do not quote it.
 fn parse(name: &str, value: &str) -> anyhow::Result<Ring> {
     serde_json::from_str(value).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         anyhow::anyhow!(
-            "the secret `{name}` is not what `vod keys` writes (line {line}, column {column}): bring back an earlier \
+            "the secret `{name}` is not in the format of `vod keys` (line {line}, column {column}): restore an earlier \
              version of it (AWSPREVIOUS)"
         )
     })
 }
 
-/// The public keys that a stack has given to CloudFront.
+/// The public keys of a stack in CloudFront.
 fn slots(description: &Description) -> anyhow::Result<Vec<Slot>> {
     let mut found = Vec::new();
     for name in [SlotName::One, SlotName::Two] {
@@ -397,7 +399,7 @@ fn slots(description: &Description) -> anyhow::Result<Vec<Slot>> {
     Ok(found)
 }
 
-/// The name under which a key waits until CloudFront has given it an id.
+/// The temporary id of a key until CloudFront assigns one.
 fn pending() -> String {
     Timestamp::now().strftime("pending-%Y%m%d%H%M%S").to_string()
 }

@@ -1,7 +1,7 @@
-//! `vod keys`: the keys that sign links, and changing them while people watch.
+//! `vod keys`: manages the keys that sign links, without interrupting viewers.
 //!
-//! The local stack's keys are in `secrets.json`. Those of a stack on AWS are in Secrets Manager, and CloudFront has to
-//! learn a new one before it may sign.
+//! The local stack's keys are in `secrets.json`. The keys of a stack on AWS are in Secrets Manager, and CloudFront must know
+//! a new key before it may sign.
 
 mod cloud;
 mod secret;
@@ -21,47 +21,47 @@ use crate::stack::Choice;
 /// Exit code of a command that Ctrl-C ended, as shells have it (128 + SIGINT).
 const INTERRUPTED: u8 = 130;
 
-/// Look after the keys that sign links; links that were made before stay good until they expire
+/// Manage the keys that sign links; existing links stay valid until they expire
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Print what there is, or what was done, as JSON
+    /// Print the keys, or the result, as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Show each call to AWS that would change something, and change nothing (with --stack)
+    /// Print each call to AWS that would change something, and change nothing (with --stack)
     #[arg(long, global = true)]
     plan: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List the keys and say what is next (the default)
+    /// List the keys and print the next step (the default)
     Show,
-    /// Make the keys of a stack on AWS if they are missing, and bring back those that wait for deletion
+    /// Create the keys of a stack on AWS if they are missing, and restore keys that are scheduled for deletion
     Ensure {
-        /// The kind of a new signing key
+        /// Kind of a new signing key
         #[arg(long, value_enum, ignore_case = true, default_value_t = Kind::Es256)]
         algorithm: Kind,
     },
-    /// Make a new key and sign with it; on AWS once CloudFront knows it everywhere
+    /// Create a new key and sign with it; on AWS as soon as all edges of CloudFront know it
     Rotate {
-        /// The kind of the new key
+        /// Kind of the new key
         #[arg(long, value_enum, ignore_case = true, default_value_t = Kind::Es256)]
         algorithm: Kind,
-        /// How long CloudFront gets to bring a new key to all edges
+        /// Time for CloudFront to distribute a new key to all edges
         #[arg(long, value_name = "SECONDS", env = "VOD_SPREAD_SECONDS", default_value_t = SPREAD_SECONDS)]
         spread: u64,
     },
     /// Remove the old key of a stack on AWS, 7 days after a rotation
     Retire {
-        /// Do not wait for the 7 days: links that the old key signed end at once
+        /// Do not wait for 7 days: links that the old key signed expire at once
         #[arg(long)]
         now: bool,
     },
-    /// Remove a key of the local stack that signs no more: links that it signed end at once
+    /// Remove an old key of the local stack: links that it signed expire at once
     Remove {
-        /// Its id, as in the links' Key-Pair-Id
+        /// Id of the key, the Key-Pair-Id in links
         id: String,
     },
 }
@@ -69,10 +69,10 @@ enum Action {
 /// A key group reaches all edges within minutes.
 const SPREAD_SECONDS: u64 = 300;
 
-/// Kinds of keys that CloudFront takes.
+/// Kinds of keys that CloudFront accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// ECDSA over P-256: short links
+    /// ECDSA over P-256, for short links
     #[value(name = "ES256")]
     Es256,
     /// RSA with 2048 bits
@@ -104,7 +104,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
             Action::Rotate { algorithm, spread } => session.rotate((*algorithm).into(), *spread).await,
             Action::Retire { now } => session.retire(*now).await,
             Action::Remove { .. } => bail!(
-                "`vod keys remove` is for the local stack: `vod keys retire{}` takes the old key of a stack on AWS",
+                "`vod keys remove` is for the local stack: `vod keys retire{}` removes the old key of a stack on AWS",
                 choice.options()
             ),
         }
@@ -112,20 +112,20 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
     tokio::select! {
         done = work => done.map(|()| ExitCode::SUCCESS),
         () = output::interrupted() => {
-            output::note("interrupted: run the same command again, it goes on where this one stopped");
+            output::note("interrupted: run the same command again to continue");
             Ok(ExitCode::from(INTERRUPTED))
         }
     }
 }
 
 fn local(choice: &Choice, action: &Action, args: &Args) -> anyhow::Result<()> {
-    ensure!(!args.plan, "--plan is for a stack on AWS: name one with --stack");
+    ensure!(!args.plan, "--plan needs a stack on AWS: pass --stack");
     let state = &choice.state;
     match action {
         Action::Show => {
             let secrets = Secrets::read(state)?.with_context(|| {
                 let state = state.display();
-                format!("no stack was ever started on `{state}`: start it with `vod up`, or name its folder with --state")
+                format!("no stack was ever started in `{state}`: start it with `vod up`, or pass its folder with --state")
             })?;
             print(&secrets.ring()?, args.json, json!({}))
         }
@@ -144,10 +144,10 @@ fn local(choice: &Choice, action: &Action, args: &Args) -> anyhow::Result<()> {
             output::line(&format!("removed {id}"))
         }
         Action::Ensure { .. } => {
-            bail!("`vod up` makes the keys of a local stack; name a stack on AWS with --stack")
+            bail!("`vod up` creates the keys of a local stack; for a stack on AWS pass --stack")
         }
         Action::Retire { .. } => bail!(
-            "`vod keys{} remove ID` takes a key of the local stack; name a stack on AWS with --stack",
+            "`vod keys{} remove ID` removes a key of the local stack; for a stack on AWS pass --stack",
             choice.options()
         ),
     }
@@ -171,13 +171,13 @@ fn print(ring: &Ring, as_json: bool, mut more: serde_json::Value) -> anyhow::Res
     Ok(())
 }
 
-/// What is to be done next with the keys of a stack on AWS.
+/// The next step for the keys of a stack on AWS.
 fn next(ring: &Ring, stack: &str, options: &str) -> String {
     match ring.stage() {
-        Stage::Empty => format!("no keys yet: `infra/deploy.sh --stack {stack}` makes them"),
+        Stage::Empty => format!("no keys yet: `infra/deploy.sh --stack {stack}` creates them"),
         Stage::Steady => format!("next: nothing; `vod keys rotate{options}` when you want a new key"),
         Stage::Rotating => {
-            format!("next: `vod keys rotate{options}` again, a rotation has been interrupted")
+            format!("next: run `vod keys rotate{options}` again, because a rotation was interrupted")
         }
         Stage::Rotated => format!("next: `vod keys retire{options}`, 7 days after the rotation"),
     }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_next_can_be_pasted() {
+    fn the_next_command_can_be_pasted() {
         let key = |id: &str| RingKey {
             id: id.to_owned(),
             algorithm: Algorithm::Es256,

@@ -1,4 +1,4 @@
-//! A secret in Secrets Manager. Values go in request bodies only: never into arguments, files or logs.
+//! Reads and writes a secret in Secrets Manager. Values are only in request bodies, never in arguments, files or logs.
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -10,16 +10,16 @@ use crate::aws::{Aws, AwsError};
 use crate::output;
 use crate::stack::tokens::secret as value;
 
-/// The tag that says when the active key began to sign, in seconds since the epoch.
+/// The tag with the time at which the active key began to sign, in seconds since the epoch.
 const ACTIVATED: &str = "vod:activated";
 
-/// What `DescribeSecret` says of a secret that exists.
+/// The description of an existing secret by `DescribeSecret`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Described {
     pub(super) arn: String,
-    /// It waits for its deletion: it cannot be read until it is restored.
+    /// Whether it is scheduled for deletion: it cannot be read until it is restored.
     pub(super) is_deleted: bool,
-    /// When its active key began to sign.
+    /// Time at which its active key began to sign.
     pub(super) activated: Option<i64>,
     /// The version that is read.
     pub(super) current: Option<String>,
@@ -51,7 +51,7 @@ impl Described {
     }
 }
 
-/// Where a secret is, and whether changes are made or only shown.
+/// Reads and changes a secret, or only prints the changes.
 #[derive(Debug)]
 pub(super) struct Secret<'a> {
     pub(super) aws: &'a Aws,
@@ -60,7 +60,7 @@ pub(super) struct Secret<'a> {
 }
 
 impl Secret<'_> {
-    /// The secret, or nothing if there is none. Any other failure is an error: it says nothing about what exists.
+    /// The secret, if it exists. Any other failure is an error, because it does not show whether the secret exists.
     pub(super) async fn describe(&self) -> Result<Option<Described>, AwsError> {
         let request = json!({ "SecretId": self.name });
         match self.aws.json(&SECRETS_MANAGER, "DescribeSecret", &request).await {
@@ -81,14 +81,14 @@ impl Secret<'_> {
         })
     }
 
-    /// Takes the secret back from its deletion.
+    /// Restores the secret from its deletion.
     pub(super) async fn restore(&self) -> Result<(), AwsError> {
         let request = json!({ "SecretId": self.name });
         self.change("RestoreSecret", "restore-secret --secret-id", &request)
             .await
     }
 
-    /// Makes the secret with this value.
+    /// Creates the secret with this value.
     pub(super) async fn create(&self, stack: &str, about: &str, value: &str) -> Result<(), AwsError> {
         let request = json!({
             "Name": self.name, "Description": about, "SecretString": value, "ClientRequestToken": uuid(),
@@ -109,7 +109,7 @@ impl Secret<'_> {
         .await
     }
 
-    /// Notes that the key that becomes active begins to sign now.
+    /// Records that the key that becomes active begins to sign now.
     pub(super) async fn tag_activated(&self) -> Result<(), AwsError> {
         let now = Timestamp::now().as_second().to_string();
         let request = json!({ "SecretId": self.name, "Tags": [{ "Key": ACTIVATED, "Value": now }] });
@@ -117,7 +117,7 @@ impl Secret<'_> {
         self.change("TagResource", &shown, &request).await
     }
 
-    /// Sends a request that changes something, or shows it as a command of the AWS CLI that ends in the secret's name.
+    /// Sends a request that changes something, or prints it as a command of the AWS CLI.
     async fn change(&self, operation: &str, shown: &str, request: &Value) -> Result<(), AwsError> {
         if self.plan {
             output::note(&format!("would run: aws secretsmanager {shown} {}", self.name));

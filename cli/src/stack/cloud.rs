@@ -1,4 +1,4 @@
-//! A stack on AWS as CloudFormation describes it, and where to look for one that is not here.
+//! Describes a stack on AWS by CloudFormation, and searches other regions for a missing stack.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::aws::service::CLOUDFORMATION;
 use crate::aws::{Aws, AwsError};
 
-/// Regions that every account has (AWS Regions, "enabled by default"): where else a stack may be.
+/// Regions that every account has (AWS Regions, "enabled by default"): in which a missing stack is searched.
 const REGIONS: [&str; 17] = [
     "us-east-1",
     "us-east-2",
@@ -30,12 +30,12 @@ const REGIONS: [&str; 17] = [
     "ap-southeast-1",
     "ap-southeast-2",
 ];
-/// How long the search for a stack that is not here may take.
+/// Time limit of the search for a missing stack.
 const SEARCH: Duration = Duration::from_secs(8);
-/// Pages of stacks that are looked through for ones of ours.
+/// Maximum number of pages of stacks that are searched.
 const PAGES: usize = 5;
 
-/// What `DescribeStacks` says of a stack.
+/// The description of a stack by `DescribeStacks`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) name: String,
@@ -62,7 +62,7 @@ impl Description {
         }
     }
 
-    /// Nothing if the stack is well; a word to the user if it works nevertheless; an error if it does not.
+    /// `None` if the stack is healthy; a note for the user if it works nevertheless; an error if it does not.
     pub(crate) fn oddity(&self) -> anyhow::Result<Option<String>> {
         let Self { name, status, .. } = self;
         let sentence = |text: &str| format!("stack `{name}` is {status}: {text}").replace("NAME", name);
@@ -71,35 +71,35 @@ impl Description {
                 return Ok(None);
             }
             "UPDATE_ROLLBACK_COMPLETE" => {
-                sentence("its last update failed and was taken back; what was before it runs")
+                sentence("its last update failed and was rolled back; the previous version is running")
             }
             "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => sentence(
                 "it is stuck in the middle of an update: run `aws cloudformation continue-update-rollback \
                  --stack-name NAME`, then infra/deploy.sh --stack NAME",
             ),
-            "CREATE_IN_PROGRESS" => bail!(sentence("it is still being made: wait until that has ended")),
+            "CREATE_IN_PROGRESS" => bail!(sentence("it is still being created: wait until that has ended")),
             "REVIEW_IN_PROGRESS" => {
-                bail!(sentence("it was never made: run infra/deploy.sh --stack NAME"))
+                bail!(sentence("it was never created: run infra/deploy.sh --stack NAME"))
             }
             "ROLLBACK_IN_PROGRESS" => bail!(sentence(
-                "its creation failed and is being taken back: wait, then run infra/deploy.sh --stack NAME, which \
+                "its creation failed and is being rolled back: wait, then run infra/deploy.sh --stack NAME, which \
                  says why"
             )),
             "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => bail!(sentence(
-                "its creation failed and nothing of it runs: run infra/deploy.sh --stack NAME, which clears it away \
+                "its creation failed, and no part of it is running: run infra/deploy.sh --stack NAME, which clears it away \
                  and starts again"
             )),
             status if status.starts_with("DELETE_") => bail!(sentence(
                 "it is being deleted, or half deleted: run infra/destroy.sh --stack NAME again, or infra/deploy.sh \
                  --stack NAME to have it back"
             )),
-            _ => sentence("it is being changed; what you see may be of before or after"),
+            _ => sentence("it is being updated; results may be from before or after"),
         }))
     }
 }
 
 impl Description {
-    /// Whether the stack exists and can be changed now; false for one that was never made or failed to be.
+    /// Whether the stack exists and can be changed now; false if it was never created or its creation failed.
     pub(crate) fn changeable(&self) -> anyhow::Result<bool> {
         let Self { name, status, .. } = self;
         match status.as_str() {
@@ -113,14 +113,14 @@ impl Description {
                 "stack `{name}` is half deleted ({status}): run `infra/destroy.sh --stack {name}` again first"
             ),
             status if status.ends_with("_IN_PROGRESS") => bail!(
-                "another run is under way (stack `{name}` is {status}): wait until it has ended, then start again"
+                "another update is running (stack `{name}` is {status}): wait until it has ended, then start again"
             ),
             _ => Ok(true),
         }
     }
 }
 
-/// The stack of this name, or an error that says where to look instead.
+/// The stack with this name, or an error that names alternatives.
 pub(crate) async fn existing(aws: &Aws, name: &str) -> anyhow::Result<Description> {
     match describe(aws, name).await? {
         Some(description) => Ok(description),
@@ -128,7 +128,7 @@ pub(crate) async fn existing(aws: &Aws, name: &str) -> anyhow::Result<Descriptio
     }
 }
 
-/// The stack of this name, or nothing if there is none in this region.
+/// The stack with this name in this region, if it exists.
 pub(crate) async fn describe(aws: &Aws, name: &str) -> Result<Option<Description>, AwsError> {
     let query = [("StackName", name)];
     match aws.query(&CLOUDFORMATION, "DescribeStacks", &query).await {
@@ -138,28 +138,28 @@ pub(crate) async fn describe(aws: &Aws, name: &str) -> Result<Option<Description
     }
 }
 
-/// Why there is no such stack: which ones there are here, and where one of this name is.
+/// Explains a missing stack: names the stacks in this region, and the regions with a stack of this name.
 async fn elsewhere(aws: &Aws, name: &str) -> String {
     let (here, there) = tokio::join!(ours(aws), regions_with(aws, name));
     let region = aws.region();
     let mut text = format!("there is no stack `{name}` in {region}");
     if !there.is_empty() {
         let options: Vec<_> = there.iter().map(|region| format!("--region {region}")).collect();
-        text = format!("{text}, but elsewhere: say {}", options.join(" or "));
+        text = format!("{text}, but it exists elsewhere: pass {}", options.join(" or "));
     }
     if !here.is_empty() {
-        text = format!("{text}; those in {region} are {}", here.join(", "));
+        text = format!("{text}; stacks in {region}: {}", here.join(", "));
     }
     if there.is_empty() && here.is_empty() {
         text = format!(
-            "{text}, nor one of this project under another name: check --region and --profile, or make it with \
+            "{text}, nor another stack of this project: check --region and --profile, or create it with \
              `infra/deploy.sh --stack {name}`"
         );
     }
     text
 }
 
-/// The names of this project's stacks in this region; none if we may not ask.
+/// The names of this project's stacks in this region; empty if listing is not permitted.
 async fn ours(aws: &Aws) -> Vec<String> {
     let (mut names, mut next) = (Vec::new(), None::<String>);
     for _ in 0..PAGES {
@@ -193,7 +193,7 @@ async fn ours(aws: &Aws) -> Vec<String> {
     names
 }
 
-/// The other regions that have a stack of this name.
+/// The other regions with a stack of this name.
 async fn regions_with(aws: &Aws, name: &str) -> Vec<&'static str> {
     let others = REGIONS.into_iter().filter(|region| *region != aws.region());
     let look = async |region: &'static str| {
@@ -234,10 +234,10 @@ mod tests {
             ("UPDATE_ROLLBACK_COMPLETE", Ok(true)),
             ("REVIEW_IN_PROGRESS", Ok(false)),
             ("ROLLBACK_COMPLETE", Ok(false)),
-            ("UPDATE_IN_PROGRESS", Err("another run is under way")),
+            ("UPDATE_IN_PROGRESS", Err("another update is running")),
             (
                 "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-                Err("another run is under way"),
+                Err("another update is running"),
             ),
             (
                 "UPDATE_ROLLBACK_FAILED",
@@ -263,22 +263,22 @@ mod tests {
         for (status, works, words) in [
             ("CREATE_COMPLETE", true, ""),
             ("UPDATE_COMPLETE", true, ""),
-            ("UPDATE_IN_PROGRESS", true, "being changed"),
-            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", true, "being changed"),
-            ("UPDATE_ROLLBACK_IN_PROGRESS", true, "being changed"),
-            ("UPDATE_ROLLBACK_COMPLETE", true, "taken back"),
+            ("UPDATE_IN_PROGRESS", true, "being updated"),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", true, "being updated"),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", true, "being updated"),
+            ("UPDATE_ROLLBACK_COMPLETE", true, "rolled back"),
             (
                 "UPDATE_ROLLBACK_FAILED",
                 true,
                 "continue-update-rollback --stack-name film",
             ),
-            ("CREATE_IN_PROGRESS", false, "still being made"),
-            ("ROLLBACK_IN_PROGRESS", false, "being taken back"),
+            ("CREATE_IN_PROGRESS", false, "still being created"),
+            ("ROLLBACK_IN_PROGRESS", false, "being rolled back"),
             ("ROLLBACK_COMPLETE", false, "infra/deploy.sh --stack film"),
-            ("ROLLBACK_FAILED", false, "nothing of it runs"),
+            ("ROLLBACK_FAILED", false, "no part of it is running"),
             ("DELETE_IN_PROGRESS", false, "being deleted"),
             ("DELETE_FAILED", false, "infra/destroy.sh --stack film"),
-            ("REVIEW_IN_PROGRESS", false, "never made"),
+            ("REVIEW_IN_PROGRESS", false, "never created"),
         ] {
             let description = Description {
                 name: "film".to_owned(),

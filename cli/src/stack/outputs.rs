@@ -1,4 +1,4 @@
-//! What a stack on AWS is made of, by the outputs of `infra/template.yaml`.
+//! Reads the parts of a stack on AWS from the outputs of `infra/template.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -30,16 +30,16 @@ pub(crate) struct Outputs {
     pub(crate) signer: String,
     pub(crate) reconcile: String,
     pub(crate) alarm_topic: String,
-    /// What `iss` and `aud` of a token must be.
+    /// The required `iss` and `aud` of a token.
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
-    /// The bucket in another region that gets copies of the uploads.
+    /// The bucket in another region that receives copies of the uploads.
     pub(crate) replica: Option<String>,
     /// An identity provider makes the tokens.
     pub(crate) has_provider: bool,
 }
 
-/// Reads outputs and notes those that are missing.
+/// Reads outputs and records missing ones.
 struct Reader<'a> {
     outputs: &'a BTreeMap<String, String>,
     missing: Vec<&'static str>,
@@ -56,7 +56,7 @@ impl Reader<'_> {
 }
 
 impl Outputs {
-    /// Reads the description of a stack; a stack of something else is told apart by what its outputs lack.
+    /// Reads the description of a stack; the missing outputs show whether it is a stack of another project.
     pub(crate) fn read(description: &Description) -> anyhow::Result<Self> {
         let mut reader = Reader {
             outputs: &description.outputs,
@@ -99,7 +99,7 @@ impl Outputs {
         let (stack, missing) = (&description.name, reader.missing.join(", "));
         if reader.missing.len() > 10 {
             bail!(
-                "stack `{stack}` is none of infra/template.yaml: it lacks the outputs {missing}; name another with --stack"
+                "stack `{stack}` was not made from infra/template.yaml: it lacks the outputs {missing}; pass another with --stack"
             );
         }
         bail!(
@@ -108,7 +108,7 @@ impl Outputs {
         );
     }
 
-    /// What one of the four functions is called on AWS.
+    /// The name of a function on AWS.
     pub(crate) fn function<'a>(&'a self, name: &'a str) -> &'a str {
         match name {
             "submit" => &self.submit,
@@ -206,12 +206,12 @@ mod tests {
         });
         let error = error.unwrap_err().to_string();
         assert!(
-            error.contains("none of infra/template.yaml") && error.contains("KeyGroupId"),
+            error.contains("not made from infra/template.yaml") && error.contains("KeyGroupId"),
             "{error}"
         );
     }
 
-    /// A part that no output tells of cannot be found, and an output that nobody sets is a typing error.
+    /// A part without an output cannot be found, and an output that the template does not set is a typing error.
     #[test]
     fn the_template_has_each_of_them() {
         let template = include_str!("../../../infra/template.yaml");

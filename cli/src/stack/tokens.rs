@@ -1,4 +1,4 @@
-//! Tokens for the signer's HTTP: given, or made with the key that the stack keeps.
+//! Provides tokens for the signer's API: given ones, or made with the stack's key.
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use super::outputs::Outputs;
 use crate::aws::Aws;
 use crate::aws::service::SECRETS_MANAGER;
 
-/// What this command itself asks the signer for.
+/// The scopes that this command needs.
 const OWN_SCOPES: &str = "playback library";
-/// How long such a token is good, in seconds: each request has one of its own.
+/// Validity of such a token in seconds: each request has its own.
 const OWN_SECONDS: i64 = 300;
 
-/// Where tokens come from.
+/// The source of tokens.
 pub(crate) enum Tokens {
-    /// The user, or `endpoints.json`.
+    /// Given by the user, or by `endpoints.json`.
     Given(String),
-    /// The stack's secret.
+    /// Made with the stack's secret.
     Minted(Box<Minter>),
-    /// An identity provider: not from here.
+    /// Made by an identity provider only.
     Provider,
 }
 
@@ -38,13 +38,13 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// One that lets look and watch.
+    /// A token for listing and watching.
     pub(crate) async fn bearer(&self) -> anyhow::Result<String> {
         match self {
             Self::Given(token) => Ok(token.clone()),
             Self::Minted(minter) => minter.mint(OWN_SCOPES, &[], OWN_SECONDS).await,
             Self::Provider => bail!(
-                "an identity provider makes the tokens of this stack (AuthJwksUrl): give one with --token or VOD_TOKEN"
+                "an identity provider makes the tokens of this stack (AuthJwksUrl): pass one with --token or VOD_TOKEN"
             ),
         }
     }
@@ -70,12 +70,12 @@ impl Minter {
         }
     }
 
-    /// A token that says all that the stack's signer wants to hear.
+    /// A token with all claims that the stack's signer requires.
     pub(crate) async fn mint(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
         let key = self.key.get_or_try_init(|| secret(&self.aws, &self.secret));
         let key = key
             .await
-            .context("no token could be made with the stack's key (--token or VOD_TOKEN gives one)")?;
+            .context("could not make a token with the stack's key (pass one with --token or VOD_TOKEN)")?;
         let grant = Grant {
             scope,
             assets,
@@ -94,6 +94,6 @@ pub(crate) async fn secret(aws: &Aws, name: &str) -> anyhow::Result<String> {
     let answer = aws.json(&SECRETS_MANAGER, "GetSecretValue", &request).await?;
     let text = answer["SecretString"]
         .as_str()
-        .with_context(|| format!("the secret `{name}` holds no text"))?;
+        .with_context(|| format!("the secret `{name}` contains no text"))?;
     Ok(text.to_owned())
 }

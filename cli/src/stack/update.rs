@@ -1,4 +1,4 @@
-//! Changing one parameter of a stack on AWS, and waiting until CloudFormation is done.
+//! Changes one parameter of a stack on AWS, and waits until CloudFormation is done.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::aws::service::CLOUDFORMATION;
 use crate::aws::{Aws, AwsError};
 use crate::output;
 
-/// Between two looks at a stack that is being changed.
+/// Interval between checks of a stack update.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long CloudFormation may take: as long as the AWS CLI waits for an update.
+/// Time limit of an update, the same as the AWS CLI's.
 const LONGEST: Duration = Duration::from_hours(1);
-/// Failures that are named: the first ones say why, the rest follow from them.
+/// Number of failures that are printed: the first ones are the cause of the others.
 const REASONS: usize = 3;
 
-/// How parameters are changed, or only shown.
+/// Changes parameters, or only prints the changes.
 #[derive(Debug)]
 pub(crate) struct Update<'a> {
     pub(crate) aws: &'a Aws,
@@ -26,7 +26,7 @@ pub(crate) struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Sets one parameter; template and all other parameters stay. Returns the stack as it is then.
+    /// Sets one parameter; template and all other parameters stay. Returns the stack after the change.
     pub(crate) async fn set(
         &self,
         stack: &Description,
@@ -62,7 +62,7 @@ impl Update<'_> {
         Ok(changed)
     }
 
-    /// With --plan: the call, and the stack as it would be.
+    /// With --plan: prints the call, and returns the stack as it would be.
     fn shown(&self, stack: &Description, parameter: &str, value: &str) -> Description {
         let shown = if value.is_empty() { "" } else { "…" };
         output::note(&format!(
@@ -92,7 +92,7 @@ impl Update<'_> {
         }
     }
 
-    /// Why an update was taken back.
+    /// The reasons why an update was rolled back.
     async fn reasons(&self, name: &str, token: &str) -> String {
         let events = self
             .aws
@@ -105,7 +105,7 @@ impl Update<'_> {
             reasons.join("\n")
         };
         format!(
-            "CloudFormation could not change stack `{name}` and has taken its changes back:\n{reasons}\n  Correct that, \
+            "CloudFormation could not update stack `{name}` and has rolled back its changes:\n{reasons}\n  Correct that, \
              then start again."
         )
     }

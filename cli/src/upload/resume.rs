@@ -1,8 +1,8 @@
-//! An upload in parts that was broken off goes on: what S3 has already is not sent again.
+//! Resumes an interrupted upload: parts that S3 has already are not sent again.
 //!
-//! A part counts as there if it has the length that this file's part would have, and its ETag is that part's MD5.
-//! Both hold on the local S3 and on AWS where the bucket is encrypted with SSE-S3, as ours is; with SSE-KMS an ETag is
-//! no MD5 ("Object integrity", S3 user guide), and the upload begins anew.
+//! A part exists if it has the expected length, and its ETag is the MD5 of the file's part. Both hold on the local S3, and
+//! on AWS if the bucket uses SSE-S3, the default; with SSE-KMS an ETag is not an MD5 ("Object integrity", S3 user guide),
+//! and the upload starts over.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,33 +18,33 @@ use super::Upload;
 use crate::aws::sdk_error;
 use crate::output;
 
-/// So many unfinished uploads of one key are looked at, the newest first.
+/// Maximum number of unfinished uploads of one key that are checked, the newest first.
 const LOOKS: usize = 5;
-/// So many bytes of the file are read at a time.
+/// Bytes of the file that are read at once.
 const READ: usize = 1 << 20;
 
-/// An upload in progress, and what S3 has of it.
+/// An unfinished upload, and the parts that S3 has.
 #[derive(Debug, Default)]
-pub(super) struct Begun {
+pub(super) struct Unfinished {
     pub(super) id: String,
     /// By part number.
     pub(super) parts: HashMap<i32, CompletedPart>,
 }
 
 /// The newest unfinished upload of this key whose parts are all parts of this file.
-pub(super) async fn find(upload: &Upload<'_>) -> anyhow::Result<Option<Begun>> {
+pub(super) async fn find(upload: &Upload<'_>) -> anyhow::Result<Option<Unfinished>> {
     let listed = upload.s3.list_multipart_uploads().bucket(upload.bucket);
     let listed = match listed.prefix(upload.key).send().await {
         Ok(listed) => listed,
         Err(error) if error.code() == Some("AccessDenied") => {
             output::note(
-                "an upload that was broken off cannot be looked for: these credentials lack the permission \
+                "cannot look for an interrupted upload: these credentials lack the permission \
                  s3:ListBucketMultipartUploads",
             );
             return Ok(None);
         }
         Err(error) => {
-            let what = "could not look for an unfinished upload";
+            let what = "could not list unfinished uploads";
             return Err(sdk_error(what, "s3:ListBucketMultipartUploads", error));
         }
     };
@@ -60,14 +60,14 @@ pub(super) async fn find(upload: &Upload<'_>) -> anyhow::Result<Option<Begun>> {
         .filter_map(|found| found.upload_id())
         .take(LOOKS)
     {
-        if let Some(begun) = what_is_there(upload, id).await? {
-            return Ok(Some(begun));
+        if let Some(started) = existing_parts(upload, id).await? {
+            return Ok(Some(started));
         }
     }
     Ok(None)
 }
 
-/// Another tool's upload may want other checksums of its parts than ours have.
+/// An upload of another tool may require other checksums of its parts.
 fn has_our_checksums(found: &MultipartUpload) -> bool {
     found
         .checksum_algorithm()
@@ -75,7 +75,7 @@ fn has_our_checksums(found: &MultipartUpload) -> bool {
 }
 
 /// The parts of one upload. None if there are none, or one of them is not a part of this file.
-async fn what_is_there(upload: &Upload<'_>, id: &str) -> anyhow::Result<Option<Begun>> {
+async fn existing_parts(upload: &Upload<'_>, id: &str) -> anyhow::Result<Option<Unfinished>> {
     let mut parts = HashMap::new();
     let call = upload.s3.list_parts().bucket(upload.bucket);
     let mut listed = call.key(upload.key).upload_id(id).into_paginator().items().send();
@@ -85,7 +85,7 @@ async fn what_is_there(upload: &Upload<'_>, id: &str) -> anyhow::Result<Option<B
             // Completed or aborted at this moment.
             Err(error) if error.code() == Some("NoSuchUpload") => return Ok(None),
             Err(error) => {
-                let what = "could not look at an unfinished upload";
+                let what = "could not list the parts of an unfinished upload";
                 return Err(sdk_error(what, "s3:ListMultipartUploadParts", error));
             }
         };
@@ -101,7 +101,7 @@ async fn what_is_there(upload: &Upload<'_>, id: &str) -> anyhow::Result<Option<B
         parts.insert(number, completed(number, part));
     }
     let id = id.to_owned();
-    Ok((!parts.is_empty()).then_some(Begun { id, parts }))
+    Ok((!parts.is_empty()).then_some(Unfinished { id, parts }))
 }
 
 async fn is_ours(upload: &Upload<'_>, number: i32, part: &Part) -> anyhow::Result<bool> {

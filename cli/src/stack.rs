@@ -1,8 +1,8 @@
-//! Finding the stack that a command is meant for.
+//! Finds the stack that a command works on.
 //!
-//! A local one by its state folder (`--state`, default `.vod`): `vod up` leaves `endpoints.json` there. One on AWS by
-//! its name (`--stack`): CloudFormation tells what it is made of. All commands but `up`, `keys` and `token` need nothing
-//! else than what [`Stack`] holds.
+//! A local stack has a state folder (`--state`, default `.vod`), in which `vod up` writes `endpoints.json`. A stack on AWS
+//! has a name (`--stack`), and CloudFormation describes its parts. All commands but `up`, `keys` and `token` need only
+//! [`Stack`].
 
 pub(crate) mod cloud;
 pub(crate) mod outputs;
@@ -22,27 +22,27 @@ use crate::aws::{Aws, Invoked};
 use crate::http::Api;
 use crate::output;
 
-/// The local edge is one distribution, whatever id it is called by.
+/// Id of the local edge's only distribution; any id works.
 const LOCAL_DISTRIBUTION: &str = "ELOCAL";
-/// The functions' alias on AWS, which events go to.
+/// The functions' alias on AWS, which receives events.
 pub(crate) const ALIAS: &str = "live";
 
-/// Which stack is meant.
+/// The options that select a stack.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
-    /// The folder of the local stack
+    /// State folder of the local stack
     #[arg(long, global = true, value_name = "FOLDER", env = "VOD_STATE", default_value = crate::STATE)]
     pub(crate) state: PathBuf,
     /// A stack on AWS, by its CloudFormation name, instead of the local one
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) stack: Option<String>,
-    /// The region of that stack (default: `AWS_REGION`, or the profile's)
+    /// Region of that stack (default: `AWS_REGION`, or the profile's region)
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile whose AWS credentials to use (default: `AWS_PROFILE`, or what the environment has)
+    /// Profile with the AWS credentials (default: `AWS_PROFILE`, or the environment)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// The token to ask the signer with (default: one is made with the stack's own key)
+    /// Token for the signer (default: made with the stack's own key)
     #[arg(
         long,
         global = true,
@@ -54,7 +54,7 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// For commands that work on this machine alone: says so if a stack on AWS is meant.
+    /// For commands that work only on this machine: fails if a stack on AWS is selected.
     pub(crate) fn local_only(&self, command: &str, instead: &str) -> anyhow::Result<()> {
         match &self.stack {
             Some(name) => {
@@ -67,8 +67,8 @@ impl Choice {
         }
     }
 
-    /// The options that name this stack, each after a space, for commands that people paste: nothing for the local
-    /// stack in its default folder.
+    /// The options that select this stack, each after a space, for commands to paste: empty for the local stack in its
+    /// default folder.
     pub(crate) fn options(&self) -> String {
         let Some(stack) = &self.stack else {
             return state_option(&self.state);
@@ -94,7 +94,7 @@ impl Choice {
         Aws::load(self.region.as_deref(), self.profile.as_deref()).await
     }
 
-    /// A token that was given, if it is one.
+    /// The token of the command line, if it is valid.
     pub(crate) fn token(&self) -> Option<&str> {
         self.token
             .as_deref()
@@ -103,7 +103,7 @@ impl Choice {
     }
 }
 
-/// The option that names the folder of a local stack, after a space: nothing for the default folder.
+/// The option with the folder of a local stack, after a space: empty for the default folder.
 fn state_option(state: &Path) -> String {
     if state == Path::new(crate::STATE) {
         return String::new();
@@ -111,24 +111,24 @@ fn state_option(state: &Path) -> String {
     format!(" --state {}", output::pasted(&state.to_string_lossy()))
 }
 
-/// A running stack, wherever it is.
+/// A running stack, local or on AWS.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) bucket: String,
-    /// Where `output/` lies: mostly the same.
+    /// The bucket with `output/`: by default the same.
     pub(crate) output_bucket: String,
     pub(crate) aws: Aws,
-    /// Where viewers come, and where the signer answers: the edge, CloudFront on AWS.
+    /// URL of the edge (CloudFront on AWS), for viewers and the signer.
     pub(crate) edge: String,
     pub(crate) tokens: Arc<Tokens>,
-    /// What a stack on AWS is made of; nothing for a local one.
+    /// The parts of a stack on AWS; `None` for a local stack.
     pub(crate) outputs: Option<Box<Outputs>>,
-    /// The options that name this stack, for commands to paste.
+    /// The options that select this stack, for commands to paste.
     pub(crate) options: String,
 }
 
 impl Stack {
-    /// The stack that is meant. One on AWS whose state is odd but which works gets a word on standard error.
+    /// Finds the selected stack. For a stack on AWS that works but is in an unusual state, a note goes to standard error.
     pub(crate) async fn find(choice: &Choice) -> anyhow::Result<Self> {
         let Some(name) = &choice.stack else {
             let mut stack = Self::local(&choice.state)?;
@@ -146,11 +146,11 @@ impl Stack {
         Ok(Self::cloud(aws, Outputs::read(&description)?, choice))
     }
 
-    /// The local stack whose state is in this folder.
+    /// The local stack with this state folder.
     pub(crate) fn local(state: &Path) -> anyhow::Result<Self> {
         let found = Endpoints::read(state)?.with_context(|| {
             format!(
-                "no stack runs on `{}`: start it with `vod up{}`, or name its folder with --state, or a stack on AWS \
+                "no stack is running in `{}`: start it with `vod up{}`, or pass its folder with --state, or a stack on AWS \
                  with --stack",
                 state.display(),
                 state_option(state)
@@ -167,7 +167,7 @@ impl Stack {
         })
     }
 
-    /// A stack on AWS, by what it is made of.
+    /// A stack on AWS with these parts.
     pub(crate) fn cloud(aws: Aws, outputs: Outputs, choice: &Choice) -> Self {
         let tokens = match choice.token() {
             Some(token) => Tokens::Given(token.to_owned()),
@@ -190,23 +190,23 @@ impl Stack {
         self.aws.s3()
     }
 
-    /// A client for the signer's HTTP.
+    /// A client for the signer's API.
     pub(crate) fn api(&self) -> Api {
         let hint = match &self.outputs {
-            None => format!("does `vod up{}` still run?", self.options),
-            Some(_) => format!("`vod doctor{}` looks at the distribution", self.options),
+            None => format!("is `vod up{}` still running?", self.options),
+            Some(_) => format!("`vod doctor{}` checks the distribution", self.options),
         };
         Api::new(&self.edge, self.tokens.clone(), self.aws.wire().clone(), hint)
     }
 
-    /// The distribution whose cache is to be cleared.
+    /// The distribution whose cache is invalidated.
     pub(crate) fn distribution(&self) -> &str {
         self.outputs
             .as_ref()
             .map_or(LOCAL_DISTRIBUTION, |outputs| &outputs.distribution)
     }
 
-    /// Runs one of the functions and gives its answer. On AWS the version that events go to.
+    /// Invokes one of the functions and returns its response. On AWS it is the version that receives events.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
         let invoked = match &self.outputs {
             None => self.aws.invoke(function, None, event).await?,

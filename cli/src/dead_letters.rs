@@ -1,4 +1,4 @@
-//! `vod dead-letters`: messages that could not be handled, what they are about, and giving them back.
+//! `vod dead-letters`: lists messages that failed at every delivery, and redrives them.
 
 mod redrive;
 
@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use vod_core::asset::AssetId;
 use vod_core::events::{Upload, parse_upload_message};
+use vod_core::queues;
 
 use crate::aws::Aws;
 use crate::aws::service::SQS;
@@ -16,16 +17,16 @@ use crate::stack::Stack;
 use crate::stack::outputs::Outputs;
 use crate::target::record;
 
-/// How long a message that is being looked at stays hidden from others, should this command die.
+/// Time for which a listed message stays hidden from others if this command dies.
 const LOOK_SECONDS: u32 = 30;
-/// Most messages of one queue that are listed.
+/// Maximum number of messages of one queue that are listed.
 const LISTED_MAX: usize = 1000;
-/// SQS on AWS asks all its servers only when it may wait a moment (long polling).
+/// Wait time for SQS on AWS, which asks all its servers only with long polling.
 const WAIT_SECONDS: u32 = 1;
 
 /// List messages that failed at every delivery, or send them again
 ///
-/// Looking at a message counts as one delivery more.
+/// Listing a message counts as another delivery.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -37,14 +38,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Give dead letters back to their queue, once what made them fail is mended
+    /// Send dead letters back to their queue, after the cause is fixed
     Redrive {
-        /// Only those of this queue
+        /// Only the dead letters of this queue
         queue: Option<String>,
     },
 }
 
-/// A queue and where its dead letters lie.
+/// A queue and its dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Queue {
     name: String,
@@ -53,16 +54,16 @@ struct Queue {
     way_back: WayBack,
 }
 
-/// How dead letters are given back.
+/// The way in which dead letters are redriven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum WayBack {
-    /// Into the queue that they come from.
+    /// To the queue that they came from.
     Queue,
-    /// There is no queue: EventBridge called this function, and gave up.
+    /// To the function that EventBridge could not invoke; there is no queue.
     Function(&'static str),
 }
 
-/// A dead letter, with what is known of what it is about.
+/// A dead letter, and the upload or job that it is about.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeadLetter {
     queue: String,
@@ -79,7 +80,7 @@ pub(crate) struct DeadLetter {
     is_over: bool,
 }
 
-/// The upload or the job that a message tells of.
+/// The upload or job that a message is about.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct About {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,17 +92,17 @@ struct About {
 }
 
 impl DeadLetter {
-    /// The asset that it is about, if that can be read.
+    /// The asset, if it can be read.
     pub(crate) fn asset(&self) -> Option<&str> {
         self.about.asset.as_ref().map(AssetId::as_str)
     }
 
-    /// Whether its upload has come to an end without it.
+    /// Whether its upload has ended in the meantime.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// What it is about and why it is there, for people.
+    /// Describes it and its reason, for people.
     pub(crate) fn words(&self) -> String {
         let About { key, job_id, asset } = &self.about;
         let asset = asset.as_ref().map(ToString::to_string);
@@ -124,7 +125,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// How many dead letters each queue has.
+/// The number of dead letters of each queue.
 pub(crate) async fn counts(stack: &Stack) -> anyhow::Result<Vec<(String, u64)>> {
     let mut counts = Vec::new();
     for queue in queues(stack).await? {
@@ -142,7 +143,7 @@ pub(crate) async fn counts(stack: &Stack) -> anyhow::Result<Vec<(String, u64)>> 
 async fn queues(stack: &Stack) -> anyhow::Result<Vec<Queue>> {
     match &stack.outputs {
         None => local_queues(&stack.aws).await,
-        Some(outputs) => cloud_queues(outputs).context("the queues of the stack's outputs are none"),
+        Some(outputs) => cloud_queues(outputs).context("the stack's outputs do not name valid queues"),
     }
 }
 
@@ -159,13 +160,13 @@ async fn local_queues(aws: &Aws) -> anyhow::Result<Vec<Queue>> {
             .as_ref()
             .and_then(|policy| policy["deadLetterTargetArn"].as_str());
         if let (Some(url), Some(dead_arn)) = (url.as_str(), dead_arn) {
-            queues.push(queue(url, dead_arn).with_context(|| format!("`{url}` is no queue"))?);
+            queues.push(queue(url, dead_arn).with_context(|| format!("`{url}` is not a queue"))?);
         }
     }
     Ok(queues)
 }
 
-/// The two of a stack on AWS, called as locally.
+/// The two queues of a stack on AWS, with the names of the local ones.
 fn cloud_queues(outputs: &Outputs) -> Option<Vec<Queue>> {
     let (account, _) = outputs.upload_queue_arn.rsplit_once(':')?;
     let queue = |name: &str, dead_url: &str, way_back| {
@@ -178,9 +179,9 @@ fn cloud_queues(outputs: &Outputs) -> Option<Vec<Queue>> {
         })
     };
     Some(vec![
-        queue("uploads", &outputs.upload_dead_letters, WayBack::Queue)?,
+        queue(queues::UPLOADS, &outputs.upload_dead_letters, WayBack::Queue)?,
         queue(
-            "job-events",
+            queues::JOB_EVENTS,
             &outputs.job_event_dead_letters,
             WayBack::Function("complete"),
         )?,
@@ -198,7 +199,7 @@ fn queue(url: &str, dead_arn: &str) -> Option<Queue> {
     })
 }
 
-/// All dead letters with what they are about.
+/// Lists all dead letters and the uploads or jobs that they are about.
 pub(crate) async fn letters(stack: &Stack) -> anyhow::Result<Vec<DeadLetter>> {
     read(stack, &queues(stack).await?).await
 }
@@ -239,7 +240,7 @@ async fn list(stack: &Stack, queues: &[Queue], as_json: bool) -> anyhow::Result<
     output::table(headings, &rows)
 }
 
-/// Receives all messages and hides them for so long: SQS has no other way to look at them.
+/// Receives all messages and hides them for `hide_seconds`: SQS has no other way to read them.
 async fn receive(stack: &Stack, queue: &Queue, hide_seconds: u32) -> anyhow::Result<Vec<Value>> {
     let wait = if stack.outputs.is_some() { WAIT_SECONDS } else { 0 };
     let request = json!({"QueueUrl": queue.dead_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": hide_seconds,
@@ -255,14 +256,14 @@ async fn receive(stack: &Stack, queue: &Queue, hide_seconds: u32) -> anyhow::Res
     Ok(messages)
 }
 
-/// Lets others see a message again.
+/// Makes a message visible again.
 async fn give_back(aws: &Aws, queue: &Queue, message: &Value) -> anyhow::Result<()> {
     let back = json!({"QueueUrl": queue.dead_url, "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0});
     aws.json(&SQS, "ChangeMessageVisibility", &back).await?;
     Ok(())
 }
 
-/// The event in a message: Lambda wraps what a function has refused (Lambda guide, on-failure destinations).
+/// The event in a message: Lambda wraps the event of a failed invocation (Lambda guide, on-failure destinations).
 fn event(body: &str) -> Value {
     let mut event: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     match event.get_mut("requestPayload") {
@@ -290,13 +291,13 @@ async fn explain(stack: &Stack, queue: &Queue, message: &Value) -> anyhow::Resul
         sent_at: sent.unwrap_or(Timestamp::UNIX_EPOCH),
         receive_count: count.unwrap_or(0),
         state: known.as_ref().map(|record| record.state.as_str().to_owned()),
-        is_over: known.as_ref().is_some_and(|record| record.state.is_final()),
+        is_over: known.as_ref().is_some_and(|record| record.state.is_terminal()),
         reason: known.and_then(|record| record.reason),
         about,
     })
 }
 
-/// What a message's text tells, if it can be read at all.
+/// The upload or job in the body of a message, if it can be read.
 fn about(body: &str) -> About {
     let event = event(body);
     if let Some(job) = event.pointer("/detail/jobId").and_then(Value::as_str) {
