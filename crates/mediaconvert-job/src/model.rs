@@ -1,8 +1,7 @@
 //! The part of the job settings that a transcoder acts on, typed.
 //!
-//! Which further members are harmless and which must be refused is the engine's own table
-//! (`transcode::support`), which looks at the JSON itself: here nothing is lost, because nothing is dropped
-//! there unseen. All members are optional, as in the API's model; the rules are in [`crate::validate`].
+//! The engine's own table (`transcode::support`) says which further members are harmless and which are refused.
+//! It checks the JSON itself, so no member is dropped without notice. All members are optional, as in the API's model; the rules are in [`crate::validate`].
 
 use std::collections::BTreeMap;
 
@@ -36,7 +35,7 @@ settings! {
 }
 settings! {
     AudioSelector {
-        /// Track numbers, from 1, counting sound tracks only.
+        /// Track numbers, from 1, counting audio tracks only.
         tracks: Vec<u32>,
         /// `TRACK` or `LANGUAGE_CODE`.
         selector_type: Option<String>,

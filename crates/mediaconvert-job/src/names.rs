@@ -4,7 +4,7 @@
 //! only in front of segment and frame numbers. Source: the user guide's "How MediaConvert names output files",
 //! the API reference of `HlsSettings.segmentModifier` and `FrameCaptureSettings`, and real manifests.
 
-/// Where an output group writes: `s3://bucket/folder/base`.
+/// The destination of an output group: `s3://bucket/folder/base`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     pub bucket: String,
@@ -47,17 +47,17 @@ pub fn input_name(url: &str) -> &str {
     }
 }
 
-/// Values of the format identifiers, as they stand for one output.
+/// Values of the format identifiers of one output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identifiers<'a> {
     /// Start of the job in UTC, `YYYYMMDDTHHMMSS`.
     ///
-    /// In a segment modifier `MediaConvert` takes the time at which that segment was finished, which nobody can
-    /// know beforehand; there the start of the job is used as well.
+    /// In a segment modifier `MediaConvert` uses the time at which the segment was finished, which is unknown
+    /// beforehand; the start of the job is used there as well.
     pub started: &'a str,
     /// Input file name without its suffix.
     pub input: &'a str,
-    /// Output size in pixels; absent for sound alone.
+    /// Output size in pixels; absent for audio alone.
     pub width: Option<u32>,
     pub height: Option<u32>,
     /// Output frame rate, whole frames per second.
@@ -166,11 +166,6 @@ impl Fragment {
     }
 }
 
-/// Name of the initialisation segment of a CMAF or DASH output.
-pub fn init_segment(base: &str, modifier: &str, kind: Fragment) -> String {
-    format!("{base}{modifier}init.{}", kind.extension())
-}
-
 /// Name of one CMAF or DASH media segment; the first has number 1.
 pub fn fragment(base: &str, modifier: &str, kind: Fragment, number: u32) -> String {
     format!("{base}{modifier}_{number:09}.{}", kind.extension())
@@ -220,8 +215,6 @@ mod tests {
         assert_eq!(hls_segment("video", "_720", "-s", 12), "video_720-s_00012.ts");
         assert_eq!(file("video", "", "mp4"), "video.mp4");
         assert_eq!(frame("clip", "_thumb", "jpg", 0), "clip_thumb.0000000.jpg");
-        assert_eq!(init_segment("v", "_a", Fragment::CmafAudio), "v_ainit.cmfa");
-        assert_eq!(init_segment("v", "_v", Fragment::Dash), "v_vinit.mp4");
         assert_eq!(fragment("v", "_v", Fragment::CmafVideo, 1), "v_v_000000001.cmfv");
         assert_eq!(dash_manifest("v"), "v.mpd");
     }
@@ -253,10 +246,10 @@ mod tests {
         ] {
             assert_eq!(substitute(text, &values), expected, "{text}");
         }
-        let sound = Identifiers {
+        let audio = Identifiers {
             audio_kbps: Some(96),
             ..Identifiers::default()
         };
-        assert_eq!(substitute("$w$_$ra$", &sound), "$w$_96");
+        assert_eq!(substitute("$w$_$ra$", &audio), "$w$_96");
     }
 }

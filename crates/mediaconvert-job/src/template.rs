@@ -28,7 +28,7 @@ const OURS: [&str; 11] = [
     "lastUpdated",
 ];
 
-/// What a template contributes to a job, in the wire's spelling.
+/// The parts of a job that a template contributes, in the wire's spelling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     /// `settings`: has at least one output group and at most one input.
@@ -43,7 +43,7 @@ pub struct Template {
     pub status_update_interval: Option<Value>,
 }
 
-/// Why a file is not a template. Paths are JSON pointers in the wire's spelling.
+/// A reason why a file is not a template. Paths are JSON pointers in the wire's spelling.
 #[derive(Debug, Error)]
 pub enum TemplateError {
     #[error("the template has {0} bytes, more than {MAX_BYTES}")]
@@ -74,7 +74,10 @@ impl Template {
         match to_wire(document) {
             Value::Object(members) if members.contains_key("settings") => whole_document(members),
             Value::Object(members) => bare_settings(members),
-            other => Err(fault("", format!("a job is a JSON object, not {}", kind(&other)))),
+            other => Err(invalid(
+                "",
+                format!("a job is a JSON object, not {}", kind(&other)),
+            )),
         }
     }
 }
@@ -84,7 +87,7 @@ fn whole_document(mut members: Map<String, Value>) -> Result<Template, TemplateE
         Some(Value::Object(settings)) => settings,
         other => {
             let kind = other.as_ref().map_or("nothing", kind);
-            return Err(fault("/settings", format!("must be a JSON object, not {kind}")));
+            return Err(invalid("/settings", format!("must be a JSON object, not {kind}")));
         }
     };
     let mut take = |name: &str| members.remove(name).filter(|value| !value.is_null());
@@ -99,9 +102,9 @@ fn whole_document(mut members: Map<String, Value>) -> Result<Template, TemplateE
         .iter()
         .find(|(name, value)| !OURS.contains(&name.as_str()) && says_something(value))
     {
-        Some((name, _)) => Err(fault(
+        Some((name, _)) => Err(invalid(
             &format!("/{name}"),
-            "the pipeline cannot honour this member; remove it",
+            "the pipeline does not support this member; remove it",
         )),
         None => Ok(template),
     }
@@ -110,17 +113,17 @@ fn whole_document(mut members: Map<String, Value>) -> Result<Template, TemplateE
 fn bare_settings(settings: Map<String, Value>) -> Result<Template, TemplateError> {
     match settings.get("outputGroups") {
         Some(Value::Array(groups)) if groups.is_empty() => {
-            return Err(fault("/outputGroups", "a job needs at least one output group"));
+            return Err(invalid("/outputGroups", "a job needs at least one output group"));
         }
         Some(Value::Array(_)) => {}
         Some(other) => {
-            return Err(fault(
+            return Err(invalid(
                 "/outputGroups",
                 format!("must be an array, not {}", kind(other)),
             ));
         }
         None => {
-            return Err(fault(
+            return Err(invalid(
                 "/outputGroups",
                 "is a required property; this is not a MediaConvert job",
             ));
@@ -129,21 +132,26 @@ fn bare_settings(settings: Map<String, Value>) -> Result<Template, TemplateError
     match settings.get("inputs") {
         None | Some(Value::Null) => {}
         Some(Value::Array(inputs)) if inputs.len() > 1 => {
-            return Err(fault(
+            return Err(invalid(
                 "/inputs/1",
                 "the upload is the only input; further inputs are refused",
             ));
         }
         Some(Value::Array(inputs)) => match inputs.first() {
             Some(input) if !input.is_object() => {
-                return Err(fault(
+                return Err(invalid(
                     "/inputs/0",
                     format!("must be a JSON object, not {}", kind(input)),
                 ));
             }
             _ => {}
         },
-        Some(other) => return Err(fault("/inputs", format!("must be an array, not {}", kind(other)))),
+        Some(other) => {
+            return Err(invalid(
+                "/inputs",
+                format!("must be an array, not {}", kind(other)),
+            ));
+        }
     }
     Ok(Template {
         settings: Value::Object(settings),
@@ -184,7 +192,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn fault(path: &str, problem: impl Into<String>) -> TemplateError {
+fn invalid(path: &str, problem: impl Into<String>) -> TemplateError {
     let path = if path.is_empty() { "/" } else { path };
     TemplateError::NotAJob {
         path: path.to_owned(),
@@ -242,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_document_says_about_the_job_is_kept() {
+    fn job_members_of_a_document_are_kept() {
         let template = parse(
             &json!({"Settings": {"OutputGroups": [{}]}, "Priority": 3, "Queue": "q",
             "AccelerationSettings": {"Mode": "DISABLED"}, "StatusUpdateInterval": "SECONDS_10"}),
@@ -255,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_job_is_refused_by_its_path() {
+    fn a_template_that_is_not_a_job_is_refused_with_its_path() {
         let deep = (0..60).fold(json!([]), |inner, _| json!([inner]));
         for (document, message) in [
             (json!([1]), "/: a job is a JSON object, not an array"),
@@ -285,7 +293,7 @@ mod tests {
             ),
             (
                 json!({"Settings": {"OutputGroups": [{}]}, "HopDestinations": [{"WaitMinutes": 1}]}),
-                "/hopDestinations: the pipeline cannot honour this member; remove it",
+                "/hopDestinations: the pipeline does not support this member; remove it",
             ),
             (
                 json!({"OutputGroups": [{}], "X": deep}),
@@ -301,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn invalid_json_is_refused() {
         let error = Template::parse(b"{\"OutputGroups\": [")
             .expect_err("is refused")
             .to_string();

@@ -1,8 +1,8 @@
-//! What `CreateJob` refuses at once, with a 400: names, types, ranges and enumerations of the whole API
+//! Validates a job as `CreateJob` does before it accepts it, with a 400: names, types, ranges and enumerations of the whole API
 //! ([`schema`]), and the rules between settings that are known ([`rules`]).
 //!
-//! Texts are those of the API as real jobs have met them: a JSON pointer into the settings, a colon, the rule.
-//! What the API accepts is accepted here, also where a local engine cannot do it.
+//! Messages are those of the API, seen with real jobs: a JSON pointer into the settings, a colon, the rule.
+//! A job that the API accepts is accepted here, even if the local engine does not support it.
 
 mod rules;
 mod schema;
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Violation {
     /// JSON pointer into the settings.
     pub path: String,
     pub message: String,
 }
 
-impl Fault {
+impl Violation {
     fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -28,30 +28,21 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)
     }
 }
 
-/// All that is wrong with job settings in the wire's spelling; empty where the API would take them.
-pub fn settings(settings: &Value) -> Vec<Fault> {
-    let faults = schema::check(settings);
-    // Rules between settings presume that each by itself is what it should be.
-    if faults.is_empty() {
+/// The broken rules of job settings in the wire's spelling; empty if the API would accept the settings.
+pub fn settings(settings: &Value) -> Vec<Violation> {
+    let violations = schema::check(settings);
+    // Rules between settings assume that each setting is valid by itself.
+    if violations.is_empty() {
         rules::check(settings)
     } else {
-        faults
+        violations
     }
-}
-
-/// The message of a `BadRequestException`.
-pub fn message(faults: &[Fault]) -> String {
-    faults
-        .iter()
-        .map(Fault::to_string)
-        .collect::<Vec<_>>()
-        .join(" | ")
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn templates_are_accepted_by_create_job_once_filled_in() {
                 member["destination"] = json!("s3://vod/output/x/video");
             }
         }
-        assert_eq!(validate::message(&validate::settings(&settings)), "", "{name}");
+        assert_eq!(validate::settings(&settings), [], "{name}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tries what an encoder should not be able to do and writes what came of it to `report`.
 //!
-//! The work folder is the current one; the files of the stack lie beside it.
+//! The work folder is the current one; the files of the stack are beside it.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 type Try = (&'static str, fn() -> io::Result<()>);
 
-/// What an encoder needs.
+/// The files that an encoder needs.
 const NEEDED: &[Try] = &[
     ("read its input", || read("../in.mp4")),
     ("write its work folder", || fs::write("out", "out")),

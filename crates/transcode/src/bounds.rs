@@ -1,4 +1,4 @@
-//! How much work an upload may cause. Pure.
+//! Limits the work that an upload can cause. Pure.
 //!
 //! A file of a kilobyte can hold three pictures that are 100 hours apart, and an encode at a constant rate fills the
 //! gaps: hours of work for next to nothing. So play time is limited, and so are pictures in relation to the bytes that
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 /// Pictures that any upload may become, however small: an hour at 60 per second.
 const FREE_PICTURES: u64 = 60 * 60 * 60;
 
-/// What one upload may become.
+/// The limits of one upload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     play_time: Duration,
@@ -74,6 +74,8 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
+    use mediaconvert_job::error_code::LIMIT;
+
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -102,13 +104,13 @@ mod tests {
         let long = bounds.watch(progress(0), DAY + DAY / 2).expect_err("is too long");
         let failure = long.failure("s3://b/k");
         assert_eq!(failure.message, "the video plays for 36.0 h; the limit is 24 h");
-        assert_eq!(failure.code, crate::failure::LIMIT);
+        assert_eq!(failure.code, LIMIT);
         let many = bounds.watch(progress(2_592_000), DAY).expect_err("are too many");
         let failure = many.failure("s3://b/k");
         assert_eq!(
             failure.message,
             "the video becomes at least 2592000 pictures of 899 bytes; the limit is 216000"
         );
-        assert_eq!(failure.code, crate::failure::LIMIT);
+        assert_eq!(failure.code, LIMIT);
     }
 }

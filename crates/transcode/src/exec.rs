@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::failure::{LIMIT, ProbeError, TranscodeError};
+pub use crate::failure::{ProbeError, TranscodeError};
 pub use crate::process::Limits;
 pub use crate::room::free;
 
@@ -17,7 +17,7 @@ use crate::process::Reach;
 use crate::produced::{self, Produced};
 use crate::{failure, playlist, probe, process, room};
 
-/// How far an encode is.
+/// The progress of an encode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// 0 to 100.
@@ -57,19 +57,19 @@ pub async fn run(
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut messages = Vec::new();
     let outcome = tokio::select! {
-        // In this order, so that a job which was cancelled at its end counts as cancelled.
+        // In this order, so that a job that is canceled at its end counts as canceled.
         biased;
         () = cancel.cancelled() => Err(TranscodeError::Canceled),
         () = tokio::time::sleep(limits.time) => Err(TranscodeError::TimedOut(limits.time)),
         outgrown = room::outgrown(&work, limits.disk) => Err(outgrown),
         status = async {
-            let told = async {
+            let messages_read = async {
                 process::tail(stderr, &mut messages).await;
                 Ok(())
             };
             let reported = report(stdout, plan.duration_ms, bounds, progress);
             tokio::select! {
-                bounded = async { tokio::try_join!(reported, told) } => { bounded?; }
+                bounded = async { tokio::try_join!(reported, messages_read) } => { bounded?; }
                 () = elapsed(limits.kill_after) => child.start_kill().map_err(TranscodeError::Start)?,
             }
             child.wait().await.map_err(TranscodeError::Start)
@@ -101,7 +101,7 @@ pub async fn run(
     Ok(produced)
 }
 
-/// Waits so long, or for ever.
+/// Sleeps for `time`; never returns if `None`.
 async fn elapsed(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,
@@ -124,14 +124,14 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
     let mut durations: BTreeMap<PathBuf, u64> = BTreeMap::new();
     for group in &plan.groups {
         for output in &group.outputs {
-            let (Media::Streams { muxer, sounds, .. }, Some(path)) =
+            let (Media::Streams { muxer, audio, .. }, Some(path)) =
                 (&output.media, output.file(&group.folder))
             else {
                 continue;
             };
             let duration = if *muxer != "hls" {
                 probe::duration_ms(&work.join(&path), limits).await.map(Some)
-            } else if sounds.is_empty() {
+            } else if audio.is_empty() {
                 Ok(None)
             } else {
                 last_segment_ms(&work.join(&path), limits).await
@@ -148,8 +148,8 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
         .map_err(TranscodeError::Files)
 }
 
-/// How long the last segment of a playlist plays, in milliseconds: ffmpeg's playlist counts pictures only, and sound
-/// may go on after the last of them.
+/// Duration of the last segment of a playlist in milliseconds: ffmpeg's playlist counts pictures only, and audio may
+/// continue after the last picture.
 async fn last_segment_ms(playlist: &Path, limits: &Limits) -> Result<Option<u64>, ProbeError> {
     let text = tokio::fs::read_to_string(playlist)
         .await

@@ -1,10 +1,13 @@
-//! What went wrong, from an exit status and the last messages, as `MediaConvert` would say it.
+//! Derives an error from an exit status and the last messages, in `MediaConvert`'s terms.
 
 use std::io;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use mediaconvert_job::error_code::{
+    BAD_SETTING, DISK_FULL, INTERNAL, LIMIT, TRUNCATED, UNDECODABLE, UNREADABLE, UNSUPPORTED_CODEC,
+};
 use thiserror::Error;
 
 use crate::Failure;
@@ -12,16 +15,13 @@ use crate::Failure;
 /// Lines of messages that go into an error.
 const LINES: usize = 6;
 
-/// Code of an upload that goes beyond a limit of this machine. `MediaConvert` has none.
-pub const LIMIT: u32 = 900_101;
-
-/// Why a file could not be probed.
+/// A reason why a file could not be probed.
 #[derive(Debug, Error)]
 pub enum ProbeError {
-    /// No media file, or one that cannot be opened; in `MediaConvert`'s words where it has some.
+    /// Not a media file, or one that cannot be opened; with `MediaConvert`'s message if it has one.
     #[error("cannot open the input: {0}")]
     NotMedia(String),
-    /// Common Encryption: what would be decoded is noise.
+    /// Common Encryption: the decoded pictures would be noise.
     #[error("the input is encrypted")]
     Encrypted,
     /// An index (`moov`) without the media that it lists.
@@ -40,7 +40,7 @@ pub enum ProbeError {
     Start(#[source] io::Error),
 }
 
-/// Why a plan did not end in files.
+/// A reason why a plan did not produce its files.
 #[derive(Debug, Error)]
 pub enum TranscodeError {
     /// The input cannot be opened.
@@ -89,13 +89,13 @@ pub enum TranscodeError {
 }
 
 impl ProbeError {
-    /// How the job ends. `uri` is the input as the job names it.
+    /// The error of the job. `uri` is the input as the job names it.
     pub fn failure(&self, uri: &str) -> Failure {
         match self {
             Self::NotMedia(detail) => cannot_open(uri, detail),
             Self::Encrypted => cannot_open(uri, "the media is encrypted"),
             Self::NoMedia => Failure {
-                code: 1076,
+                code: TRUNCATED,
                 message: format!(
                     "Unable to read input file [{uri}]: it is an index (moov) without its media"
                 ),
@@ -106,7 +106,7 @@ impl ProbeError {
                 message: self.to_string(),
             },
             other => Failure {
-                code: 1999,
+                code: INTERNAL,
                 message: chain(other),
             },
         }
@@ -114,17 +114,17 @@ impl ProbeError {
 }
 
 impl TranscodeError {
-    /// How the job ends. `uri` is the input as the job names it.
+    /// The error of the job. `uri` is the input as the job names it.
     pub fn failure(&self, uri: &str) -> Failure {
         let code = match self {
             Self::Open(detail) => return cannot_open(uri, detail),
             Self::Truncated { length } => return ends_early(*length),
-            Self::Codec(_) => 1030,
-            Self::Decode(_) | Self::NoFrames(_) => 1075,
-            Self::Incapable(_) => 1040,
-            Self::DiskFull | Self::DiskShare(_) => 1507,
+            Self::Codec(_) => UNSUPPORTED_CODEC,
+            Self::Decode(_) | Self::NoFrames(_) => UNDECODABLE,
+            Self::Incapable(_) => BAD_SETTING,
+            Self::DiskFull | Self::DiskShare(_) => DISK_FULL,
             Self::TooLong { .. } | Self::TooManyPictures { .. } => LIMIT,
-            _ => 1999,
+            _ => INTERNAL,
         };
         Failure {
             code,
@@ -135,7 +135,7 @@ impl TranscodeError {
 
 fn ends_early(length: u64) -> Failure {
     Failure {
-        code: 1076,
+        code: TRUNCATED,
         message: format!(
             "Demuxer: [ReadPacketData File read failed - end of file hit at length [{length}]. Is file truncated?]"
         ),
@@ -144,7 +144,7 @@ fn ends_early(length: u64) -> Failure {
 
 fn cannot_open(uri: &str, detail: &str) -> Failure {
     Failure {
-        code: 1010,
+        code: UNREADABLE,
         message: format!("Unable to open input file [{uri}]: [Failed probe/open: [{detail}]]"),
     }
 }
@@ -241,7 +241,7 @@ pub(crate) fn of_encoder(status: ExitStatus, messages: &str) -> TranscodeError {
     }
 }
 
-/// Why the input could not be opened, in `MediaConvert`'s words where they are known.
+/// The reason why the input could not be opened, with `MediaConvert`'s message where it is known.
 fn open_problem(messages: &str) -> Option<String> {
     for (found, words) in [
         ("moov atom not found", "no moov box found in file"),
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(
             error.failure(URI),
             Failure {
-                code: 1010,
+                code: UNREADABLE,
                 message: expected.to_owned()
             }
         );

@@ -1,9 +1,9 @@
-//! A `MediaConvert` job as one ffmpeg process: probe, plan, run.
+//! Runs a `MediaConvert` job as one ffmpeg process: probe, plan, run.
 //!
-//! [`probe`] says what the input is; [`plan::plan`] turns job settings and that into a [`plan::Plan`], purely;
-//! [`exec::run`] runs it; [`produced::Produced`] says which files came out and under which keys they belong.
+//! [`probe`] reads the properties of the input; [`plan::plan`], a pure function, turns them and the job settings into a
+//! [`plan::Plan`]; [`exec::run`] runs it; [`produced::Produced`] lists the files and their keys.
 //!
-//! What is honoured, what makes no difference and what is refused stands in [`support`]. CMAF, DASH and Smooth
+//! [`support`] lists the settings that are supported, that make no difference, and that are refused. CMAF, DASH and Smooth
 //! groups, HEVC and other codecs are refused with the path of the setting.
 
 mod bounds;
@@ -18,7 +18,7 @@ pub mod produced;
 mod room;
 pub mod support;
 
-/// How a job ends in error: `MediaConvert`'s code and a text like its own.
+/// The error of a job: `MediaConvert`'s code and a message like its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: u32,

@@ -1,4 +1,4 @@
-//! From job settings and a probed source to one ffmpeg process. Pure.
+//! Plans one ffmpeg process from job settings and a probed source. Pure.
 //!
 //! One decode feeds everything. Pictures are scaled in a cascade, each size from the next larger one
 //! ([`graph`]); outputs that ask for the same encode share it, and the `tee` muxer writes it twice;
@@ -28,12 +28,6 @@ use crate::probe::{MediaInfo, Ratio};
 use crate::support;
 pub use crate::support::Refusal;
 
-/// Codes of an input without the track that an output needs.
-const NO_VIDEO: u32 = 1020;
-const NO_AUDIO: u32 = 1021;
-/// Code of an input whose codec has no decoder.
-const NO_DECODER: u32 = 1030;
-
 /// Something the owner should know about a job that works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -42,7 +36,7 @@ pub struct Warning {
     pub message: String,
 }
 
-/// A picture with wide colours was brought into the range of ordinary screens.
+/// A picture with wide colors was tone-mapped for ordinary screens.
 pub const WARN_TONE_MAPPED: u32 = 900_001;
 /// `MULTI_PASS_HQ` is done in one, slower pass.
 pub const WARN_ONE_PASS: u32 = 900_002;
@@ -56,7 +50,7 @@ pub struct Plan {
     /// Play time of the source in milliseconds.
     pub duration_ms: u64,
     pub(crate) videos: Vec<VideoEncode>,
-    pub(crate) sounds: Vec<SoundEncode>,
+    pub(crate) audio: Vec<AudioEncode>,
     pub(crate) captures: Vec<Capture>,
     /// ffmpeg's `-filter_complex`.
     pub(crate) filters: String,
@@ -78,7 +72,7 @@ pub enum GroupKind {
     Hls(HlsGroup),
 }
 
-/// How playlists are written.
+/// The form of playlists.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a setting of its own in the job"
@@ -115,7 +109,7 @@ pub enum Media {
     /// Indices of encodes, and the muxer's name with its options.
     Streams {
         video: Option<usize>,
-        sounds: Vec<usize>,
+        audio: Vec<usize>,
         muxer: &'static str,
         options: &'static str,
     },
@@ -133,9 +127,9 @@ pub struct VideoEncode {
     pub rate: Ratio,
 }
 
-/// One sound encode.
+/// One audio encode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoundEncode {
+pub struct AudioEncode {
     /// Index of the stream in the source.
     pub(crate) stream: u32,
     /// Filters that bring it to rate, channels and start.
@@ -154,7 +148,7 @@ pub struct Capture {
     pub(crate) max_captures: u32,
     /// The JPEG encoder's scale, 2 (best) to 31.
     pub(crate) quantizer: u32,
-    /// Where it is written, relative to the work directory, with ffmpeg's counter.
+    /// Path relative to the work directory, with ffmpeg's counter.
     pub(crate) pattern: String,
 }
 

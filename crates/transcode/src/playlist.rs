@@ -142,7 +142,7 @@ fn rate(segments: &[Segment]) -> f64 {
 
 /// The `CODECS` entry of an H.264 stream, from the start of a transport stream segment.
 ///
-/// The sequence parameter set begins with profile, constraints and level; it stands in the first packet, so
+/// The sequence parameter set begins with profile, constraints and level; it is in the first packet, so
 /// that the transport stream's packet headers do not cut it.
 pub fn avc_codec(segment: &[u8], rfc_6381: bool) -> Option<String> {
     const SEQUENCE_PARAMETER_SET: u8 = 7;
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(bandwidth(&segments), (800_000, 628_100));
         assert_eq!(bandwidth(&[]), (0, 0));
         assert_eq!(bandwidth(&[segment("a", 0.0, 1)]), (0, 0));
-        // A short and busy end counts together with what stands before it: the peak is never below the average.
+        // A short and busy end counts together with the segment before it: the peak is never below the average.
         let busy_end = [segment("a", 6.0, 60_000), segment("b", 1.0, 80_000)];
         assert_eq!(bandwidth(&busy_end), (160_000, 160_000));
         // Two short ones on both sides of a long one are too long for a set with it.

@@ -1,4 +1,4 @@
-//! What a media file is, from ffprobe's JSON. Parsing is pure; [`probe`] runs the program.
+//! Reads the properties of a media file from ffprobe's JSON. Parsing is pure; [`probe`] runs the program.
 
 mod container;
 mod ffprobe;
@@ -20,7 +20,7 @@ pub struct MediaInfo {
     pub duration_ms: u64,
     /// The first real video track; cover pictures do not count.
     pub video: Option<VideoTrack>,
-    /// All sound tracks, in the order of the file.
+    /// All audio tracks, in the order of the file.
     pub audio: Vec<AudioTrack>,
     /// Tracks that nothing is made of: further video tracks, and subtitles.
     pub other: Vec<OtherTrack>,
@@ -69,7 +69,7 @@ pub struct VideoTrack {
     pub variable_frame_rate: bool,
     pub bit_depth: u32,
     pub pixel_format: String,
-    /// Colour description in ffmpeg's words; `None` where the file says nothing.
+    /// Color description in ffmpeg's terms; `None` if the file has none.
     pub color_primaries: Option<String>,
     pub color_transfer: Option<String>,
     pub color_matrix: Option<String>,
@@ -104,18 +104,6 @@ impl VideoTrack {
     pub fn is_hdr(&self) -> bool {
         matches!(self.color_transfer.as_deref(), Some("smpte2084" | "arib-std-b67"))
     }
-
-    /// Width and height as a viewer sees them: rotated, with square pixels, rounded to whole pixels.
-    pub fn display_size(&self) -> (u32, u32) {
-        let Ratio { num, den } = self.sample_aspect;
-        let width = (u64::from(self.width) * u64::from(num) + u64::from(den) / 2) / u64::from(den);
-        let width = u32::try_from(width).unwrap_or(self.width);
-        if self.rotation % 180 == 90 {
-            (self.height, width)
-        } else {
-            (width, self.height)
-        }
-    }
 }
 
 impl Ratio {
@@ -140,7 +128,7 @@ impl AudioTrack {
     }
 }
 
-/// What ffprobe shows of the container and its streams.
+/// Parses ffprobe's report of the container and its streams.
 const STREAMS: &[&str] = &["-show_format", "-show_streams"];
 /// Pictures in which closed captions are looked for.
 const CAPTION_PACKETS: &str = "%+#16";
@@ -204,7 +192,7 @@ pub(crate) async fn duration_ms(path: &Path, limits: &Limits) -> Result<u64, Pro
     Ok(parse(&ffprobe::run(path, STREAMS, limits).await?).duration_ms)
 }
 
-/// Seconds from the first picture of a transport stream segment to the end of its last picture or sound.
+/// Seconds from the first picture of a transport stream segment to the end of its last picture or audio sample.
 pub(crate) async fn seconds_from_first_picture(
     path: &Path,
     limits: &Limits,
@@ -307,7 +295,7 @@ fn video_track(stream: &Value) -> Option<VideoTrack> {
             .and_then(|sar| Ratio::parse(&sar, ':'))
             .unwrap_or(Ratio { num: 1, den: 1 }),
         interlaced: matches!(stream["field_order"].as_str(), Some("tt" | "bb" | "tb" | "bt")),
-        // Only decoded pictures tell.
+        // Known only from decoded pictures.
         embedded_captions: false,
         dolby_vision_profile: side_data(stream).find_map(|data| number(&data["dv_profile"])),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
@@ -363,7 +351,7 @@ fn side_data(stream: &Value) -> impl Iterator<Item = &Value> {
     stream["side_data_list"].as_array().into_iter().flatten()
 }
 
-/// The name of a colour property.
+/// The name of a color property.
 fn color(value: &Value) -> Option<String> {
     word(value).filter(|name| !matches!(name.as_str(), "unknown" | "reserved"))
 }
@@ -435,17 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_viewer_sees() {
-        assert_eq!(
-            video(&json!({"side_data_list": [{"rotation": -90}]})).display_size(),
-            (1080, 1920)
-        );
-        let anamorphic = json!({"width": 720, "height": 576, "sample_aspect_ratio": "64:45"});
-        assert_eq!(video(&anamorphic).display_size(), (1024, 576));
-    }
-
-    #[test]
-    fn colours_and_depth() {
+    fn colors_and_depth() {
         let hdr = video(
             &json!({"pix_fmt": "yuv420p10le", "color_transfer": "arib-std-b67", "color_primaries": "bt2020",
             "color_space": "bt2020nc", "side_data_list": [{"dv_profile": 8}]}),

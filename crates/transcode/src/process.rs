@@ -1,11 +1,11 @@
-//! The only place that starts processes: ffprobe and ffmpeg, confined and under limits.
+//! Runs ffprobe and ffmpeg, confined and with limits. No other module starts processes.
 //!
-//! What parses an upload must be able to crash alone, and must not be able to do anything else. So:
+//! A process that parses an upload may crash, but must not be able to do anything else. So:
 //! - it may read its input, write its work folder, and reach nothing else ([`crate::confine`]);
 //! - it may open one file, of a known container format ([`PROTOCOL_WHITELIST`], [`FORMAT_WHITELIST`]);
 //! - it has limits of time, address space and file size, and dies with us;
 //! - it starts without our environment, without a terminal and without a shell, in its own work directory;
-//! - it is killed and reaped when the job is cancelled or the future is dropped.
+//! - it is killed and reaped when the job is canceled or the future is dropped.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -35,7 +35,7 @@ pub(crate) const MAX_PIXELS: &str = "67108864";
 /// Bytes of ffmpeg's messages that are kept.
 const MESSAGES: usize = 8 << 10;
 
-/// What a process may use.
+/// The limits of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Wall clock.
@@ -44,7 +44,7 @@ pub struct Limits {
     pub memory: u64,
     /// Bytes of all files that an encode may write.
     pub disk: u64,
-    /// How long a source may play.
+    /// Maximum duration of a source.
     pub play_time: Duration,
     /// SIGKILL for the encoder so long after its start: for those who want to see what comes of it.
     pub kill_after: Option<Duration>,
@@ -62,7 +62,7 @@ impl Default for Limits {
     }
 }
 
-/// What a process may reach: its input, and the folder that it works in.
+/// The files that a process may access: its input, and its work folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach<'a> {
     pub(crate) input: &'a Path,

@@ -1,4 +1,4 @@
-//! What a finished plan left in its work directory, under the names and keys that the job asked for.
+//! Collects the files of a finished plan from its work directory, under the names and keys of the job.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::playlist::{self, Segment, Variant};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Produced {
     pub groups: Vec<ProducedGroup>,
-    /// In the order in which they should be sent: whoever sees a playlist can fetch what it names.
+    /// In the order in which they should be sent: a playlist comes after the files that it names.
     pub files: Vec<ProducedFile>,
     /// Longest play time of any output, in milliseconds.
     pub duration_ms: u64,
@@ -56,7 +56,7 @@ pub struct ProducedOutput {
     /// URLs; of captured frames the last one only, as `MediaConvert` has it.
     pub paths: Vec<String>,
     pub duration_ms: u64,
-    /// Pixels; absent for sound alone.
+    /// Pixels; absent for audio alone.
     pub size: Option<(u32, u32)>,
 }
 
@@ -93,7 +93,7 @@ impl ProducedOutput {
 /// Gives the files of a work directory their names, and writes playlists.
 ///
 /// `durations` has play times in milliseconds by path: of each file of a file group, and of the last segment of each
-/// playlist with sound.
+/// playlist with audio.
 pub(crate) fn collect(plan: &Plan, work: &Path, durations: &BTreeMap<PathBuf, u64>) -> io::Result<Produced> {
     let mut produced = Produced::default();
     for group in &plan.groups {
@@ -214,12 +214,12 @@ impl Collector<'_> {
             .read_to_end(&mut start)?;
         let video = playlist::avc_codec(&start, hls.rfc_6381)
             .ok_or_else(|| io::Error::other("a segment has no H.264 parameters"))?;
-        let Media::Streams { sounds, .. } = &output.media else {
+        let Media::Streams { audio, .. } = &output.media else {
             return Ok(vec![video]);
         };
-        // AAC-LC, the only sound codec there is.
-        let sound = (!sounds.is_empty()).then(|| "mp4a.40.2".to_owned());
-        Ok(std::iter::once(video).chain(sound).collect())
+        // AAC-LC, the only audio codec that is supported.
+        let audio = (!audio.is_empty()).then(|| "mp4a.40.2".to_owned());
+        Ok(std::iter::once(video).chain(audio).collect())
     }
 
     fn file(&mut self, output: &Output, durations: &BTreeMap<PathBuf, u64>) -> io::Result<ProducedOutput> {
@@ -298,13 +298,13 @@ impl Collector<'_> {
     }
 }
 
-/// Lets a segment last as long as its sound, which ends a frame of AAC (21 ms at 48 kHz) after the pictures anyhow.
+/// Extends a segment to the end of its audio, which ends up to one AAC frame (21 ms at 48 kHz) after the pictures.
 #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
-fn outlast(seconds: &mut f64, sound_ms: Option<&u64>) {
+fn outlast(seconds: &mut f64, audio_ms: Option<&u64>) {
     const ROUNDING: f64 = 0.05;
-    let sound = sound_ms.map_or(0.0, |&ms| ms as f64 / 1000.0);
-    if sound > *seconds + ROUNDING {
-        *seconds = sound;
+    let audio = audio_ms.map_or(0.0, |&ms| ms as f64 / 1000.0);
+    if audio > *seconds + ROUNDING {
+        *seconds = audio;
     }
 }
 

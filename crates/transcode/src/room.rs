@@ -1,4 +1,4 @@
-//! Room on the disk that an encode may take.
+//! Limits the disk space that an encode may use.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub fn free(folder: &Path) -> io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Not found out on this system: there is room.
+/// Not measured on this system: reports no limit.
 #[cfg(not(target_os = "linux"))]
 pub fn free(_: &Path) -> io::Result<u64> {
     Ok(u64::MAX)
@@ -35,7 +35,7 @@ pub(crate) async fn outgrown(folder: &Path, limit: u64) -> TranscodeError {
     }
 }
 
-/// What the kernel does to an encoder whose file reaches the limit of its size, in words.
+/// Translates the signal that the kernel sends to an encoder whose file reaches the size limit.
 pub(crate) fn or_one_file_outgrown(error: TranscodeError, limits: &Limits) -> TranscodeError {
     const SIGXFSZ: i32 = 25;
     match error {

@@ -1,6 +1,7 @@
-//! What the engine does with each setting of a job. A setting that is not in this table is refused with its
-//! path: nothing is ignored in silence.
+//! Lists how the engine treats each setting of a job. A setting that is not in this table is refused with its
+//! path: no setting is ignored silently.
 
+use mediaconvert_job::error_code;
 use serde_json::Value;
 
 use crate::Failure;
@@ -9,18 +10,18 @@ mod table;
 
 pub use self::table::{Section, TABLE};
 
-/// What happens to a setting.
+/// The treatment of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
-    /// Changes what is made.
-    Honoured,
-    /// Any value is accepted, and makes no difference here; why.
+    /// The setting changes the outputs.
+    Supported,
+    /// Any value is accepted and makes no difference, for this reason.
     Harmless(&'static str),
-    /// Only these values are accepted: what the engine does anyway.
+    /// Only these values are accepted, which describe what the engine does in any case.
     Only(&'static [&'static str]),
 }
 
-/// What a job asks for and this engine cannot give, with the setting's JSON pointer.
+/// A setting that this engine does not support, with its JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {message}")]
 pub struct Refusal {
@@ -30,18 +31,16 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// Code of a job whose settings cannot be carried out.
-pub const BAD_SETTING: u32 = 1040;
 impl Refusal {
     pub(crate) fn setting(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            code: BAD_SETTING,
+            code: error_code::BAD_SETTING,
             path: path.into(),
             message: message.into(),
         }
     }
 
-    /// How the job ends.
+    /// The error of the job.
     pub fn failure(&self) -> Failure {
         Failure {
             code: self.code,
@@ -50,7 +49,7 @@ impl Refusal {
     }
 }
 
-/// What is done with the setting at a path.
+/// The treatment of the setting at a path.
 pub fn of(path: &str) -> Option<Support> {
     let found = |(prefix, settings): &Section| {
         let rest = below(prefix, path)?;
@@ -62,16 +61,16 @@ pub fn of(path: &str) -> Option<Support> {
     TABLE.iter().find_map(found)
 }
 
-/// Refuses the first setting that would not be honoured. Nulls and empty lists say nothing.
+/// Refuses the first setting that is not supported. Nulls and empty lists have no effect.
 pub fn check(settings: &Value) -> Result<(), Refusal> {
     walk(settings, &mut String::new(), &mut |path, value| {
         let allowed = match of(path) {
-            Some(Support::Honoured | Support::Harmless(_)) => return Ok(()),
+            Some(Support::Supported | Support::Harmless(_)) => return Ok(()),
             Some(Support::Only(allowed)) => allowed,
             None => {
                 return Err(Refusal::setting(
                     path,
-                    "the local engine cannot honour this setting",
+                    "the local engine does not support this setting",
                 ));
             }
         };
@@ -80,7 +79,7 @@ pub fn check(settings: &Value) -> Result<(), Refusal> {
             return Ok(());
         }
         let message = format!(
-            "the local engine cannot honour {text} here, only {}",
+            "the local engine does not support {text} here, only {}",
             allowed.join(", ")
         );
         Err(Refusal::setting(path, message))
@@ -166,22 +165,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_table_is_refused_by_its_path() {
+    fn a_setting_outside_the_table_is_refused_with_its_path() {
         for (settings, message) in [
             (
                 json!({"inputs": [{"rotate": 1}]}),
-                "/inputs/0/rotate: the local engine cannot honour this setting",
+                "/inputs/0/rotate: the local engine does not support this setting",
             ),
             (
                 json!({"outputGroups": [{"outputGroupSettings": {"fileGroupSettings": {"destinationSettings": {"s3Settings":
                     {"accessControl": {"cannedAcl": "PUBLIC_READ"}}}}}}]}),
                 "/outputGroups/0/outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl: \
-                 the local engine cannot honour PUBLIC_READ here, only BUCKET_OWNER_FULL_CONTROL",
+                 the local engine does not support PUBLIC_READ here, only BUCKET_OWNER_FULL_CONTROL",
             ),
             (
                 json!({"outputGroups": [{"outputs": [{"videoDescription": {"codecSettings": {"codec": "H_265"}}}]}]}),
                 "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec: \
-                 the local engine cannot honour H_265 here, only H_264, FRAME_CAPTURE",
+                 the local engine does not support H_265 here, only H_264, FRAME_CAPTURE",
             ),
         ] {
             assert_eq!(check(&settings).expect_err("is refused").to_string(), message);

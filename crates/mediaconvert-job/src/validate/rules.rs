@@ -2,22 +2,14 @@
 
 use serde_json::Value;
 
-use crate::validate::Fault;
+use crate::group::GroupType;
+use crate::validate::Violation;
 
 /// Bit rates that AAC can have at all, in bits per second (API reference, `AacSettings.bitrate`).
 const AAC_BITRATES: [i64; 32] = [
     6_000, 8_000, 10_000, 12_000, 14_000, 16_000, 20_000, 24_000, 28_000, 32_000, 40_000, 48_000, 56_000,
     64_000, 80_000, 96_000, 112_000, 128_000, 160_000, 192_000, 224_000, 256_000, 288_000, 320_000, 384_000,
     448_000, 512_000, 576_000, 640_000, 768_000, 896_000, 1_024_000,
-];
-
-/// Each group type with its settings and the containers that its outputs may have; empty: any other.
-const GROUPS: [(&str, &str, &[&str]); 5] = [
-    ("HLS_GROUP_SETTINGS", "hlsGroupSettings", &["M3U8"]),
-    ("CMAF_GROUP_SETTINGS", "cmafGroupSettings", &["CMFC"]),
-    ("DASH_ISO_GROUP_SETTINGS", "dashIsoGroupSettings", &["MPD"]),
-    ("MS_SMOOTH_GROUP_SETTINGS", "msSmoothGroupSettings", &["ISMV"]),
-    ("FILE_GROUP_SETTINGS", "fileGroupSettings", &[]),
 ];
 
 /// Video codecs with the settings that belong to each.
@@ -38,41 +30,41 @@ const VIDEO_CODECS: [(&str, &str); 13] = [
 ];
 
 /// Checks settings that have passed the schema.
-pub(super) fn check(settings: &Value) -> Vec<Fault> {
-    let mut faults = Faults(Vec::new());
+pub(super) fn check(settings: &Value) -> Vec<Violation> {
+    let mut violations = Violations(Vec::new());
     let inputs = items(&settings["inputs"]);
     if inputs.is_empty() {
-        faults.add("", "inputs is a required property");
+        violations.add("", "inputs is a required property");
     }
     for (index, input) in inputs.iter().enumerate() {
-        faults.input(input, &format!("/inputs/{index}"));
+        violations.input(input, &format!("/inputs/{index}"));
     }
     let groups = items(&settings["outputGroups"]);
     if groups.is_empty() {
-        faults.add("", "outputGroups is a required property");
+        violations.add("", "outputGroups is a required property");
     }
     for (index, group) in groups.iter().enumerate() {
-        faults.group(group, &format!("/outputGroups/{index}"));
+        violations.group(group, &format!("/outputGroups/{index}"));
     }
     let mut outputs = groups
         .iter()
         .flat_map(|group| items(&group["outputs"]))
         .peekable();
     if outputs.peek().is_some() && outputs.all(is_capture) {
-        faults.add(
+        violations.add(
             "/outputGroups",
             "A job with frame capture outputs needs at least one other output",
         );
     }
-    faults.0
+    violations.0
 }
 
-struct Faults(Vec<Fault>);
+struct Violations(Vec<Violation>);
 
-impl Faults {
+impl Violations {
     fn add(&mut self, path: &str, message: impl Into<String>) {
         self.0
-            .push(Fault::new(if path.is_empty() { "/" } else { path }, message));
+            .push(Violation::new(if path.is_empty() { "/" } else { path }, message));
     }
 
     fn require(&mut self, value: &Value, name: &str, path: &str) {
@@ -91,7 +83,7 @@ impl Faults {
                 &format!("{path}/fileInput"),
                 "Should match the pattern of an S3 or HTTP URL",
             ),
-            // A generator or an asset of another kind may stand in for a file.
+            // A generator or an asset of another kind may replace the file.
             None if input["videoGenerator"].is_null() && input["tamsSettings"].is_null() => {
                 self.add(path, "fileInput is a required property");
             }
@@ -102,18 +94,14 @@ impl Faults {
     fn group(&mut self, group: &Value, path: &str) {
         let settings = &group["outputGroupSettings"];
         let settings_path = format!("{path}/outputGroupSettings");
-        let kind = settings["type"].as_str();
-        let known = GROUPS.iter().find(|(name, ..)| Some(*name) == kind);
-        let containers = match known {
-            None => {
-                self.add(&settings_path, "type is a required property");
-                &[] as &[&str]
-            }
-            Some((_, member, containers)) => {
+        let known = settings["type"].as_str().and_then(GroupType::named);
+        let containers = known.map_or(&[][..], |group| group.containers);
+        match known {
+            None => self.add(&settings_path, "type is a required property"),
+            Some(GroupType { member, .. }) => {
                 self.destination(&settings[*member], &format!("{settings_path}/{member}"));
-                containers
             }
-        };
+        }
         let outputs = items(&group["outputs"]);
         if outputs.is_empty() && group["automatedEncodingSettings"].is_null() {
             self.add(path, "outputs is a required property");
@@ -175,15 +163,15 @@ impl Faults {
             self.add(&format!("{path}/containerSettings/container"), message);
         }
         let video = &output["videoDescription"];
-        let sounds = items(&output["audioDescriptions"]);
-        if video.is_null() && sounds.is_empty() && items(&output["captionDescriptions"]).is_empty() {
+        let audio = items(&output["audioDescriptions"]);
+        if video.is_null() && audio.is_empty() && items(&output["captionDescriptions"]).is_empty() {
             self.add(path, "videoDescription is a required property");
         }
         if video.is_object() {
             self.video(video, &format!("{path}/videoDescription"));
         }
-        for (index, sound) in sounds.iter().enumerate() {
-            self.sound(sound, &format!("{path}/audioDescriptions/{index}"));
+        for (index, description) in audio.iter().enumerate() {
+            self.audio(description, &format!("{path}/audioDescriptions/{index}"));
         }
     }
 
@@ -261,8 +249,8 @@ impl Faults {
         }
     }
 
-    fn sound(&mut self, sound: &Value, path: &str) {
-        let codecs = &sound["codecSettings"];
+    fn audio(&mut self, description: &Value, path: &str) {
+        let codecs = &description["codecSettings"];
         let path = format!("{path}/codecSettings");
         match codecs["codec"].as_str() {
             None => self.add(&path, "codec is a required property"),

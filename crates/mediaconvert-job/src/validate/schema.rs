@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::validate::Fault;
+use crate::validate::Violation;
 
 /// One shape of the model, as `schema/generate.py` writes it.
 #[derive(Debug, Deserialize)]
@@ -30,13 +30,13 @@ static SHAPES: LazyLock<BTreeMap<String, Shape>> = LazyLock::new(|| {
 });
 
 /// Checks job settings member by member.
-pub(super) fn check(settings: &Value) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    visit(settings, "JobSettings", "", &mut faults);
-    faults
+pub(super) fn check(settings: &Value) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    visit(settings, "JobSettings", "", &mut violations);
+    violations
 }
 
-fn visit(value: &Value, name: &str, path: &str, faults: &mut Vec<Fault>) {
+fn visit(value: &Value, name: &str, path: &str, violations: &mut Vec<Violation>) {
     let Some(shape) = SHAPES.get(name) else { return };
     // A null is a member that is not there.
     if value.is_null() {
@@ -47,26 +47,26 @@ fn visit(value: &Value, name: &str, path: &str, faults: &mut Vec<Fault>) {
             for (member, value) in object {
                 let path = format!("{path}/{}", escaped(member));
                 match members.get(member) {
-                    Some(shape) => visit(value, shape, &path, faults),
-                    None => faults.push(Fault::new(path, format!("Is not a property of {name}"))),
+                    Some(shape) => visit(value, shape, &path, violations),
+                    None => violations.push(Violation::new(path, format!("Is not a property of {name}"))),
                 }
             }
         }
         (Shape::Value(shape), Value::Object(object)) => {
             for (key, value) in object {
-                visit(value, shape, &format!("{path}/{}", escaped(key)), faults);
+                visit(value, shape, &format!("{path}/{}", escaped(key)), violations);
             }
         }
         (Shape::Item(shape), Value::Array(items)) => {
             for (index, value) in items.iter().enumerate() {
-                visit(value, shape, &format!("{path}/{index}"), faults);
+                visit(value, shape, &format!("{path}/{index}"), violations);
             }
         }
-        _ => faults.extend(scalar(shape, value).map(|message| Fault::new(path, message))),
+        _ => violations.extend(scalar(shape, value).map(|message| Violation::new(path, message))),
     }
 }
 
-/// The rule that a scalar breaks, or that something else stands where a scalar, object or list should.
+/// The rule that a scalar breaks; a value of another type where a scalar, object or list is expected breaks one too.
 fn scalar(shape: &Shape, value: &Value) -> Option<String> {
     match (shape, value) {
         (Shape::Enum(allowed), Value::String(text)) => (!allowed.contains(text)).then(|| {

@@ -1,6 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+
+fn message(violations: &[Violation]) -> String {
+    let messages: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    messages.join(" | ")
+}
 use crate::Template;
 
 /// The default template, as complete as the pipeline sends it.

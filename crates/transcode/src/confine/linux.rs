@@ -1,5 +1,5 @@
-//! What a launcher does to itself on Linux, in this order: its end is tied to its parent's, limits are set, files and
-//! TCP are taken away by Landlock, other processes and the kernel's other doors by seccomp.
+//! Restricts a launcher on Linux, in this order: its end is tied to its parent's, limits are set, Landlock denies files
+//! and TCP, and seccomp denies other processes and other kernel interfaces.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,13 +16,13 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use super::{Confinement, FAILED, MISSING, NOT_FOUND, elf, syscalls};
 
-/// What is asked of Landlock: files (1 to 3), TCP (4), devices (5), signals and abstract sockets (6).
+/// The Landlock restrictions: files (1 to 3), TCP (4), devices (5), signals and abstract sockets (6).
 const WANTED: ABI = ABI::V6;
 
 /// Open files at one time. An encode has a handful for each of its outputs.
 const OPEN_FILES: u64 = 1024;
 
-/// What every program reads to start and to draw text; none of it is anybody's secret. What is not there is skipped.
+/// Paths that every program reads to start and to draw text; they contain no secrets. Missing ones are skipped.
 const SYSTEM: [&str; 18] = [
     "/lib",
     "/lib32",
@@ -88,7 +88,7 @@ fn find(name: &std::ffi::OsStr) -> Option<PathBuf> {
 
 fn limit(confinement: &Confinement) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // Of a parent that died before that the kernel never tells (`prctl(2)`, `PR_SET_PDEATHSIG`).
+    // The kernel sends no signal for a parent that died earlier (`prctl(2)`, `PR_SET_PDEATHSIG`).
     let parent = rustix::process::getppid().map(Pid::as_raw_pid);
     if parent != i32::try_from(confinement.parent).ok() {
         return Err(io::Error::other("the process that started this one is gone"));

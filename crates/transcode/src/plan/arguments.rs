@@ -25,7 +25,7 @@ impl Plan {
         for index in 0..self.videos.len() {
             arguments.flag("-map").add(&format!("[v{index}]"));
         }
-        for index in 0..self.sounds.len() {
+        for index in 0..self.audio.len() {
             arguments.flag("-map").add(&format!("[a{index}]"));
         }
         for (index, video) in self.videos.iter().enumerate() {
@@ -33,11 +33,11 @@ impl Plan {
                 arguments.flag(&format!("-{option}:v:{index}")).add(value);
             }
         }
-        for (index, sound) in self.sounds.iter().enumerate() {
-            for (option, value) in &sound.options {
+        for (index, track) in self.audio.iter().enumerate() {
+            for (option, value) in &track.options {
                 arguments.flag(&format!("-{option}:a:{index}")).add(value);
             }
-            if let Some(language) = &sound.language {
+            if let Some(language) = &track.language {
                 arguments
                     .flag(&format!("-metadata:s:a:{index}"))
                     .add(&format!("language={language}"));
@@ -70,18 +70,18 @@ impl Plan {
     fn slave(&self, group: &Group, output: &Output) -> Option<String> {
         let Media::Streams {
             video,
-            sounds,
+            audio,
             muxer,
             options,
         } = &output.media
         else {
             return None;
         };
-        let first_sound = self.videos.len();
+        let first_audio = self.videos.len();
         let streams: Vec<String> = video
             .iter()
             .copied()
-            .chain(sounds.iter().map(|sound| first_sound + sound))
+            .chain(audio.iter().map(|track| first_audio + track))
             .map(|it| it.to_string())
             .collect();
         let path = format!("{}/{}", group.folder, output.stem);
@@ -103,7 +103,7 @@ impl Plan {
 }
 
 fn inputs(arguments: &mut Arguments, input: &Path) {
-    // Never ask or read the terminal; files of an earlier try may lie there.
+    // Never ask or read the terminal; files of an earlier try may exist.
     arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
     arguments.flag("-loglevel").add("error");
     // Machine-readable progress every half second on standard output.

@@ -1,22 +1,23 @@
-//! Sound: which track an output takes, and AAC settings as encoder options.
+//! Plans audio: selects the track of an output, and turns AAC settings into encoder options.
 
+use mediaconvert_job::error_code::{NO_AUDIO, UNSUPPORTED_CODEC};
 use mediaconvert_job::model::{AacSettings, AudioDescription, AudioSelector, Input};
 
-use crate::plan::{NO_AUDIO, NO_DECODER, Refusal, SoundEncode};
+use crate::plan::{AudioEncode, Refusal};
 use crate::probe::{AudioTrack, MediaInfo};
 
 /// Plans one audio description. `path` is its own.
-pub(crate) fn sound(
+pub(crate) fn encode(
     description: &AudioDescription,
     input: &Input,
     source: &MediaInfo,
     path: &str,
-) -> Result<SoundEncode, Refusal> {
+) -> Result<AudioEncode, Refusal> {
     let (name, selector) = selector(description, input, path)?;
     let track = select(name, selector, source)?;
     if !track.is_readable() {
         return Err(Refusal {
-            code: NO_DECODER,
+            code: UNSUPPORTED_CODEC,
             path: format!("/inputs/0/audioSelectors/{name}"),
             message: "unsupported codec: the audio track cannot be decoded".to_owned(),
         });
@@ -34,7 +35,7 @@ pub(crate) fn sound(
             f64::from(early.unsigned_abs()) / 1000.0
         )),
     }
-    // Gaps become silence, and sound that starts late starts with silence: players expect both tracks from 0.
+    // Gaps become silence, and audio that starts late starts with silence: players expect both tracks from 0.
     filters.push("aresample=async=1:first_pts=0".to_owned());
     filters.push(format!(
         "aformat=sample_rates={sample_rate}:channel_layouts={layout}"
@@ -45,7 +46,7 @@ pub(crate) fn sound(
         _ => options.push(("b", required(settings.bitrate, "bitrate", &aac)?.to_string())),
     }
     let language = language(description, track);
-    Ok(SoundEncode {
+    Ok(AudioEncode {
         stream: track.index,
         filters: filters.join(","),
         options,
@@ -120,7 +121,7 @@ fn select<'a>(
     track.ok_or_else(|| none(&number.to_string()))
 }
 
-/// Phones put tracks beside the sound that only they can play.
+/// Phones add audio tracks that only they can play.
 fn first_readable(source: &MediaInfo) -> Option<&AudioTrack> {
     let mut tracks = source.audio.iter();
     tracks.find(|track| track.is_readable()).or(source.audio.first())
@@ -157,7 +158,7 @@ fn language(description: &AudioDescription, track: &AudioTrack) -> Option<String
     let configured = description.language_code.as_deref().map(str::to_ascii_lowercase);
     match description.language_code_control.as_deref() {
         Some("USE_CONFIGURED") => configured,
-        // What the file says goes first; what is configured stands in where it says nothing.
+        // The file's own value comes first; the configured value applies if the file has none.
         _ => track.language.clone().or(configured),
     }
 }

@@ -1,16 +1,16 @@
-//! Colours: outputs are 8-bit BT.709 or BT.601, whatever the source is.
+//! Plans color conversion: outputs are 8-bit BT.709 or BT.601, whatever the source is.
 
 use crate::plan::{Refusal, WARN_TONE_MAPPED, Warning};
 use crate::probe::VideoTrack;
 
-/// Filters that follow the first scaling, and what to tell about them.
+/// Filters that follow the first scaling, and a warning about them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Conversion {
     pub(crate) filters: Vec<String>,
     pub(crate) warning: Option<Warning>,
 }
 
-/// How to bring a source to 8-bit 4:2:0.
+/// Plans the conversion of a source to 8-bit 4:2:0.
 pub(crate) fn conversion(track: &VideoTrack) -> Result<Conversion, Refusal> {
     if track.dolby_vision_profile == Some(5) {
         // Its base layer is no picture that anything but a Dolby decoder can show.
@@ -49,7 +49,7 @@ fn tone_mapping(track: &VideoTrack) -> Vec<String> {
     ]
 }
 
-/// The source's colours in zscale's words: said outright, because frames do not always carry them.
+/// The source's colors in zscale's terms: stated explicitly, because frames do not always carry them.
 fn described(track: &VideoTrack, default_transfer: &str) -> String {
     let transfer = track.color_transfer.as_deref().unwrap_or(default_transfer);
     let matrix = track.color_matrix.as_deref().unwrap_or("bt2020nc");

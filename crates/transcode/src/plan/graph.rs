@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plan::picture::{Frame, Picture, SQUARE, Shape};
-use crate::plan::{Capture, SoundEncode, VideoEncode};
+use crate::plan::{AudioEncode, Capture, VideoEncode};
 use crate::probe::Ratio;
 
 /// All that the graph is made from.
@@ -19,7 +19,7 @@ pub(crate) struct Graph<'a> {
     pub(crate) rate: Ratio,
     pub(crate) videos: &'a [VideoEncode],
     pub(crate) captures: &'a [Capture],
-    pub(crate) sounds: &'a [SoundEncode],
+    pub(crate) audio: &'a [AudioEncode],
 }
 
 /// One size in the cascade.
@@ -38,7 +38,7 @@ struct Branch {
 }
 
 impl Graph<'_> {
-    /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for sound.
+    /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for audio.
     pub(crate) fn render(&self) -> String {
         let nodes = self.nodes();
         let mut branches: Vec<Branch> = Vec::new();
@@ -79,8 +79,8 @@ impl Graph<'_> {
                 None => chains.push(format!("[{input}]{}[{}]", joined(&branch.filters), branch.label)),
             }
         }
-        for (index, sound) in self.sounds.iter().enumerate() {
-            chains.push(format!("[0:{}]{}[a{index}]", sound.stream, sound.filters));
+        for (index, track) in self.audio.iter().enumerate() {
+            chains.push(format!("[0:{}]{}[a{index}]", track.stream, track.filters));
         }
         chains.join(";")
     }

@@ -54,7 +54,7 @@ pub(crate) fn encoder(
     })
 }
 
-/// How much work x264 does per picture. `MediaConvert`'s default level is `SINGLE_PASS_HQ`.
+/// x264's effort per picture. `MediaConvert`'s default level is `SINGLE_PASS_HQ`.
 fn preset(level: Option<&str>) -> &'static str {
     match level {
         // Local work is for trying things out: about four times quicker than `medium`, at some 15 % more bits.
@@ -108,12 +108,12 @@ fn rate_control(
     Ok(())
 }
 
-/// Where keyframes are: the same instants in every rendition, whatever is in the picture.
+/// Keyframe positions: the same times in every rendition, independent of the content.
 #[derive(Debug, PartialEq)]
 struct Cadence {
     /// Longest distance of two keyframes in seconds.
     gop: f64,
-    /// Exact segments that are no multiple of the GOP: the count starts anew with each segment.
+    /// Exact segments that are no multiple of the GOP: the count starts again with each segment.
     restart: Option<f64>,
     segment_seconds: Option<f64>,
 }

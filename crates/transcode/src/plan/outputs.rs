@@ -1,5 +1,7 @@
 //! Walks the groups and outputs of a job, collects encodes, and shares the equal ones.
 
+use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
+use mediaconvert_job::group::GroupType;
 use mediaconvert_job::model::{
     self, FrameCaptureSettings, H264Settings, HlsGroupSettings, Input, JobSettings,
 };
@@ -10,8 +12,8 @@ use crate::plan::files::{default_extension, hls_group, muxer, unique_names};
 use crate::plan::graph::Graph;
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
 use crate::plan::{
-    Capture, Group, GroupKind, Media, NO_DECODER, NO_VIDEO, Output, Plan, Refusal, SoundEncode, VideoEncode,
-    WARN_ONE_PASS, Warning, audio, h264,
+    AudioEncode, Capture, Group, GroupKind, Media, Output, Plan, Refusal, VideoEncode, WARN_ONE_PASS,
+    Warning, audio, h264,
 };
 use crate::probe::{MediaInfo, Ratio};
 
@@ -23,7 +25,7 @@ struct Planner<'a> {
     /// The source's picture, turned as asked.
     frame: Option<Frame>,
     videos: Vec<VideoEncode>,
-    sounds: Vec<SoundEncode>,
+    audio: Vec<AudioEncode>,
     captures: Vec<Capture>,
     warnings: Vec<Warning>,
 }
@@ -45,7 +47,7 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         started,
         frame,
         videos: Vec::new(),
-        sounds: Vec::new(),
+        audio: Vec::new(),
         captures: Vec::new(),
         warnings: Vec::new(),
     };
@@ -55,7 +57,7 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         .enumerate()
         .map(|(index, group)| planner.group(index, group))
         .collect::<Result<Vec<_>, _>>()?;
-    if planner.videos.is_empty() && planner.sounds.is_empty() {
+    if planner.videos.is_empty() && planner.audio.is_empty() {
         return Err(Refusal::setting(
             "/outputGroups",
             "a job needs an output that is more than captured frames",
@@ -93,7 +95,7 @@ impl Planner<'_> {
             rate,
             videos: &self.videos,
             captures: &self.captures,
-            sounds: &self.sounds,
+            audio: &self.audio,
         }
         .render();
         Ok(Plan {
@@ -101,7 +103,7 @@ impl Planner<'_> {
             groups,
             duration_ms: self.source.duration_ms,
             videos: self.videos,
-            sounds: self.sounds,
+            audio: self.audio,
             captures: self.captures,
             filters,
         })
@@ -126,17 +128,11 @@ impl Planner<'_> {
     fn group(&mut self, index: usize, group: &model::OutputGroup) -> Result<Group, Refusal> {
         let path = format!("/outputGroups/{index}");
         let settings = &group.output_group_settings;
-        let (hls, destination, member) = match settings.kind.as_deref() {
-            Some("HLS_GROUP_SETTINGS") => (
-                Some(&settings.hls_group_settings),
-                &settings.hls_group_settings.destination,
-                "hlsGroupSettings",
-            ),
-            _ => (
-                None,
-                &settings.file_group_settings.destination,
-                "fileGroupSettings",
-            ),
+        let GroupType { member, folder, .. } = GroupType::or_file(settings.kind.as_deref());
+        let hls = (*folder == "hls").then_some(&settings.hls_group_settings);
+        let destination = match hls {
+            Some(hls) => &hls.destination,
+            None => &settings.file_group_settings.destination,
         };
         let destination = destination
             .as_deref()
@@ -198,24 +194,24 @@ impl Planner<'_> {
             None if hls.is_some() => {
                 return Err(Refusal::setting(
                     path,
-                    "the local engine cannot make HLS outputs of sound alone",
+                    "the local engine does not support HLS outputs of audio alone",
                 ));
             }
             None => None,
         };
-        let mut sounds = Vec::new();
+        let mut audio = Vec::new();
         for (number, description) in output.audio_descriptions.iter().enumerate() {
             let path = format!("{path}/audioDescriptions/{number}");
-            let sound = audio::sound(description, self.input, self.source, &path)?;
-            sounds.push(shared(&mut self.sounds, sound));
+            let encode = audio::encode(description, self.input, self.source, &path)?;
+            audio.push(shared(&mut self.audio, encode));
         }
-        if video.is_none() && sounds.is_empty() {
-            return Err(Refusal::setting(path, "an output needs video or sound"));
+        if video.is_none() && audio.is_empty() {
+            return Err(Refusal::setting(path, "an output needs video or audio"));
         }
         Ok((
             Media::Streams {
                 video,
-                sounds,
+                audio,
                 muxer,
                 options,
             },
@@ -236,7 +232,7 @@ impl Planner<'_> {
             .is_some_and(|track| track.codec.is_empty())
         {
             return Err(refuse(
-                NO_DECODER,
+                UNSUPPORTED_CODEC,
                 "unsupported codec: the video track cannot be decoded",
             ));
         }
@@ -331,10 +327,10 @@ impl Planner<'_> {
             .video_description
             .as_ref()
             .map(|video| &video.codec_settings.h264_settings);
-        let sound = output
+        let audio_bitrate = output
             .audio_descriptions
             .first()
-            .and_then(|sound| sound.codec_settings.aac_settings.bitrate);
+            .and_then(|audio| audio.codec_settings.aac_settings.bitrate);
         let values = Identifiers {
             started: self.started,
             input: names::input_name(&self.input.file_input),
@@ -342,7 +338,7 @@ impl Planner<'_> {
             height: size.map(|size| size.1),
             framerate: rate.map(|rate| rate.num / rate.den),
             video_kbps: h264.and_then(|h264| kbps(h264.bitrate.or(h264.max_bitrate)?)),
-            audio_kbps: sound.map(|bits| bits / 1000),
+            audio_kbps: audio_bitrate.map(|bits| bits / 1000),
             extension: &extension,
         };
         let substituted =

@@ -4,7 +4,7 @@ use mediaconvert_job::model::VideoDescription;
 
 use crate::probe::{Ratio, VideoTrack};
 
-/// What turns the picture.
+/// The rotation of the picture.
 pub(crate) enum Rotate {
     /// The file's metadata.
     Auto,
@@ -52,7 +52,7 @@ pub(crate) struct Frame {
     pub(crate) sample_aspect: Ratio,
 }
 
-/// What an output shows: the whole source picture scaled to `scaled`, then padded or cropped to `shape`.
+/// The picture of an output: the whole source picture scaled to `scaled`, then padded or cropped to `shape`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Picture {
     pub(crate) scaled: (u32, u32),

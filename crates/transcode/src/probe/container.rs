@@ -1,4 +1,4 @@
-//! What a container says that ffprobe does not: that it is encrypted, or that its media is not there.
+//! Checks properties of a container that ffprobe does not report: encryption, and missing media data.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -27,7 +27,7 @@ pub(super) async fn check(path: &Path, format: &str) -> Result<(), ProbeError> {
     }
 }
 
-/// ISO 14496-12: an encrypted track's sample entry is `encv` or `enca` (ISO 23001-7), and samples lie in `mdat`.
+/// ISO 14496-12: an encrypted track's sample entry is `encv` or `enca` (ISO 23001-7), and samples are in `mdat`.
 fn mp4(path: PathBuf) -> io::Result<Option<ProbeError>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();

@@ -52,7 +52,7 @@ pub(super) fn arguments(index: &str) -> [&str; 6] {
 ///
 /// `r_frame_rate` is the lowest rate that can express all timestamps, `avg_frame_rate` frames over duration as the
 /// container has them. They are equal for a constant rate, save for rounding at the ends of short clips. Outside of
-/// MP4 and QuickTime both may come from a header that lies, for example the timing of an H.264 stream that counts
+/// MP4 and QuickTime both may come from a wrong header, for example the timing of an H.264 stream that counts
 /// four ticks to a frame; there `measured` takes the average's place.
 pub(super) fn of(stream: &Value, measured: Option<f64>) -> (Ratio, bool) {
     let of = |name: &str| text(&stream[name]).and_then(|rate| Ratio::parse(&rate, '/'));
@@ -116,7 +116,7 @@ mod tests {
             ("0/0", "0/0", None, (30, 1), true),
             ("1000/1", "0/0", None, (30, 1), true),
             ("60/1", "59/1", None, (60_000, 1001), true),
-            // Measured: the base rate lies, the average lies, both do.
+            // Measured: the base rate is wrong, the average is wrong, both are.
             ("120/1", "30/1", Some(30.0), (30, 1), true),
             ("30/1", "120/1", Some(29.995), (30, 1), false),
             ("120/1", "120/1", Some(30.0), (30, 1), true),

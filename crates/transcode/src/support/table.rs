@@ -1,13 +1,13 @@
 //! The table itself. See [`super`].
 
-use super::Support::{self, Harmless, Honoured, Only};
+use super::Support::{self, Harmless, Only, Supported};
 
 const TIMECODE: &str = "no output carries a timecode, and nothing is clipped by one";
 const PIDS: &str = "the muxer numbers its streams; players read the numbers from the program map";
 const NO_CAPTIONS: &str = "no captions are made";
 const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
-/// Who may watch is decided by signatures; on a bucket that enforces its owner AWS fails such a job too.
+/// Signatures decide who may watch; AWS also fails such a job on a bucket that enforces its owner.
 const NO_ACL: Support = Only(&["BUCKET_OWNER_FULL_CONTROL"]);
 const PROGRESSIVE: &str = "outputs are progressive";
 const PSYCHOVISUAL: &str = "the encoder's own psychovisual tuning is used";
@@ -38,7 +38,7 @@ const JOB: &[(&str, Support)] = &[
 ];
 
 const INPUT: &[(&str, Support)] = &[
-    ("fileInput", Honoured),
+    ("fileInput", Supported),
     ("timecodeSource", Harmless(TIMECODE)),
     ("timecodeStart", Harmless(TIMECODE)),
     ("filterEnable", Only(&["AUTO", "DISABLE"])),
@@ -47,20 +47,20 @@ const INPUT: &[(&str, Support)] = &[
     ("denoiseFilter", Only(&["DISABLED"])),
     (
         "psiControl",
-        Harmless("the demuxer uses the tables where they are sound"),
+        Harmless("the demuxer uses the tables if they are intact"),
     ),
     ("inputScanType", Only(&["AUTO"])),
-    ("videoSelector/rotate", Honoured),
+    ("videoSelector/rotate", Supported),
     ("videoSelector/colorSpace", Only(&["FOLLOW"])),
     ("videoSelector/colorSpaceUsage", Only(&["FALLBACK"])),
     ("videoSelector/alphaBehavior", Only(&["DISCARD"])),
     ("videoSelector/sampleRange", Only(&["FOLLOW"])),
     ("videoSelector/padVideo", Only(&["DISABLED"])),
-    ("audioSelectors/*/tracks/*", Honoured),
+    ("audioSelectors/*/tracks/*", Supported),
     ("audioSelectors/*/selectorType", Only(&["TRACK", "LANGUAGE_CODE"])),
-    ("audioSelectors/*/languageCode", Honoured),
-    ("audioSelectors/*/defaultSelection", Honoured),
-    ("audioSelectors/*/offset", Honoured),
+    ("audioSelectors/*/languageCode", Supported),
+    ("audioSelectors/*/defaultSelection", Supported),
+    ("audioSelectors/*/offset", Supported),
     ("audioSelectors/*/programSelection", Only(&["0", "1"])),
     (
         "audioSelectors/*/audioDurationCorrection",
@@ -75,7 +75,7 @@ const GROUP: &[(&str, Support)] = &[
         "outputGroupSettings/type",
         Only(&["HLS_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"]),
     ),
-    ("outputGroupSettings/fileGroupSettings/destination", Honoured),
+    ("outputGroupSettings/fileGroupSettings/destination", Supported),
     (
         "outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl",
         NO_ACL,
@@ -87,20 +87,20 @@ const GROUP: &[(&str, Support)] = &[
 ];
 
 const HLS: &[(&str, Support)] = &[
-    ("destination", Honoured),
+    ("destination", Supported),
     ("destinationSettings/s3Settings/accessControl/cannedAcl", NO_ACL),
     ("destinationSettings/**", Harmless(S3)),
-    ("segmentLength", Honoured),
+    ("segmentLength", Supported),
     ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
     ("minSegmentLength", Harmless("applies to ad breaks only")),
     ("minFinalSegmentLength", Only(&["0", "0.0"])),
     ("segmentControl", Only(&["SEGMENTED_FILES"])),
     ("directoryStructure", Only(&["SINGLE_DIRECTORY"])),
-    ("manifestDurationFormat", Honoured),
-    ("targetDurationCompatibilityMode", Honoured),
-    ("codecSpecification", Honoured),
-    ("streamInfResolution", Honoured),
-    ("clientCache", Honoured),
+    ("manifestDurationFormat", Supported),
+    ("targetDurationCompatibilityMode", Supported),
+    ("codecSpecification", Supported),
+    ("streamInfResolution", Supported),
+    ("clientCache", Supported),
     ("outputSelection", Only(&["MANIFESTS_AND_SEGMENTS"])),
     ("manifestCompression", Only(&["NONE"])),
     ("progressiveWriteHlsManifest", Harmless(ONE_FILE)),
@@ -109,34 +109,34 @@ const HLS: &[(&str, Support)] = &[
     ("imageBasedTrickPlay", Only(&["NONE"])),
     ("captionLanguageSetting", Harmless(NO_CAPTIONS)),
     ("captionSegmentLengthControl", Harmless(NO_CAPTIONS)),
-    ("audioOnlyHeader", Harmless("no output is sound alone")),
+    ("audioOnlyHeader", Harmless("no output is audio alone")),
     ("timedMetadataId3Frame", Harmless("no metadata is inserted")),
     ("timedMetadataId3Period", Harmless("no metadata is inserted")),
     ("timestampDeltaMilliseconds", Only(&["0"])),
 ];
 
 const OUTPUT: &[(&str, Support)] = &[
-    ("nameModifier", Honoured),
-    ("extension", Honoured),
-    ("outputSettings/hlsSettings/segmentModifier", Honoured),
+    ("nameModifier", Supported),
+    ("extension", Supported),
+    ("outputSettings/hlsSettings/segmentModifier", Supported),
     (
         "outputSettings/hlsSettings/iFrameOnlyManifest",
         Only(&["EXCLUDE"]),
     ),
     (
         "outputSettings/hlsSettings/audioGroupId",
-        Harmless("sound is in the video's own segments"),
+        Harmless("audio is in the video's own segments"),
     ),
     (
         "outputSettings/hlsSettings/audioRenditionSets",
-        Harmless("sound is in the video's own segments"),
+        Harmless("audio is in the video's own segments"),
     ),
     (
         "outputSettings/hlsSettings/audioOnlyContainer",
-        Harmless("no output is sound alone"),
+        Harmless("no output is audio alone"),
     ),
-    ("containerSettings/container", Honoured),
-    ("containerSettings/mp4Settings/moovPlacement", Honoured),
+    ("containerSettings/container", Supported),
+    ("containerSettings/mp4Settings/moovPlacement", Supported),
     (
         "containerSettings/mp4Settings/cslgAtom",
         Harmless("boxes are the muxer's choice"),
@@ -161,13 +161,13 @@ const OUTPUT: &[(&str, Support)] = &[
 ];
 
 const VIDEO: &[(&str, Support)] = &[
-    ("width", Honoured),
-    ("height", Honoured),
+    ("width", Supported),
+    ("height", Supported),
     (
         "scalingBehavior",
         Only(&["DEFAULT", "STRETCH_TO_OUTPUT", "FIT", "FIT_NO_UPSCALE", "FILL"]),
     ),
-    ("sharpness", Honoured),
+    ("sharpness", Supported),
     ("antiAlias", Harmless("scaling always filters")),
     ("afdSignaling", Only(&["NONE"])),
     ("respondToAfd", Only(&["NONE"])),
@@ -185,52 +185,52 @@ const VIDEO: &[(&str, Support)] = &[
     ("videoPreprocessors/colorCorrector/hue", Only(&["0"])),
     ("videoPreprocessors/colorCorrector/saturation", Only(&["50"])),
     ("codecSettings/codec", Only(&["H_264", "FRAME_CAPTURE"])),
-    ("codecSettings/frameCaptureSettings/framerateNumerator", Honoured),
+    ("codecSettings/frameCaptureSettings/framerateNumerator", Supported),
     (
         "codecSettings/frameCaptureSettings/framerateDenominator",
-        Honoured,
+        Supported,
     ),
-    ("codecSettings/frameCaptureSettings/maxCaptures", Honoured),
-    ("codecSettings/frameCaptureSettings/quality", Honoured),
+    ("codecSettings/frameCaptureSettings/maxCaptures", Supported),
+    ("codecSettings/frameCaptureSettings/quality", Supported),
 ];
 
 const H264: &[(&str, Support)] = &[
     ("rateControlMode", Only(&["VBR", "CBR", "QVBR"])),
-    ("bitrate", Honoured),
-    ("maxBitrate", Honoured),
-    ("hrdBufferSize", Honoured),
-    ("hrdBufferInitialFillPercentage", Honoured),
-    ("qvbrSettings/qvbrQualityLevel", Honoured),
-    ("qvbrSettings/qvbrQualityLevelFineTune", Honoured),
+    ("bitrate", Supported),
+    ("maxBitrate", Supported),
+    ("hrdBufferSize", Supported),
+    ("hrdBufferInitialFillPercentage", Supported),
+    ("qvbrSettings/qvbrQualityLevel", Supported),
+    ("qvbrSettings/qvbrQualityLevelFineTune", Supported),
     (
         "qualityTuningLevel",
         Only(&["SINGLE_PASS", "SINGLE_PASS_HQ", "MULTI_PASS_HQ"]),
     ),
     ("codecProfile", Only(&["BASELINE", "MAIN", "HIGH"])),
-    ("codecLevel", Honoured),
-    ("entropyEncoding", Honoured),
-    ("gopSize", Honoured),
-    ("gopSizeUnits", Honoured),
+    ("codecLevel", Supported),
+    ("entropyEncoding", Supported),
+    ("gopSize", Supported),
+    ("gopSizeUnits", Supported),
     ("gopClosedCadence", Only(&["1"])),
-    ("gopBReference", Honoured),
-    ("dynamicSubGop", Honoured),
+    ("gopBReference", Supported),
+    ("dynamicSubGop", Supported),
     ("minIInterval", Only(&["0"])),
-    ("numberBFramesBetweenReferenceFrames", Honoured),
-    ("numberReferenceFrames", Honoured),
-    ("sceneChangeDetect", Honoured),
-    ("slices", Honoured),
-    ("adaptiveQuantization", Honoured),
+    ("numberBFramesBetweenReferenceFrames", Supported),
+    ("numberReferenceFrames", Supported),
+    ("sceneChangeDetect", Supported),
+    ("slices", Supported),
+    ("adaptiveQuantization", Supported),
     ("spatialAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
     ("temporalAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
     ("flickerAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
     ("softness", Only(&["0"])),
-    ("framerateControl", Honoured),
-    ("framerateNumerator", Honoured),
-    ("framerateDenominator", Honoured),
+    ("framerateControl", Supported),
+    ("framerateNumerator", Supported),
+    ("framerateDenominator", Supported),
     ("framerateConversionAlgorithm", Only(&["DUPLICATE_DROP"])),
-    ("parControl", Honoured),
-    ("parNumerator", Honoured),
-    ("parDenominator", Honoured),
+    ("parControl", Supported),
+    ("parNumerator", Supported),
+    ("parDenominator", Supported),
     ("interlaceMode", Only(&["PROGRESSIVE"])),
     ("fieldEncoding", Harmless(PROGRESSIVE)),
     ("scanTypeConversionMode", Harmless(PROGRESSIVE)),
@@ -245,17 +245,17 @@ const H264: &[(&str, Support)] = &[
 ];
 
 const SOUND: &[(&str, Support)] = &[
-    ("audioSourceName", Honoured),
+    ("audioSourceName", Supported),
     ("audioType", Harmless("the audio type descriptor is not written")),
     (
         "audioTypeControl",
         Harmless("the audio type descriptor is not written"),
     ),
-    ("languageCode", Honoured),
-    ("languageCodeControl", Honoured),
-    ("streamName", Harmless("names separate renditions of sound only")),
+    ("languageCode", Supported),
+    ("languageCodeControl", Supported),
+    ("streamName", Harmless("names separate renditions of audio only")),
     ("codecSettings/codec", Only(&["AAC"])),
-    ("codecSettings/aacSettings/bitrate", Honoured),
+    ("codecSettings/aacSettings/bitrate", Supported),
     (
         "codecSettings/aacSettings/codingMode",
         Only(&[
@@ -265,10 +265,10 @@ const SOUND: &[(&str, Support)] = &[
             "CODING_MODE_AUTO",
         ]),
     ),
-    ("codecSettings/aacSettings/sampleRate", Honoured),
+    ("codecSettings/aacSettings/sampleRate", Supported),
     ("codecSettings/aacSettings/codecProfile", Only(&["LC"])),
-    ("codecSettings/aacSettings/rateControlMode", Honoured),
-    ("codecSettings/aacSettings/vbrQuality", Honoured),
+    ("codecSettings/aacSettings/rateControlMode", Supported),
+    ("codecSettings/aacSettings/vbrQuality", Supported),
     ("codecSettings/aacSettings/rawFormat", Only(&["NONE"])),
     ("codecSettings/aacSettings/specification", Only(&["MPEG4"])),
     (

@@ -170,7 +170,7 @@ pub(crate) fn decoded_frames(path: &Path) -> u64 {
     frames.expect("is a number")
 }
 
-/// The first video stream as ffprobe shows it, with the first sound stream under `audio`.
+/// The first video stream as ffprobe shows it, with the first audio stream under `audio`.
 pub(crate) fn ffprobe(path: &Path) -> Value {
     let answer = shown(path, &["-show_streams"]);
     let of = |kind: &str| {
@@ -212,7 +212,7 @@ pub(crate) fn keyframes(path: &Path) -> Vec<f64> {
         .collect()
 }
 
-/// What ffprobe shows of a file.
+/// ffprobe's report of a file.
 pub(crate) fn shown(path: &Path, options: &[&str]) -> Value {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json"])

@@ -17,7 +17,7 @@ use crate::common::{HELPER, UNCONFINED, World, no_sound, small};
 /// Names the folder in which a second process of this test runs the stand-in for ffmpeg.
 const CHILD: &str = "TRANSCODE_TEST_INTRUDER";
 
-/// What an encoder needs.
+/// The files that an encoder needs.
 const RIGHTS: [&str; 3] = ["read its input", "write its work folder", "start a thread"];
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_taken_over_encoder_gets_its_input_and_its_work_folder_only() {
     }
 }
 
-/// What each attempt of the stand-in came to.
+/// The result of each attempt of the stand-in.
 fn intrude(confined: bool) -> BTreeMap<String, String> {
     let world = World::new();
     world.clip("in.mp4", &["-f", "lavfi", "-i", "color=s=64x36:r=25:d=1"]);
@@ -116,7 +116,7 @@ async fn a_real_encoder_runs_with_restrictions_and_limits() {
     };
     exec::run(&plan, &input, &work, &limits, &cancel, look)
         .await
-        .expect_err("is cancelled");
+        .expect_err("is canceled");
     let seen = seen.into_inner().expect("is whole");
     let [encoder] = seen.as_slice() else {
         panic!("one encoder, not {}", seen.len());

@@ -60,7 +60,7 @@ async fn a_clip_becomes_hls_mp4_and_thumbnails() {
     assert!(at(b"moov") < at(b"mdat"), "the index is in front");
 }
 
-/// What the COMPLETE event says, and the order in which files are sent.
+/// The content of the COMPLETE event, and the order in which files are sent.
 fn check_details(produced: &Produced) {
     let details = produced.output_group_details();
     let [hls, mp4, thumbnails] = details.as_array().expect("is a list").as_slice() else {
@@ -164,7 +164,7 @@ async fn sources_of_all_kinds_are_encoded() {
         ("full range.avi", &[], &["-c:v", "mjpeg"]),
         ("no suffix", &["-f", "matroska"], &["-c:v", "libx264"]),
         (
-            "late-sound.mp4",
+            "late-audio.mp4",
             &["-af", "adelay=300:all=1", "-t", "1.2"],
             &["-c:v", "libx264"],
         ),
@@ -313,7 +313,7 @@ async fn segments_of_ntsc_rates_are_aligned() {
     world.publish(&produced);
     let of = |name: &str| keyframes(&world.published(&format!("hls/{name}.m3u8")));
     assert_eq!(of("video_72"), of("video_144"));
-    // The count of GOPs starts anew at 3 s, where the second segment begins.
+    // The count of GOPs starts again at 3 s, where the second segment begins.
     let expected = [0.0, 2.002, 3.003, 5.005];
     let near = of("video_72")
         .iter()

@@ -1,4 +1,4 @@
-//! Files as people have them: headers that lie, captions, sound that outlasts the picture, damage.
+//! Unusual and damaged files: wrong headers, captions, audio that is longer than the video.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::common::{World, decoded_frames, ffprobe, no_sound, shown, small};
 const URI: &str = "s3://vod/input/x.mp4";
 const PICTURE: &[&str] = &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=1"];
 
-/// A good clip of a second with sound.
+/// A valid clip of one second with audio.
 fn good(world: &World, name: &str, options: &[&str]) -> PathBuf {
     let sound = ["-f", "lavfi", "-i", "sine=d=1", "-shortest"];
     world.clip(name, &[PICTURE, &sound, options].concat())
@@ -187,7 +187,7 @@ async fn a_playlist_is_as_long_as_the_longer_of_picture_and_sound() {
     }
 }
 
-/// How the job of a file ends.
+/// The error of the job of a file.
 async fn failure(world: &World, input: &Path) -> Failure {
     let source = match probe(input, &Limits::default()).await {
         Ok(source) => source,

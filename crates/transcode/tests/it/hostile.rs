@@ -15,7 +15,7 @@ use transcode::produced::Produced;
 const URI: &str = "s3://vod/input/x.mp4";
 
 #[tokio::test]
-async fn what_is_no_video_cannot_be_opened() {
+async fn a_file_that_is_not_a_video_cannot_be_opened() {
     let world = World::new();
     let secret = world.path("secret.txt");
     std::fs::write(&secret, "secret").expect("is written");
@@ -181,7 +181,7 @@ async fn cancelling_ends_the_encoder() {
         progress,
     )
     .await
-    .expect_err("is cancelled");
+    .expect_err("is canceled");
     assert!(matches!(error, TranscodeError::Canceled), "{error}");
     assert_eq!(encoders(&world.work()), Vec::<u32>::new());
 }
@@ -287,13 +287,17 @@ async fn a_small_file_of_many_hours_is_refused_at_once_with_the_number() {
         (36_000, "bytes; the limit is 216000"),
     ] {
         let input = gaps(&world, "gap.mov", seconds);
-        let begun = Instant::now();
+        let started = Instant::now();
         let error = run(&world, &input, &input, &Limits::default())
             .await
             .expect_err("is too long");
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            started.elapsed()
+        );
         let failure = error.failure(URI);
-        assert_eq!(failure.code, exec::LIMIT, "{failure:?}");
+        assert_eq!(failure.code, mediaconvert_job::error_code::LIMIT, "{failure:?}");
         assert!(failure.message.ends_with(message), "{failure:?}");
     }
 }
@@ -307,7 +311,7 @@ async fn an_encode_is_ended_where_it_goes_beyond_what_its_file_said() {
         play_time: Duration::from_mins(1),
         ..Limits::default()
     };
-    // The plan is that of another file: so is that of a file whose header does not tell the truth.
+    // The plan is that of another file: a file with a wrong header is the same case.
     let error = run(&world, &clip, &input, &limits)
         .await
         .expect_err("is too long");

@@ -10,7 +10,7 @@
 
 #[cfg(target_os = "linux")]
 mod elf;
-#[cfg_attr(not(target_os = "linux"), path = "other.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "confine/other.rs")]
 mod linux;
 #[cfg(target_os = "linux")]
 mod syscalls;
@@ -59,7 +59,7 @@ pub(crate) fn launcher() -> Option<&'static Path> {
     LAUNCHER.get().map(PathBuf::as_path)
 }
 
-/// What a process may reach and use.
+/// The restrictions of a process: its files and its limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Confinement {
     /// The process that starts the launcher. The program must not outlive it.
@@ -146,7 +146,7 @@ fn launch(words: impl Iterator<Item = OsString>) -> ! {
     std::process::exit(code)
 }
 
-/// What came of trying the restrictions on a program: those that are missing, or why it does not run under them.
+/// The result of trying the restrictions on a program: those that are missing, or why it does not run under them.
 pub(crate) fn judge(code: Option<i32>, messages: &str) -> Verdict {
     let missing = messages.lines().filter_map(|line| line.strip_prefix(MISSING));
     match code {
