@@ -46,7 +46,6 @@ fuzz_target!(|text: &str| {
         for ratio in [video.frame_rate, video.sample_aspect] {
             assert!(ratio.num > 0 && ratio.den > 0);
         }
-        let _ = video.display_size();
     }
     assert!(info.audio.iter().all(|track| track.channels > 0));
     match plan(&SETTINGS, &info, "20261121T052430") {

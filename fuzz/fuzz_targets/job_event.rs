@@ -58,6 +58,6 @@ fn apply(record: &mut Record, event: &JobEvent) -> bool {
         event.attempt,
         &event.job_id,
         change,
-        event.at,
+        event.at.unwrap_or(Timestamp::UNIX_EPOCH),
     )
 }

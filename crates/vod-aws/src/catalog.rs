@@ -1,4 +1,4 @@
-//! The catalogue: one JSON object per asset, written with conditional puts only.
+//! The catalog: one JSON object per asset, written with conditional puts only.
 //!
 //! `If-None-Match: *` claims, `If-Match` changes. 412 means that someone else was first: read again. 409 means
 //! that S3 saw two writers at one instant: try again. (S3 user guide, "Conditional writes".)

@@ -1,13 +1,13 @@
-//! Region, credentials and endpoints from the environment, and a reader which reports every fault by name.
+//! Reads region, credentials and endpoints from the environment, and reports all problems by name.
 
-/// Where requests go when it is not AWS: the local stack, or a VPC endpoint. The names are AWS's own.
+/// The variable with the endpoint of S3, if it is not AWS's: the local stack, or a VPC endpoint. AWS's own name.
 pub const ENDPOINT_S3: &str = "AWS_ENDPOINT_URL_S3";
-/// The same for MediaConvert.
+/// The variable with the endpoint of MediaConvert.
 pub const ENDPOINT_MEDIACONVERT: &str = "AWS_ENDPOINT_URL_MEDIACONVERT";
-/// The endpoint of all services that have none of their own.
+/// The variable with the endpoint of all services without their own.
 pub const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// What every client needs. Lambda provides region and credentials in the environment, always.
+/// Region, credentials and endpoints of all clients. On Lambda, the environment always has region and credentials.
 #[derive(Clone)]
 pub struct AwsConfig {
     pub region: String,
@@ -19,7 +19,7 @@ pub struct AwsConfig {
 }
 
 impl std::fmt::Debug for AwsConfig {
-    /// Without the secret and the token.
+    /// Formats without the secret and the token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AwsConfig")
             .field("region", &self.region)
@@ -29,16 +29,16 @@ impl std::fmt::Debug for AwsConfig {
     }
 }
 
-/// Every variable that is missing or malformed, so that one look at the log mends all.
+/// All variables that are missing or malformed, so that all can be fixed at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("configuration: {}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
-/// Reads variables and gathers their faults instead of stopping at the first.
+/// Reads variables and collects their problems instead of stopping at the first.
 #[derive(Debug)]
 pub struct EnvReader<F> {
     get: F,
-    faults: Vec<String>,
+    problems: Vec<String>,
 }
 
 impl<F: Fn(&str) -> Option<String>> EnvReader<F> {
@@ -46,14 +46,14 @@ impl<F: Fn(&str) -> Option<String>> EnvReader<F> {
     pub fn new(get: F) -> Self {
         Self {
             get,
-            faults: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
     /// A variable that must be set and not empty.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
-            self.faults.push(format!("{name} is not set"));
+            self.problems.push(format!("{name} is not set"));
             String::new()
         })
     }
@@ -63,7 +63,7 @@ impl<F: Fn(&str) -> Option<String>> EnvReader<F> {
         (self.get)(name).filter(|value| !value.trim().is_empty())
     }
 
-    /// A variable with a form: `parse` says what is wrong with it.
+    /// A variable with a format: `parse` returns the problem if it is malformed.
     pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
         name: &str,
@@ -72,36 +72,29 @@ impl<F: Fn(&str) -> Option<String>> EnvReader<F> {
         match parse(&self.optional(name)?) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.faults.push(format!("{name} is malformed: {error}"));
+                self.problems.push(format!("{name} is malformed: {error}"));
                 None
             }
         }
     }
 
-    /// Notes a fault of the caller's own finding.
-    pub fn fault(&mut self, text: String) {
-        self.faults.push(text);
+    /// Adds a problem that the caller found.
+    pub fn problem(&mut self, text: String) {
+        self.problems.push(text);
     }
 
-    /// `value`, unless faults were found.
+    /// Returns `value`, or all problems.
     pub fn finish<T>(self, value: T) -> Result<T, ConfigError> {
-        if self.faults.is_empty() {
+        if self.problems.is_empty() {
             Ok(value)
         } else {
-            Err(ConfigError(self.faults))
+            Err(ConfigError(self.problems))
         }
     }
 }
 
 impl AwsConfig {
-    /// From the process's environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let mut env = EnvReader::new(|name| std::env::var(name).ok());
-        let config = Self::read(&mut env);
-        env.finish(config)
-    }
-
-    /// From a reader, so that a function reports these faults together with its own.
+    /// From a reader, so that a function reports these problems together with its own.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let mut endpoint = |name: &str| {
             let own = env.parsed(name, endpoint_url);

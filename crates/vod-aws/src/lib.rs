@@ -1,4 +1,4 @@
-//! What the functions do on AWS: SDK clients built once and small, the catalogue on S3, MediaConvert.
+//! What the functions do on AWS: SDK clients built once and small, the catalog on S3, MediaConvert.
 //!
 //! The only crate that knows the MediaConvert SDK (170,000 lines): keep it so. Locally the same clients speak
 //! to the same APIs at other addresses, given by `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_MEDIACONVERT`.

@@ -12,9 +12,9 @@ use crate::digest::sha256_hex;
 
 /// Longest slug, in characters.
 const SLUG_MAX: usize = 40;
-/// Hex digits that stand for bucket and key.
+/// Number of hex digits for bucket and key.
 const KEY_HEX: usize = 16;
-/// Hex digits that stand for the version.
+/// Number of hex digits for the version.
 const VERSION_HEX: usize = 8;
 
 /// Longest id, in characters.
@@ -25,7 +25,7 @@ pub const MAX_LEN: usize = SLUG_MAX + 1 + KEY_HEX + 1 + VERSION_HEX;
 #[serde(try_from = "String", into = "String")]
 pub struct AssetId(String);
 
-/// A text that is no asset id.
+/// The error of a text that is not an asset id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not an asset id (expected <name>-<16 hex>-<8 hex>): `{0}`")]
 pub struct NotAnAssetId(String);
@@ -46,7 +46,7 @@ impl AssetId {
         ))
     }
 
-    /// What the ids of all versions of one key begin with: `<slug>-<16 hex>-`.
+    /// The common prefix of the ids of all versions of one key: `<slug>-<16 hex>-`.
     pub fn key_prefix(bucket: &str, key: &str) -> String {
         let digest = sha256_hex(format!("{bucket}\0{key}").as_bytes());
         format!("{}-{}-", slug(key), &digest[..KEY_HEX])
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// Made with Python's hashlib; they stand in ARCHITECTURE.md for other implementations.
+    /// Made with Python's hashlib; ARCHITECTURE.md lists them for other implementations.
     #[test]
     fn vectors() {
         let cases = [

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Sets this key apart from whatever else the same private key may serve.
 const PURPOSE: &[u8] = b"vod: cursor of a listing, 1";
-/// Places are filled up to a multiple of so many bytes, because a length tells a name. Every record's key fits once.
+/// Places are filled up to a multiple of so many bytes, because a length can reveal a name. Every record's key fits once.
 const BLOCK: usize = 128;
 /// Longest cursor that is looked at, in characters.
 pub const MAX_LEN: usize = 2_048;
@@ -69,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_sealed_is_opened_by_the_same_key_alone(place in "[^\0]{0,300}") {
+        fn a_cursor_opens_only_with_its_key(place in "[^\0]{0,300}") {
             let cursor = key("a").seal(&place).unwrap();
             prop_assert_eq!(key("a").open(&cursor), Some(place));
             prop_assert_eq!(key("b").open(&cursor), None);

@@ -14,7 +14,7 @@ use crate::cloudfront::{Denied, Hash, PublicKeys, Request, Signature, Verified, 
 /// hold in all is CloudFront's 8,192.
 pub const MAX_LEN: usize = 2_048;
 
-/// What lies in the path of a playlist: a signature that any player can carry.
+/// A signature packed into the path of a playlist, so that any player can carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant(Signature);
 

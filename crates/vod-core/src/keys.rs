@@ -1,4 +1,4 @@
-//! Where things lie in the bucket (the contract is the table in ARCHITECTURE.md).
+//! Names of objects in the bucket (the contract is the table in ARCHITECTURE.md).
 
 use crate::asset::AssetId;
 use crate::digest::sha256_hex;
@@ -7,7 +7,7 @@ use crate::digest::sha256_hex;
 pub const INPUT: &str = "input/";
 /// The user's job templates, one `.json` each.
 pub const JOBS: &str = "jobs/";
-/// What viewers may read with a signature.
+/// Objects that viewers can read with a signature.
 pub const OUTPUT: &str = "output/";
 /// Records.
 pub const CATALOG: &str = "catalog/";
@@ -27,7 +27,7 @@ pub fn record_key(id: &AssetId) -> String {
     format!("{CATALOG}{id}.json")
 }
 
-/// The asset whose record lies at `key`, if it is a record's key.
+/// The asset of the record at `key`, if it is a record's key.
 pub fn asset_of_record(key: &str) -> Option<AssetId> {
     key.strip_prefix(CATALOG)?.strip_suffix(".json")?.parse().ok()
 }
@@ -48,7 +48,7 @@ pub fn output_prefix(id: &AssetId, template: &str, attempt: u32) -> String {
     }
 }
 
-/// The name of the template that lies at `key`: `jobs/<name>.json`, the name being reduced to what is
+/// The name of the template at `key`: `jobs/<name>.json`, the name being reduced to what is
 /// safe in a path and in `userMetadata`. `None` for what is no template: sub-folders and other suffixes.
 pub fn template_name(key: &str) -> Option<String> {
     let stem = key.strip_prefix(JOBS)?.strip_suffix(".json")?;

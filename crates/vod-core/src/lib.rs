@@ -6,10 +6,10 @@
 //! decided here can therefore be tested without a server and is the same on AWS and on one machine.
 
 pub mod asset;
-pub mod catalogue;
 pub mod cloudfront;
 pub mod cursor;
 pub mod digest;
+pub mod error_codes;
 pub mod events;
 pub mod grant;
 pub mod job;
@@ -17,6 +17,7 @@ pub mod keys;
 pub mod metrics;
 pub mod mp4;
 pub mod playlist;
+pub mod queues;
 pub mod record;
 pub mod removal;
 pub mod state;

@@ -1,8 +1,8 @@
-//! What is counted: every name of a metric stands in this file and nowhere else.
+//! Defines all metrics: every name of a metric is in this file only.
 //!
 //! The functions write one line of `CloudWatch`'s Embedded Metric Format per outcome ([`emf_line`]), `vod up` counts the same
 //! outcomes for Prometheus ([`Registry`]); both render [`Outcome::points`], so they cannot differ. An outcome is what a
-//! conditional put has changed ([`outcomes`]): who did not win it says nothing, so duplicates count once.
+//! conditional put has changed ([`outcomes`]): only the winner of a race reports, so duplicates count once.
 
 mod emf;
 mod outcome;
@@ -17,7 +17,7 @@ pub const NAMESPACE: &str = "Vod";
 /// The one dimension: each value of a dimension is a metric of its own on the bill, so an asset's id never is one.
 pub const DIMENSION: &str = "Application";
 
-/// What a metric is to Prometheus.
+/// The type of a metric in Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     Counter,
@@ -32,7 +32,7 @@ pub struct CloudWatch {
     pub name: &'static str,
     /// One of the units that the Embedded Metric Format knows.
     pub unit: &'static str,
-    /// What one of it is in the unit of the Prometheus metric.
+    /// One of this unit in the unit of the Prometheus metric.
     pub scale: f64,
 }
 
@@ -42,7 +42,7 @@ pub struct Metric {
     /// In Prometheus: base units, counters end in `_total`.
     pub name: &'static str,
     pub kind: Kind,
-    /// What it is split by in Prometheus; on `CloudWatch` these are properties of the line.
+    /// Its labels in Prometheus; on `CloudWatch` they are properties of the line.
     pub labels: &'static [&'static str],
     /// Absent where only `vod up` has it: on AWS, SQS and `MediaConvert` publish their own.
     pub cloudwatch: Option<CloudWatch>,
@@ -62,7 +62,7 @@ pub const JOBS_SUBMITTED: Metric = Metric {
     kind: Kind::Counter,
     labels: &["template"],
     cloudwatch: Some(count("JobsSubmitted")),
-    help: "Jobs that MediaConvert has taken.",
+    help: "Jobs that MediaConvert has accepted.",
 };
 
 pub const JOBS_COMPLETED: Metric = Metric {
@@ -78,7 +78,7 @@ pub const JOBS_FAILED: Metric = Metric {
     kind: Kind::Counter,
     labels: &["template", "class"],
     cloudwatch: Some(count("JobsFailed")),
-    help: "Attempts that have failed, those that never became a job included; class says whose business it is.",
+    help: "Failed attempts, including those without a job; class says who can fix it.",
 };
 
 pub const JOBS_CANCELED: Metric = Metric {
@@ -86,7 +86,7 @@ pub const JOBS_CANCELED: Metric = Metric {
     kind: Kind::Counter,
     labels: &["template"],
     cloudwatch: Some(count("JobsCanceled")),
-    help: "Jobs that somebody has canceled.",
+    help: "Jobs that were canceled.",
 };
 
 pub const UPLOADS_IGNORED: Metric = Metric {
@@ -94,7 +94,7 @@ pub const UPLOADS_IGNORED: Metric = Metric {
     kind: Kind::Counter,
     labels: &[],
     cloudwatch: Some(count("UploadsIgnored")),
-    help: "Uploads that are nothing to encode: folders, empty files, files gone before they were read.",
+    help: "Uploads with nothing to encode: folders, empty files, files that were removed before they were read.",
 };
 
 pub const QUEUE_AGE: Metric = Metric {
@@ -106,7 +106,7 @@ pub const QUEUE_AGE: Metric = Metric {
         unit: "Seconds",
         scale: 1.0,
     }),
-    help: "From an upload to its job: the first try of each template.",
+    help: "Time from an upload to its job, for the first attempt of each template.",
 };
 
 /// MediaConvert bills each output by the second and at least 10 seconds (its pricing page); jobs that fail cost nothing.
@@ -119,7 +119,7 @@ pub const ENCODED: Metric = Metric {
         unit: "None",
         scale: 60.0,
     }),
-    help: "Length of all outputs made, as MediaConvert bills it: each rounded up to a second, 10 at least. Images are left out.",
+    help: "Length of all outputs as MediaConvert bills it: each rounded up to a second, at least 10 seconds. Images are not included.",
 };
 
 pub const RECONCILE_LOST: Metric = Metric {
@@ -127,7 +127,7 @@ pub const RECONCILE_LOST: Metric = Metric {
     kind: Kind::Counter,
     labels: &[],
     cloudwatch: Some(count("ReconcileLost")),
-    help: "Findings of reconcile: lost, stuck or forgotten. What is given up is found again in each pass.",
+    help: "Findings of reconcile: lost, stuck or forgotten uploads. Uploads that were given up are found again in each pass.",
 };
 
 pub const RECONCILE_MENDED: Metric = Metric {
@@ -135,7 +135,7 @@ pub const RECONCILE_MENDED: Metric = Metric {
     kind: Kind::Counter,
     labels: &[],
     cloudwatch: Some(count("ReconcileMended")),
-    help: "Findings that reconcile has brought back on their way.",
+    help: "Findings that reconcile has repaired.",
 };
 
 pub const RECONCILE_GIVEN_UP: Metric = Metric {
@@ -143,7 +143,7 @@ pub const RECONCILE_GIVEN_UP: Metric = Metric {
     kind: Kind::Gauge,
     labels: &[],
     cloudwatch: Some(count("ReconcileGivenUp")),
-    help: "Findings of the last whole pass that only a person can mend.",
+    help: "Findings of the last complete pass that need manual repair.",
 };
 
 pub const RECONCILE_UNMENDED: Metric = Metric {
@@ -151,7 +151,7 @@ pub const RECONCILE_UNMENDED: Metric = Metric {
     kind: Kind::Gauge,
     labels: &[],
     cloudwatch: Some(count("ReconcileUnmended")),
-    help: "Findings of the last whole pass that are not mended: given up, or left to the next pass.",
+    help: "Findings of the last complete pass that are not repaired: given up, or left to the next pass.",
 };
 
 pub const QUEUE_MESSAGES: Metric = Metric {
@@ -175,7 +175,7 @@ pub const DEAD_LETTERS: Metric = Metric {
     kind: Kind::Gauge,
     labels: &["queue"],
     cloudwatch: None,
-    help: "Messages of a queue that failed at every delivery; vod dead-letters tells more.",
+    help: "Messages of a queue that failed at every delivery; vod dead-letters shows them.",
 };
 
 pub const ENCODES_RUNNING: Metric = Metric {

@@ -1,4 +1,4 @@
-//! The little of the ISO base media format (ISO/IEC 14496-12) that finds a part of a file without reading it all.
+//! Parses box headers of the ISO base media format (ISO/IEC 14496-12), to find a part of a file without reading it all.
 
 /// The head of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

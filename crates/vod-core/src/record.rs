@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::AssetId;
+use crate::error_codes::Class;
+
+mod media;
+
+pub use media::{Media, PixelAspect, Track, TrackKind};
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
@@ -16,7 +21,7 @@ pub const SCHEMA: u32 = 1;
 /// not erase what a newer one has stored.
 pub type Unknown = Map<String, Value>;
 
-/// Where an asset is on its way; a pure function of the latest attempts of its jobs (see [`crate::state`]).
+/// The state of an asset; a pure function of the latest attempts of its jobs (see [`crate::state`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
@@ -29,13 +34,13 @@ pub enum State {
     Canceled,
     /// A directory marker, zero bytes, or gone before it could be read; the reason says which.
     Ignored,
-    /// Reserved: waiting for the owner's word on cost. Nothing enters it yet.
+    /// Reserved: waiting for the owner's decision on cost. No record is in it yet.
     Held,
 }
 
 impl State {
-    /// Whether nothing more happens by itself.
-    pub fn is_final(self) -> bool {
+    /// Whether the asset is done: nothing more happens without an upload or a request.
+    pub fn is_terminal(self) -> bool {
         matches!(
             self,
             Self::Complete | Self::Error | Self::Canceled | Self::Ignored
@@ -74,8 +79,8 @@ impl JobState {
         matches!(self, Self::Complete | Self::Error | Self::Canceled)
     }
 
-    /// What wins where two events of one attempt disagree: the higher rank. Being a maximum, the result
-    /// does not depend on the order in which events arrive.
+    /// If two events of one attempt disagree, the higher rank wins. Being a maximum, the result does not depend on
+    /// the order in which events arrive.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Self::Submitted => 0,
@@ -87,7 +92,7 @@ impl JobState {
     }
 }
 
-/// All that is known of one version of one upload.
+/// Everything known about one version of one upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub schema: u32,
@@ -102,13 +107,13 @@ pub struct Record {
     pub jobs: Vec<Job>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputSet>,
-    /// Tracks and renditions that were not taken over.
+    /// Tracks and renditions that the outputs do not contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-    /// Why, in plain words; with IGNORED and ERROR only.
+    /// The reason in plain words; with IGNORED and ERROR only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How often `reconcile` has gone on with the upload and brought no job about, since it came (again). Absent at 0.
+    /// How often `reconcile` has continued the upload without producing a job, since it was last uploaded. Absent at 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repairs: u32,
     pub created_at: Timestamp,
@@ -142,101 +147,6 @@ pub struct Source {
     pub unknown: Unknown,
 }
 
-/// What probing a source found; everything is absent when the probe failed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Media {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<u64>,
-    /// Pixels as coded, before rotation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Pixels as coded, before rotation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// Frames per second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frame_rate: Option<f64>,
-    /// Degrees clockwise that a player turns the picture: 0, 90, 180 or 270.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<u16>,
-    /// Shape of a pixel; absent where pixels are square.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pixel_aspect: Option<PixelAspect>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audio_tracks: Option<u32>,
-    /// All tracks, from the probe alone. Not on record: what follows from them is in [`Record::left_out`].
-    #[serde(skip)]
-    pub tracks: Vec<Track>,
-}
-
-/// Width and height of one pixel, `64:45` in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PixelAspect {
-    pub width: u32,
-    pub height: u32,
-}
-
-impl PixelAspect {
-    /// `None` where pixels are square, and where a side is 0.
-    pub fn new(width: u32, height: u32) -> Option<Self> {
-        (width != height && width > 0 && height > 0).then_some(Self { width, height })
-    }
-}
-
-impl From<PixelAspect> for String {
-    fn from(aspect: PixelAspect) -> Self {
-        format!("{}:{}", aspect.width, aspect.height)
-    }
-}
-
-impl TryFrom<String> for PixelAspect {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let (width, height) = text.split_once(':').ok_or("no `:` in a pixel aspect ratio")?;
-        let (Ok(width), Ok(height)) = (width.parse(), height.parse()) else {
-            return Err("a pixel aspect ratio is two whole numbers");
-        };
-        Self::new(width, height).ok_or("a pixel aspect ratio of 1:1 is left out, and 0 is none")
-    }
-}
-
-/// One track of a source, as far as it decides what is taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Track {
-    pub kind: TrackKind,
-    /// ISO 639, where the file says so.
-    pub language: Option<String>,
-    /// Whether its codec is known.
-    pub readable: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrackKind {
-    Video,
-    Audio,
-    Subtitles,
-    /// CEA-608 or 708, in the pictures or in a track of their own.
-    EmbeddedCaptions,
-}
-
-impl Media {
-    /// Width and height as a viewer sees them: with square pixels, and turned.
-    pub fn displayed(&self) -> Option<(u32, u32)> {
-        let (width, height) = (self.width?, self.height?);
-        let width = self.pixel_aspect.map_or(width, |aspect| {
-            let wide = u64::from(width) * u64::from(aspect.width);
-            let half = u64::from(aspect.height) / 2;
-            u32::try_from((wide + half) / u64::from(aspect.height)).unwrap_or(width)
-        });
-        match self.rotation {
-            Some(90 | 270) => Some((height, width)),
-            _ => Some((width, height)),
-        }
-    }
-}
-
 /// One attempt at one template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -251,12 +161,12 @@ pub struct Job {
     pub state: JobState,
     /// Percent; never goes back within an attempt.
     pub progress: u8,
-    /// What our rules changed in the template.
+    /// Changes of the rules to the template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Distance of two thumbnails in the template; events do not tell it.
+    /// Interval between thumbnails in the template; events do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail_interval_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -334,11 +244,14 @@ pub struct Warning {
     pub unknown: Unknown,
 }
 
-/// Why an attempt failed, with what the owner can do (see [`crate::catalogue`]).
+/// The error of a failed attempt, with a remedy (see [`crate::error_codes`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JobError {
     /// MediaConvert's error code; the HTTP status where CreateJob itself was refused.
     pub code: u32,
+    /// Not on record: metrics count a failure when it is written. An error that was read is of the class `Other`.
+    #[serde(skip)]
+    pub class: Class,
     pub message: String,
     pub meaning: String,
     pub remedy: String,
@@ -348,7 +261,7 @@ pub struct JobError {
     pub unknown: Unknown,
 }
 
-/// What one template made.
+/// The outputs of one template.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct OutputSet {
     pub template: String,
@@ -413,7 +326,7 @@ pub struct Thumbnails {
     pub unknown: Unknown,
 }
 
-/// Who is working on the claim, and until when.
+/// The holder of the claim, and the time limit of the lease.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lease {
     pub holder: String,

@@ -1,5 +1,5 @@
-//! What stays of a video that was taken down, `ops/removed/<asset>.json`: enough that nothing brings it back by
-//! itself, and that the same file uploaded again starts anew.
+//! The tombstone of a video that was taken down, `ops/removed/<asset>.json`. It keeps retries from bringing the video
+//! back, and lets the same file start over when it is uploaded again.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +15,20 @@ use crate::record::Record;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     pub asset: AssetId,
-    /// The upload, where there was a record to tell it.
+    /// The upload's key; absent if there was no record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     pub removed_at: Timestamp,
     /// Of the upload that was taken down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
-    /// The last attempt at each template: an upload that starts anew goes on counting, so that no output ever
-    /// takes an earlier one's place.
+    /// The last attempt at each template: an upload that starts over continues the count, so that no output replaces
+    /// an earlier one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attempts: BTreeMap<String, u32>,
 }
 
-/// Where an asset's tombstone lies.
+/// The key of an asset's tombstone.
 pub fn removal_key(id: &AssetId) -> String {
     format!("{OPS}removed/{id}.json")
 }

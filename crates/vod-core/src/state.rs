@@ -11,19 +11,19 @@
 //! Every cell is the maximum of two ranks, and percentages and warnings are maxima and unions too: the end
 //! depends on the set of events alone, whatever their order and however often each arrives.
 //!
-//! An attempt that we have ended because it was not known to have a job is open again with its job's first event:
-//! CreateJob may have worked without our hearing of it, and what has a job must not be tried again beside it.
+//! An attempt that was closed because its job was unknown opens again with the first event of its job: CreateJob may
+//! have worked although its response was lost, and an attempt with a job must not be retried beside it.
 
 use jiff::Timestamp;
 
 use crate::record::{Job, JobError, JobState, Media, OutputSet, Record, State, Warning};
 
-/// What an event says of one attempt.
+/// A change of one attempt, as an event reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// The attempt is under way; percent where the event tells it.
+    /// The attempt is in progress; with the percentage if the event has it.
     Progress(Option<u8>),
-    /// What MediaConvert found in the input.
+    /// The properties of the input that MediaConvert found.
     Input(Media),
     Warning(Warning),
     Complete {
@@ -63,7 +63,7 @@ pub fn apply(
     *record != before
 }
 
-/// Moves one attempt. Returns whether the event's state is the one that now stands.
+/// Moves one attempt. Returns whether it took the event's state.
 fn advance(job: &mut Job, change: &Change, at: Timestamp) -> bool {
     let target = match change {
         Change::Progress(_) | Change::Input(_) => JobState::Progressing,
@@ -108,7 +108,7 @@ fn add_warning(job: &mut Job, warning: &Warning) {
     }
 }
 
-/// Fills in what the probe at submission did not find; what it found stands.
+/// Fills in the properties that the probe at submission did not find; it keeps the others.
 fn fill(known: &mut Media, found: &Media) {
     known.duration_ms = known.duration_ms.or(found.duration_ms);
     known.width = known.width.or(found.width);
@@ -151,12 +151,12 @@ pub fn refresh(record: &mut Record) {
     record.progress = progress;
     record.reason = if state == State::Error { reason } else { None };
     record.state = state;
-    if state.is_final() {
-        // Nobody has anything left to do, even if whoever claimed it died before saying so.
+    if state.is_terminal() {
+        // No work is left, even if the holder died before it could release the lease.
         record.lease = None;
     }
     if state == State::Complete {
-        // Vain they were not: a job was brought about, even if only its end is on record.
+        // The repairs did produce a job, even if only its end is on record.
         record.repairs = 0;
     }
 }
@@ -193,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::asset::AssetId;
-    use crate::catalogue;
+    use crate::error_codes;
     use crate::record::Source;
 
     fn record() -> Record {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn failure() -> Change {
-        Change::Error(catalogue::explain(1010, "no moov"))
+        Change::Error(error_codes::explain(1010, "no moov"))
     }
 
     fn complete(prefix: &str) -> Change {
@@ -284,7 +284,7 @@ mod tests {
     /// CreateJob may have worked without our hearing of it: the attempt is given up, and its job goes on.
     #[test]
     fn an_attempt_given_up_before_its_job_was_known_is_what_its_job_says() {
-        let explained = catalogue::explain(1010, "no moov");
+        let explained = error_codes::explain(1010, "no moov");
         for (event, state, error) in [
             (Change::Progress(Some(5)), JobState::Progressing, None),
             (Change::Input(Media::default()), JobState::Progressing, None),
@@ -294,7 +294,7 @@ mod tests {
         ] {
             let mut record = record();
             record.jobs[0].state = JobState::Error;
-            record.jobs[0].error = Some(catalogue::undeliverable(5, "no connection"));
+            record.jobs[0].error = Some(error_codes::undeliverable(5, "no connection"));
             record.jobs[0].finished_at = Some(at(1));
             refresh(&mut record);
             apply(&mut record, "default", 1, "j", &event, at(2));
@@ -377,7 +377,7 @@ mod tests {
             .prop_flat_map(|events| (course(events.clone()), course(events)))
     }
 
-    /// What an event alone makes of an attempt.
+    /// The state that an event alone gives to an attempt.
     fn target(change: &Change) -> JobState {
         match change {
             Change::Progress(_) | Change::Input(_) => JobState::Progressing,

@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The texts under these keys, wherever they stand.
+/// The texts under these keys, at any depth.
 fn texts<'a>(value: &'a Value, keys: &[&str], found: &mut Vec<&'a str>) {
     match value {
         Value::Object(members) => {
@@ -89,7 +89,10 @@ fn faults_of_panels(dashboard: &Value) -> Vec<String> {
         let targets = panel["targets"].as_array().into_iter().flatten();
         let mut sources = targets.chain([panel]).map(|one| &one["datasource"]["uid"]);
         if sources.any(|source| source != "${datasource}") {
-            faults.push(format!("a data source of somebody's own: {}", panel["title"]));
+            faults.push(format!(
+                "a data source that is not a variable: {}",
+                panel["title"]
+            ));
         }
     }
     let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
@@ -127,7 +130,7 @@ fn the_grafana_dashboard_shows_each_metric_and_nothing_else() {
         (
             "\"uid\": \"${datasource}\"",
             "\"uid\": \"PBFA97CFB\"",
-            "somebody's own",
+            "not a variable",
         ),
         (
             "\"query\": \"prometheus\"",

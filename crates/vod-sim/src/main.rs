@@ -33,7 +33,7 @@ use crate::report::Upload;
 use crate::world::{BUCKET, World};
 
 /// After the last upload everything must be done within this.
-const PATIENCE: Duration = Duration::from_hours(6);
+const TIMEOUT: Duration = Duration::from_hours(6);
 /// Between two looks whether all is done.
 const LOOK: Duration = Duration::from_secs(30);
 /// What late events may still spoil, they spoil within this.
@@ -85,7 +85,7 @@ async fn simulate(world: World) -> anyhow::Result<Vec<Upload>> {
         time::sleep(at.saturating_sub(time::elapsed())).await;
         replace(&world, &mut uploads, index);
     }
-    let limit = time::elapsed() + PATIENCE;
+    let limit = time::elapsed() + TIMEOUT;
     while world.state().settled < uploads.len() && time::elapsed() < limit {
         time::sleep(LOOK).await;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use jiff::Timestamp;
-use vod_core::catalogue::UNDELIVERABLE;
+use vod_core::error_codes::UNDELIVERABLE;
 use vod_core::record::State::Ignored;
 use vod_core::record::{Job as RecordedJob, JobState as RecordedState, Record};
 

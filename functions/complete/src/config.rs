@@ -15,7 +15,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, reporting every fault by name.
+    /// Reads all of it, reporting every problem by name.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let application = env.optional(APPLICATION).unwrap_or_else(|| "vod".to_owned());
         Self {

@@ -1,6 +1,5 @@
 //! One event of MediaConvert into one record.
 
-use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -136,10 +135,6 @@ pub fn record_event(record: &mut Record, event: &JobEvent, change: &Change) -> b
             outputs.prefix = vod_core::keys::output_prefix(&event.asset, &event.template, event.attempt);
         }
     }
-    let at = if event.at == Timestamp::UNIX_EPOCH {
-        vod_aws::now()
-    } else {
-        event.at
-    };
+    let at = event.at.unwrap_or_else(vod_aws::now);
     state::apply(record, &event.template, event.attempt, &event.job_id, &change, at)
 }

@@ -19,7 +19,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, reporting every fault by name.
+    /// Reads all of it, reporting every problem by name.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let submit = submit::Config::read(env);
         let mut seconds = |name: &str, default: u32| {

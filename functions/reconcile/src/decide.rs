@@ -174,7 +174,7 @@ fn delay(first: SignedDuration, tries: usize) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use vod_core::asset::AssetId;
-    use vod_core::catalogue::explain;
+    use vod_core::error_codes::explain;
     use vod_core::record::{JobState, Lease, Source};
 
     use super::*;

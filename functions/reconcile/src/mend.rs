@@ -9,7 +9,7 @@ use submit::Invocation;
 use tracing::warn;
 use vod_aws::{JobInfo, LoadedTemplate};
 use vod_core::asset::AssetId;
-use vod_core::catalogue;
+use vod_core::error_codes;
 use vod_core::events::ObjectCreated;
 use vod_core::job::{self, JobRequest};
 use vod_core::keys::asset_prefix;
@@ -59,7 +59,7 @@ impl Reconcile {
         let sent = Self::limited(async { Ok(self.submit.upload(&object, &invocation).await?) }).await;
         if let Err(error) = &sent {
             let tries = known.map_or(0, |record| record.repairs) + 1;
-            let reason = catalogue::unrepaired(tries, tries < REPAIRS, &vod_aws::chain(error));
+            let reason = error_codes::unrepaired(tries, tries < REPAIRS, &vod_aws::chain(error));
             self.put_reason(source, &invocation, reason).await;
         }
         sent
@@ -68,7 +68,7 @@ impl Reconcile {
     /// Ends an upload that nothing has brought as far as a job.
     pub(crate) async fn abandon(&self, record: &Record, run: &Run) {
         let reason = "whoever had claimed it died, time and again";
-        let reason = catalogue::unrepaired(record.repairs, false, reason);
+        let reason = error_codes::unrepaired(record.repairs, false, reason);
         self.put_reason(&record.source, &run.invocation(), reason).await;
     }
 
@@ -126,7 +126,7 @@ impl Reconcile {
                 Ok(Answer::Closed("the event of its job's end was lost"))
             }
             Err(Missing(key)) => {
-                let error = catalogue::outputs_gone(&key);
+                let error = error_codes::outputs_gone(&key);
                 self.fail(run, record, active, error).await?;
                 Ok(Answer::Robbed)
             }
@@ -146,7 +146,7 @@ impl Reconcile {
             self.deliver(run, event).await?;
             return Ok(Answer::Closed("its job is forgotten and its outputs are there"));
         }
-        let error = catalogue::job_unknown(&active.job_id);
+        let error = error_codes::job_unknown(&active.job_id);
         self.fail(run, record, active, error).await?;
         Ok(Answer::Closed("its job has vanished without outputs"))
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use mediaconvert_job::group::GroupType;
 use mediaconvert_job::names::{self, Destination, Identifiers};
 use serde_json::{Value, json};
 use vod_aws::OutputInfo;
@@ -162,12 +163,7 @@ impl<'a> Group<'a> {
     fn new(job: &'a Succeeded<'_>, observed: &'a Observed, group: &'a Value, index: usize) -> Self {
         let settings = &group["outputGroupSettings"];
         let kind = settings["type"].as_str().unwrap_or("FILE_GROUP_SETTINGS");
-        let member = match kind {
-            "HLS_GROUP_SETTINGS" => "hlsGroupSettings",
-            "CMAF_GROUP_SETTINGS" => "cmafGroupSettings",
-            "DASH_ISO_GROUP_SETTINGS" => "dashIsoGroupSettings",
-            _ => "fileGroupSettings",
-        };
+        let member = GroupType::or_file(Some(kind)).member;
         let destination = settings[member]["destination"].as_str().unwrap_or_default();
         let nowhere = || Destination {
             bucket: job.output_bucket.to_owned(),

@@ -139,7 +139,7 @@ fn no_store(body: &impl Serialize) -> Response {
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn unavailable(error: CatalogError) -> Problem {
-    Problem::unavailable("the catalogue", &error)
+    Problem::unavailable("the catalog", &error)
 }
 
 /// The COMPLETE record that `asset` names, or the newest one of `source`.

@@ -42,7 +42,7 @@ enum Tokens {
     Secret(String, Expected),
     /// An identity provider.
     Jwks(Box<Auth>),
-    /// Nobody: a fault that is reported.
+    /// None is set, which is reported as a problem.
     Unset,
 }
 
@@ -70,7 +70,7 @@ impl Config {
             }),
             Tokens::Jwks(auth) => Secret::fixed(*auth),
             // A key that nobody has admits nobody.
-            Tokens::Unset => unreachable!("`EnvReader::finish` refuses a configuration with faults"),
+            Tokens::Unset => unreachable!("`EnvReader::finish` refuses a configuration with problems"),
         };
         App::new(Parts {
             catalog: Catalog::new(s3.clone(), self.bucket.clone()),
@@ -97,7 +97,7 @@ impl Tokens {
             return Self::Secret(env.required(AUTH_JWT_SECRET), expected);
         }
         if env.optional(AUTH_JWT_SECRET).is_some() {
-            env.fault(format!(
+            env.problem(format!(
                 "{AUTH_JWT_SECRET} and {AUTH_JWKS_URL} exclude each other"
             ));
         }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_identity_provider_needs_an_issuer_and_an_audience() {
-        let faults = |url: &'static str, issuer: bool, secret: bool| {
+        let problems = |url: &'static str, issuer: bool, secret: bool| {
             let set = [
                 ("AWS_REGION", "us-east-1"),
                 ("AWS_ACCESS_KEY_ID", "k"),
@@ -146,14 +146,14 @@ mod tests {
             env.finish(config).err().map(|error| error.to_string())
         };
         let url = "https://id.example.org/jwks.json";
-        assert_eq!(faults(url, true, false), None);
+        assert_eq!(problems(url, true, false), None);
         assert_eq!(
-            faults(url, false, false).unwrap(),
+            problems(url, false, false).unwrap(),
             "configuration: AUTH_ISSUER is not set; AUTH_AUDIENCE is not set"
         );
-        assert!(faults(url, true, true).unwrap().contains("exclude each other"));
+        assert!(problems(url, true, true).unwrap().contains("exclude each other"));
         assert!(
-            faults("http://id.example.org/", true, false)
+            problems("http://id.example.org/", true, false)
                 .unwrap()
                 .contains("AUTH_JWKS_URL is malformed")
         );

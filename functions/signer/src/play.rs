@@ -189,7 +189,7 @@ async fn made_thumbnails(app: &App, key: &str) -> Result<String, Problem> {
         .catalog
         .get(&id)
         .await
-        .map_err(|error| Problem::unavailable("the catalogue", &error))?;
+        .map_err(|error| Problem::unavailable("the catalog", &error))?;
     let record = found.ok_or_else(missing)?.value;
     thumbnails::webvtt(&record, key).ok_or_else(missing)
 }

@@ -1,7 +1,7 @@
 //! The attempts of a record: planned, given up, taken up again.
 
 use vod_aws::LoadedTemplate;
-use vod_core::catalogue::{UNDELIVERABLE, unusable_template};
+use vod_core::error_codes::{UNDELIVERABLE, unusable_template};
 use vod_core::record::{Job, JobError, JobState, Record, State};
 use vod_core::removal::Removal;
 

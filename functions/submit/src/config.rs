@@ -42,7 +42,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, reporting every fault by name.
+    /// Reads all of it, reporting every problem by name.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let bucket = env.required(BUCKET);
         let template = match env.optional(JOB_TEMPLATE) {
@@ -91,7 +91,7 @@ fn template_file<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>, path: &s
             loaded.template.clone().map(|_| loaded)
         });
     loaded.unwrap_or_else(|problem| {
-        env.fault(format!(
+        env.problem(format!(
             "{JOB_TEMPLATE} names {path}, which cannot be used: {problem}"
         ));
         built_in()

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use tracing::{info, warn};
 use vod_aws::{CreateJobError, LoadedTemplate};
-use vod_core::catalogue;
+use vod_core::error_codes;
 use vod_core::job::{self, JobRequest};
 use vod_core::record::{Job, JobError, Record};
 
@@ -115,7 +115,7 @@ impl Submit {
             }
             Err(CreateJobError::Refused { status, message }) => {
                 warn!(asset = %record.id, status, message, template = planned.template, "job refused");
-                Ok(Err(catalogue::refused(status, &message)))
+                Ok(Err(error_codes::refused(status, &message)))
             }
             Err(source) => Err(SubmitError::CreateJob {
                 asset: record.id.to_string(),
@@ -136,14 +136,14 @@ impl Submit {
             .find(|template| template.name == planned.template);
         let Some(template) = template else {
             let text = format!("{}: removed since the upload was claimed", planned.template);
-            return Err(catalogue::unusable_template(&text));
+            return Err(error_codes::unusable_template(&text));
         };
         let (target, rules) = (self.target(record, planned), self.config.rules);
         let usable = template.template.as_ref().map_err(String::clone);
         let request = usable.and_then(|template| {
             job::build(template, &target, &record.source.media, rules).map_err(|error| error.to_string())
         });
-        let request = request.map_err(|problem| catalogue::unusable_template(&problem))?;
+        let request = request.map_err(|problem| error_codes::unusable_template(&problem))?;
         Ok((request, template.sha256.clone()))
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let refused = Created {
             template: "default".into(),
             attempt: 1,
-            outcome: Err(catalogue::unusable_template("default: removed")),
+            outcome: Err(error_codes::unusable_template("default: removed")),
         };
         for (heard, expected) in [(false, State::Error), (true, State::Progressing)] {
             let mut record = Record::new(id.clone(), Source::default(), Timestamp::UNIX_EPOCH);

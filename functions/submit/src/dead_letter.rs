@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use tracing::{info, warn};
 use vod_core::asset::AssetId;
-use vod_core::catalogue::undeliverable;
+use vod_core::error_codes::undeliverable;
 use vod_core::events::ObjectCreated;
 use vod_core::record::{Job, JobError, Record, State};
 
@@ -209,7 +209,7 @@ mod tests {
         begun.jobs[0].job_id = Some("j".into());
         let mut failed = claimed(&templates());
         failed.jobs.truncate(1);
-        attempts::fail(&mut failed.jobs[0], vod_core::catalogue::explain(1010, "?"));
+        attempts::fail(&mut failed.jobs[0], vod_core::error_codes::explain(1010, "?"));
         vod_core::state::refresh(&mut failed);
         for (name, record, now, expected) in [
             ("claimed", claimed(&templates()), live, None),

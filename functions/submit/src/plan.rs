@@ -90,7 +90,7 @@ pub(crate) fn retry(record: &mut Record, templates: &[LoadedTemplate], source_th
 pub(crate) fn abandon(record: &mut Record, reason: &str) {
     for job in &mut record.jobs {
         if job.job_id.is_none() && !job.state.is_terminal() {
-            fail(job, vod_core::catalogue::source_gone(reason));
+            fail(job, vod_core::error_codes::source_gone(reason));
         }
     }
     record.lease = None;
@@ -200,14 +200,14 @@ mod tests {
         let templates = [loaded("a"), loaded("b")];
         let mut record = record(State::Error, None);
         record.jobs = first_attempts(&templates);
-        fail(&mut record.jobs[0], vod_core::catalogue::explain(1999, "?"));
-        fail(&mut record.jobs[1], vod_core::catalogue::explain(1010, "?"));
+        fail(&mut record.jobs[0], vod_core::error_codes::explain(1999, "?"));
+        fail(&mut record.jobs[1], vod_core::error_codes::explain(1010, "?"));
         for tried in 2..=4 {
             let started = retry(&mut record, &templates, true);
             assert_eq!(started, tried <= TRIES);
             if let Some(job) = record.jobs.iter_mut().find(|job| !job.state.is_terminal()) {
                 assert_eq!((job.template.as_str(), job.attempt as usize), ("a", tried));
-                fail(job, vod_core::catalogue::explain(1999, "?"));
+                fail(job, vod_core::error_codes::explain(1999, "?"));
             }
             vod_core::state::refresh(&mut record);
         }
@@ -219,7 +219,7 @@ mod tests {
         let template = LoadedTemplate::parse("a", "a", br#"{"OutputGroups":[{}]}"#);
         let mut record = record(State::Error, None);
         record.jobs = first_attempts(std::slice::from_ref(&template));
-        fail(&mut record.jobs[0], vod_core::catalogue::explain(1999, "?"));
+        fail(&mut record.jobs[0], vod_core::error_codes::explain(1999, "?"));
         assert!(retry(&mut record, &[template], false));
         assert_eq!(record.jobs.len(), 1);
         assert!(
@@ -240,7 +240,7 @@ mod tests {
         record.jobs[1].state = JobState::Error;
         fail(
             &mut record.jobs[2],
-            vod_core::catalogue::undeliverable(5, "no connection"),
+            vod_core::error_codes::undeliverable(5, "no connection"),
         );
         add_attempts(&mut record, &templates);
         let attempts: Vec<_> = record

@@ -1,6 +1,6 @@
-//! What can be wrong with a key.
+//! Errors of keys.
 
-/// Why a key cannot be used.
+/// A reason why a key cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
     /// No PEM block, or its content is not base64.
@@ -14,7 +14,7 @@ pub enum KeyError {
     Kind {
         /// The label of the block that was found.
         found: String,
-        /// What would do.
+        /// The accepted kinds.
         expected: &'static str,
     },
     /// The block's label is right and its content is not.

@@ -1,4 +1,4 @@
-//! The signing secret: several keys, one of them active, so that a rotation breaks nobody in mid-film.
+//! The signing secret: several keys, one of them active, so that a rotation interrupts no viewer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,15 +9,15 @@ use super::key_error::KeyError;
 use super::keys::{Algorithm, Hash, PublicKey, SigningKey};
 use crate::cursor::CursorKey;
 
-/// Why a signing secret cannot be used. Never holds anything of a key.
+/// A reason why a signing secret cannot be used. It never contains a part of a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// Not the JSON of a signing secret. The parser's own words might quote it, so only the place is told.
+    /// Not the JSON of a signing secret. The parser's message could quote the secret, so only the position is given.
     #[error("the signing secret is not the expected json (line {line}, column {column})")]
     Json {
-        /// Line of the fault, from 1.
+        /// Line of the error, from 1.
         line: usize,
-        /// Column of the fault.
+        /// Column of the error.
         column: usize,
     },
     /// No key has the id that `active` names.
@@ -29,7 +29,7 @@ pub enum KeyringError {
     /// Two keys share an id.
     #[error("two keys have the id `{0}`")]
     Twice(String),
-    /// An id that could not stand in a URL.
+    /// An id that a URL cannot contain.
     #[error("not a key id (letters, digits, - and _ are expected): `{0}`")]
     Id(String),
     /// A key that cannot be read.
@@ -39,7 +39,7 @@ pub enum KeyringError {
         id: String,
         /// `private` or `public`.
         half: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         source: KeyError,
     },
     /// A key of another kind than the secret says.
@@ -47,9 +47,9 @@ pub enum KeyringError {
     Algorithm {
         /// The key's id.
         id: String,
-        /// What it is.
+        /// The key's own algorithm.
         found: Algorithm,
-        /// What the secret says.
+        /// The algorithm in the secret.
         expected: Algorithm,
     },
     /// Private and public half of different keys.
@@ -137,7 +137,7 @@ impl Keyring {
         active.seal(place).map_err(|_| KeyError::Signing)
     }
 
-    /// The place that a cursor stands for; `None` if it is none of ours, or of a key that has left the secret.
+    /// The place that a cursor encodes; `None` if it was not made here, or with a key that has left the secret.
     pub fn open_place(&self, cursor: &str) -> Option<String> {
         self.cursors.iter().find_map(|key| key.open(cursor))
     }

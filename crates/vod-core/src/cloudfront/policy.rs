@@ -1,4 +1,4 @@
-//! Policies: the byte-exact strings that are signed, and reading a policy that somebody else wrote.
+//! Policies: writes the byte-exact strings that are signed, and parses policies that others wrote.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
@@ -154,7 +154,7 @@ struct Document {
 }
 
 /// The documentation shows both the object and the array of one. By hand, because serde's untagged enums read all
-/// twice, and this stands before each verification.
+/// twice, and each verification parses a policy.
 struct Statements(Statement);
 
 impl<'de> Deserialize<'de> for Statements {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_malformed() {
+    fn an_unknown_policy_is_malformed() {
         let with =
             |condition: &str| format!(r#"{{"Statement":[{{"Resource":"*","Condition":{condition}}}]}}"#);
         let fine = with(r#"{"DateLessThan":{"AWS:EpochTime":2147483647}}"#);

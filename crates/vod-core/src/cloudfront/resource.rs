@@ -100,7 +100,7 @@ fn glob(tokens: &[Token], subject: &[u8], boundary: Option<usize>) -> bool {
     states[tokens.len()]
 }
 
-/// A `*` may match nothing: who stands before one also stands behind it.
+/// A `*` may match nothing: a state before one is also a state after it.
 fn enter_stars(tokens: &[Token], states: &mut [bool]) {
     for (index, token) in tokens.iter().enumerate() {
         states[index + 1] |= states[index] && *token == Token::Many;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_resource_covers() {
+    fn a_resource_covers_matching_urls() {
         for (pattern, text) in [
             ("*", "https://e.com/a/b?c=d"),
             ("https://e.com/a.mp4", "https://e.com/a.mp4"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_resource_does_not_cover() {
+    fn a_resource_does_not_cover_other_urls() {
         for (pattern, text) in [
             ("https://e.com/a.mp4", "http://e.com/a.mp4"),
             ("https://e.com/a.mp4", "https://f.com/a.mp4"),

@@ -1,4 +1,4 @@
-//! The signing secret as it is edited, and the order in which keys come and go.
+//! Edits the signing secret: the order in which keys are added and removed.
 //!
 //! A stack has two slots for public keys. A rotation adds a key to the secret, gives its public half to the free slot,
 //! and signs with it once every edge knows it. Later the old key leaves its slot, then the secret. Each step is found
@@ -31,7 +31,7 @@ pub struct RingKey {
     pub public_pem: String,
 }
 
-/// How far the latest rotation has come.
+/// The progress of the latest rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// There is no key.
@@ -56,7 +56,7 @@ pub enum SlotName {
 /// A public key that a stack has given to CloudFront.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// Which slot it is in.
+    /// The slot's name.
     pub name: SlotName,
     /// The key.
     pub public_pem: String,
@@ -79,7 +79,7 @@ pub enum Step {
     Done,
 }
 
-/// Why a ring cannot be changed as asked.
+/// A reason why a ring cannot be changed as requested.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RingError {
     /// There is no key to replace.
@@ -115,7 +115,7 @@ impl Ring {
         }
     }
 
-    /// How far the latest rotation has come.
+    /// The progress of the latest rotation.
     pub fn stage(&self) -> Stage {
         match self.keys.as_slice() {
             [] => Stage::Empty,
@@ -181,7 +181,7 @@ impl Ring {
         !slots.is_empty() && !slots.iter().any(is_known)
     }
 
-    /// What a rotation has to do next.
+    /// The next step of a rotation.
     pub fn next_of_rotation(&self, slots: &[Slot]) -> Result<Step, RingError> {
         let newest = match (self.stage(), self.keys.last()) {
             (Stage::Empty, _) | (_, None) => return Err(RingError::Empty),

@@ -34,7 +34,7 @@ pub fn sign(keyring: &Keyring, policy: &Policy) -> Result<Signature, KeyError> {
 }
 
 /// Signs `url` alone until `expires`, with a canned policy: shorter than a custom one, but for one file. The policy
-/// itself is not sent, since CloudFront writes it anew from the request; so `url` must be what the viewer will use,
+/// itself is not sent, since CloudFront rebuilds it from the request; so `url` must be what the viewer will use,
 /// byte by byte, and a wildcard in it is a character like any other.
 pub fn sign_canned(keyring: &Keyring, url: &str, expires: i64) -> Result<Canned, KeyError> {
     let signature = keyring.signing_key().sign(canned(url, expires).as_bytes())?;

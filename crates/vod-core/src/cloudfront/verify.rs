@@ -1,5 +1,5 @@
-//! What CloudFront does with a signed request: which signature counts, whether it is good, and which body
-//! says why not.
+//! Verifies a signed request as CloudFront does: selects the signature, checks it, and names the response body of a
+//! refusal.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     pub now: i64,
 }
 
-/// What a good signature says.
+/// The content of a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// Id of the key that signed.
@@ -41,7 +41,7 @@ pub struct Verified {
     pub expires: i64,
 }
 
-/// Why a request is refused. [`Denied::body`] is what CloudFront answers, with status 403.
+/// A reason why a request is refused. [`Denied::body`] is CloudFront's response body, with status 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No `Key-Pair-Id`; this is also the answer to a request with no signature at all.
@@ -62,12 +62,12 @@ pub enum Denied {
     /// `Policy` or `Expires` is not what it should be.
     #[error("malformed policy")]
     MalformedPolicy,
-    /// All is well formed, and does not allow this request.
+    /// The request is well formed, but not allowed.
     #[error("access denied: {0}")]
     AccessDenied(Reason),
 }
 
-/// The fact behind `AccessDenied`: for tests and logs, the viewer is not told.
+/// The reason behind `AccessDenied`, for tests and logs; the response does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The signature is not the key's over this policy.
@@ -82,7 +82,7 @@ pub enum Reason {
     /// The policy has ended.
     #[error("expired")]
     Expired,
-    /// The policy has not begun.
+    /// The policy is not valid yet.
     #[error("not yet valid")]
     NotYet,
     /// The viewer's address is not in the policy's range.
@@ -219,7 +219,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A policy, and the very bytes that were signed: to write the JSON anew could change them.
+/// A policy, and the bytes that were signed: serializing the JSON again could change them.
 struct Terms {
     policy: Policy,
     signed: Vec<u8>,

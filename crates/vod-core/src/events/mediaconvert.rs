@@ -1,4 +1,4 @@
-//! `MediaConvert Job State Change` of EventBridge.
+//! Parses EventBridge's `MediaConvert Job State Change`.
 //!
 //! Every numeric member is optional and unknown members are ignored: AWS's own samples differ from what
 //! it sends. The shapes are those of the MediaConvert user guide, "EventBridge events".
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::EventError;
 use crate::asset::AssetId;
-use crate::catalogue;
+use crate::error_codes;
 use crate::metrics::{Encoded, Resolution};
 use crate::record::{Hls, Media, OutputSet, Rendition, Thumbnails, Warning};
 use crate::state::Change;
@@ -21,13 +21,13 @@ pub struct JobEvent {
     pub template: String,
     pub attempt: u32,
     pub job_id: String,
-    /// MediaConvert's word, for the log.
+    /// The status as MediaConvert spells it, for the log.
     pub status: String,
-    /// When it happened, by MediaConvert's clock.
-    pub at: Timestamp,
-    /// Absent where the status moves nothing (`QUEUE_HOP`, an unknown one).
+    /// Time of the event, by MediaConvert's clock; absent if the event has no time.
+    pub at: Option<Timestamp>,
+    /// Absent if the status changes nothing (`QUEUE_HOP`, an unknown status).
     pub change: Option<Change>,
-    /// How long the outputs are that a COMPLETE tells of; for metrics, never on record.
+    /// Lengths of the outputs in a COMPLETE; for metrics, never on record.
     pub encoded: Encoded,
 }
 
@@ -166,7 +166,7 @@ pub fn parse_job_event(event: &Value, application: &str) -> Result<Option<JobEve
         attempt,
         job_id: detail.job_id,
         status: detail.status,
-        at: at.unwrap_or(Timestamp::UNIX_EPOCH),
+        at,
     }))
 }
 
@@ -190,14 +190,14 @@ fn change(detail: &Detail, template: &str) -> Option<Change> {
         },
         "ERROR" => {
             let message = detail.error_message.as_deref().unwrap_or_default();
-            Change::Error(catalogue::explain(detail.error_code.unwrap_or(0), message))
+            Change::Error(error_codes::explain(detail.error_code.unwrap_or(0), message))
         }
         "CANCELED" => Change::Canceled,
         _ => return None,
     })
 }
 
-/// All outputs but images: what those are billed as AWS does not say.
+/// Lengths of all outputs but images: AWS does not document how images are billed.
 fn encoded(groups: &[GroupDetail]) -> Encoded {
     let mut encoded = Encoded::default();
     for detail in groups.iter().flat_map(|group| &group.output_details) {
@@ -248,7 +248,7 @@ fn media(inputs: &[InputDetail]) -> Media {
     }
 }
 
-/// The kind of a group is told by its folder, which submit has chosen: `…/<template>/[a<n>/]<group>/<name>`.
+/// The folder of a group names its kind, because submit has chosen it: `…/<template>/[a<n>/]<group>/<name>`.
 fn outputs(groups: &[GroupDetail], template: &str) -> OutputSet {
     let mut set = OutputSet {
         template: template.to_owned(),

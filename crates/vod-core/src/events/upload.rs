@@ -12,7 +12,7 @@ pub struct ObjectCreated {
     pub bucket: String,
     /// Decoded, as every other API of AWS wants it.
     pub key: String,
-    /// Bytes, where the event tells it.
+    /// Bytes; absent if the event does not give it.
     pub size: Option<u64>,
     /// Without quotes.
     pub etag: Option<String>,
@@ -21,7 +21,7 @@ pub struct ObjectCreated {
     pub sequencer: Option<String>,
 }
 
-/// What one delivery says.
+/// The content of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upload {
     Created(ObjectCreated),
@@ -43,7 +43,7 @@ pub enum Delivery {
 #[derive(Debug, PartialEq)]
 pub struct Message {
     pub id: String,
-    /// How often SQS has handed it out, this time included.
+    /// Number of deliveries, this one included.
     pub receive_count: u32,
     pub uploads: Result<Vec<Upload>, EventError>,
 }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_nothing_is_acknowledged() {
+    fn messages_without_an_upload_are_acknowledged() {
         let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"});
         for event in [test, s3("input/x", "ObjectRemoved:Delete")] {
             assert_eq!(

@@ -11,7 +11,7 @@ use crate::record::{LeftOut, Media, Track, TrackKind};
 /// Entries of a file with very many tracks.
 const MOST: usize = 32;
 
-/// What `settings` leave of the tracks of `media`.
+/// The tracks of `media` that `settings` leave out.
 pub(super) fn tracks(settings: &Value, media: &Media) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
     videos(media, &mut left_out);

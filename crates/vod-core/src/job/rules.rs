@@ -7,7 +7,7 @@ use super::group_kind;
 use super::shape::{self, Completed, Source, set_size, size};
 use crate::record::{Change, LeftOut, Media};
 
-/// AWS fails a job that asks for sound which is not there.
+/// AWS fails a job that requires audio if the source has none.
 pub const DROP_MISSING_AUDIO: &str = "drop-missing-audio";
 /// A portrait video in a landscape frame would be a thin strip between black bars.
 pub const SWAP_FOR_PORTRAIT: &str = "swap-for-portrait";
@@ -16,7 +16,7 @@ pub const KEEP_SHAPE: &str = "keep-shape";
 /// Enlarging costs money and adds nothing that a player cannot do.
 pub const NO_UPSCALE: &str = "no-upscale";
 
-/// Which rules are on.
+/// The rules that are on.
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -69,7 +69,7 @@ struct Output {
     kept: bool,
 }
 
-/// What the rules did.
+/// The result of the rules.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
     pub(super) changes: Vec<Change>,
@@ -109,7 +109,7 @@ pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Applie
         }
         *outputs = list.into_iter().map(|output| output.value).collect();
     }
-    // A group of sound alone has nothing left to make.
+    // A group of audio alone has no outputs left.
     groups.retain(|group| {
         group
             .get("outputs")
@@ -189,7 +189,7 @@ fn area(output: &Output) -> u64 {
     width.unwrap_or(1).saturating_mul(height.unwrap_or(1))
 }
 
-/// What [`no_upscale`] does with an output.
+/// The decision of [`no_upscale`] about an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Stays,

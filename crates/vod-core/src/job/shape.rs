@@ -36,7 +36,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// What `settings` make of a probed picture. `None` where its size is not known.
+    /// The shape that `settings` give to a probed picture. `None` if its size is unknown.
     pub(super) fn new(settings: &Value, media: &Media) -> Option<Self> {
         let input = settings.pointer("/inputs/0");
         let crop = |side: &str| input?.pointer(&format!("/crop/{side}"))?.as_u64();
@@ -50,7 +50,7 @@ impl Source {
             .map(|aspect| (u64::from(aspect.width), u64::from(aspect.height)));
         let pixel = pixel.filter(is_pixel).unwrap_or((1, 1));
         let turned = |degrees: u16| degrees % 180 == 90;
-        // MediaConvert turns by the file's metadata only if it is told to; an input of ours is.
+        // MediaConvert rotates by the file's metadata only if `rotate` is AUTO, which the pipeline sets.
         let rotate = input.map_or(Some("AUTO"), |input| {
             input.pointer("/videoSelector/rotate").and_then(Value::as_str)
         });
@@ -122,7 +122,7 @@ enum Side {
     Height(u64),
 }
 
-/// What [`complete`] did to an output.
+/// The change that [`complete`] made to an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completed {
     /// It gives both sides, or none.
@@ -340,7 +340,7 @@ mod tests {
             (json!({"videoSelector": {"rotate": "AUTO"}}), true),
             (json!({"videoSelector": {"rotate": "DEGREES_180"}}), false),
             (json!({"videoSelector": {"rotate": "DEGREES_270"}}), true),
-            // MediaConvert ignores the file's rotation unless it is told not to.
+            // MediaConvert ignores the file's rotation unless `rotate` is AUTO.
             (json!({}), false),
             (
                 json!({"crop": {"x": 0, "y": 0, "width": 200, "height": 600}}),

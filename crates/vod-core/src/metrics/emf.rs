@@ -38,7 +38,7 @@ pub fn emf_line(outcome: &Outcome, application: &str, now: Timestamp) -> String 
     Value::Object(line).to_string()
 }
 
-/// What stands beside the metrics: to be searched for, never a dimension.
+/// Properties beside the metrics, for searches; never a dimension.
 fn properties(outcome: &Outcome) -> Map<String, Value> {
     let mut line = Map::new();
     let (message, detail) = match &outcome.what {

@@ -1,4 +1,4 @@
-//! What has happened to a record, from what it was and what it is now.
+//! Derives outcomes from a record before and after a change.
 
 use jiff::Timestamp;
 
@@ -6,14 +6,14 @@ use super::{
     ENCODED, JOBS_CANCELED, JOBS_COMPLETED, JOBS_FAILED, JOBS_SUBMITTED, Metric, Point, QUEUE_AGE,
     RECONCILE_GIVEN_UP, RECONCILE_LOST, RECONCILE_MENDED, RECONCILE_UNMENDED, UPLOADS_IGNORED,
 };
-use crate::catalogue::{self, Class, UNDELIVERABLE};
+use crate::error_codes::{Class, UNDELIVERABLE};
 use crate::record::{Job, JobState, Record, State};
 
-/// Something that has happened, and to whom.
+/// An event to count, and the upload that it is about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub what: What,
-    /// Absent where it is about no single upload.
+    /// Absent if it is about no single upload.
     pub subject: Option<Subject>,
 }
 
@@ -23,18 +23,18 @@ pub struct Subject {
     pub asset: String,
     /// As the user wrote it.
     pub key: String,
-    /// Empty where it came to no attempt.
+    /// Empty if there was no attempt.
     pub template: String,
     pub attempt: Option<u32>,
     pub job_id: Option<String>,
 }
 
-/// What has happened.
+/// The kind of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum What {
     /// The record knows the job from now on.
     Submitted {
-        /// Seconds from the upload; absent for what is tried again, whose pauses are our own.
+        /// Seconds from the upload; absent for retries, whose delays are the pipeline's own.
         queue_age: Option<f64>,
     },
     Completed(Encoded),
@@ -44,7 +44,7 @@ pub enum What {
     },
     Canceled,
     Ignored,
-    /// What a part of a pass of reconcile has found.
+    /// The findings of one part of a reconcile pass.
     Reconciled {
         lost: u64,
         mended: u64,
@@ -53,15 +53,15 @@ pub enum What {
     },
 }
 
-/// What a whole pass of reconcile leaves.
+/// The findings that a complete reconcile pass leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passed {
     pub given_up: u64,
-    /// Could not be looked at or mended this time.
+    /// Could not be checked or repaired this time.
     pub failed: u64,
 }
 
-/// What an output is billed as.
+/// The resolution by which an output is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
     Audio,
@@ -115,7 +115,7 @@ impl Encoded {
     }
 }
 
-/// What a conditional put has brought about: `before` is the record that it has replaced, `None` where it was a claim.
+/// The outcomes of a conditional put: `before` is the record that it replaced, `None` if it was a claim.
 /// `encoded` is the length of the outputs of an attempt that succeeds with it.
 pub fn outcomes(before: Option<&Record>, after: &Record, encoded: Encoded, now: Timestamp) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
@@ -146,7 +146,7 @@ pub fn outcomes(before: Option<&Record>, after: &Record, encoded: Encoded, now: 
     let whole = if now_in(State::Ignored) {
         Some(What::Ignored)
     } else if now_in(State::Error) && after.jobs.is_empty() {
-        // Nothing but giving up its message ends an upload without an attempt.
+        // An upload without an attempt ends in error only if its message was given up.
         let (class, code) = (Class::Delivery, UNDELIVERABLE);
         Some(What::Failed { class, code })
     } else {
@@ -165,7 +165,7 @@ fn end(job: &Job, encoded: Encoded) -> Option<What> {
         JobState::Complete => Some(What::Completed(encoded)),
         JobState::Canceled => Some(What::Canceled),
         JobState::Error => Some(What::Failed {
-            class: job.error.as_ref().map_or(Class::Other, catalogue::class),
+            class: job.error.as_ref().map_or(Class::Other, |error| error.class),
             code: job.error.as_ref().map_or(0, |error| error.code),
         }),
     }
@@ -183,7 +183,7 @@ fn queue_age(record: &Record, job: &Job, now: Timestamp) -> Option<f64> {
         return None;
     }
     let submitted = job.submitted_at.unwrap_or(now);
-    // S3 tells the time of an upload in whole seconds, rounded down or up.
+    // S3 reports the time of an upload in whole seconds, rounded down or up.
     Some(submitted.duration_since(uploaded).as_secs_f64().max(0.0))
 }
 

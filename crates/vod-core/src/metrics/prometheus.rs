@@ -6,7 +6,7 @@ use std::fmt::{Display, Write as _};
 use super::{
     JOBS_CANCELED, JOBS_COMPLETED, JOBS_FAILED, JOBS_SUBMITTED, Kind, METRICS, Metric, Outcome, Point,
 };
-use crate::catalogue::Class;
+use crate::error_codes::Class;
 
 /// The content type of what [`Registry::render`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,7 +27,7 @@ struct Series {
 }
 
 impl Registry {
-    /// Begins the counters of a template with 0: a counter that begins with 1 has not risen, as far as Prometheus can tell.
+    /// Begins the counters of a template with 0: Prometheus does not see an increase in a counter that starts with 1.
     pub fn know(&mut self, template: &str) {
         for metric in [&JOBS_SUBMITTED, &JOBS_COMPLETED, &JOBS_CANCELED] {
             self.add(metric, vec![template.to_owned()], 0.0);
@@ -55,7 +55,7 @@ impl Registry {
         }
     }
 
-    /// Adds to a counter, sets a gauge, puts a value into a histogram. Labels stand in the metric's order.
+    /// Adds to a counter, sets a gauge, puts a value into a histogram. Labels are in the metric's order.
     pub fn add(&mut self, metric: &'static Metric, labels: Vec<String>, value: f64) {
         let series = self.series.entry((metric.name, labels)).or_default();
         match metric.kind {

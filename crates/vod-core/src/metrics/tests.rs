@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::asset::AssetId;
-use crate::catalogue::{self, Class};
+use crate::error_codes::{self, Class};
 use crate::record::{Job, Record, Source, State};
 use crate::state::{self, Change};
 
@@ -244,26 +244,26 @@ fn a_job_counts_when_the_record_first_knows_it() {
     let mut submitted = planned.clone();
     submitted.jobs[0].job_id = Some("j".into());
     submitted.jobs[0].submitted_at = Some(at(12));
-    let told = |before, after| outcomes(before, after, Encoded::default(), at(13));
-    let all = told(Some(&planned), &submitted);
+    let reported = |before, after| outcomes(before, after, Encoded::default(), at(13));
+    let all = reported(Some(&planned), &submitted);
     let whats: Vec<_> = all.iter().map(|outcome| outcome.what).collect();
     assert_eq!(whats, [What::Submitted { queue_age: Some(2.0) }]);
-    assert_eq!(told(Some(&submitted), &submitted), []);
-    assert_eq!(told(None, &planned), [], "a claim is no job yet");
+    assert_eq!(reported(Some(&submitted), &submitted), []);
+    assert_eq!(reported(None, &planned), [], "a claim is no job yet");
 
     // An event may be faster than submit's own word.
     let mut faster = planned.clone();
     state::apply(&mut faster, "default", 1, "j", &Change::Progress(None), at(12));
-    assert_eq!(told(Some(&planned), &faster).len(), 1);
+    assert_eq!(reported(Some(&planned), &faster).len(), 1);
     let mut later = faster.clone();
     later.jobs[0].submitted_at = Some(at(14));
-    assert_eq!(told(Some(&faster), &later), []);
+    assert_eq!(reported(Some(&faster), &later), []);
 }
 
 #[test]
-fn what_is_tried_again_has_no_queue_age_and_what_is_uploaded_again_has() {
+fn a_retry_has_no_queue_age_and_a_new_upload_has_one() {
     let mut failed = record();
-    let error = Change::Error(catalogue::explain(1999, "?"));
+    let error = Change::Error(error_codes::explain(1999, "?"));
     state::apply(&mut failed, "default", 1, "j", &error, at(20));
     let mut again = failed.clone();
     again.jobs.push(Job::planned("default", None, 2));
@@ -287,7 +287,7 @@ fn what_is_tried_again_has_no_queue_age_and_what_is_uploaded_again_has() {
 fn a_rebuilt_record_counts_nothing_again() {
     let mut rebuilt = record();
     rebuilt.jobs[0].job_id = Some("j".into());
-    for change in [Change::Error(catalogue::explain(1010, "?")), Change::Canceled] {
+    for change in [Change::Error(error_codes::explain(1010, "?")), Change::Canceled] {
         let mut rebuilt = rebuilt.clone();
         state::apply(&mut rebuilt, "default", 1, "j", &change, at(20));
         assert_eq!(outcomes(None, &rebuilt, Encoded::default(), at(30)), []);
@@ -295,34 +295,37 @@ fn a_rebuilt_record_counts_nothing_again() {
 }
 
 #[test]
-fn what_never_becomes_a_job_counts_too() {
-    let told = |before: Option<&Record>, after: &Record| {
+fn uploads_without_a_job_are_counted() {
+    let reported = |before: Option<&Record>, after: &Record| {
         let all = outcomes(before, after, Encoded::default(), at(30));
         all.into_iter().map(|outcome| outcome.what).collect::<Vec<_>>()
     };
     let (class, code) = (Class::Template, 400);
     let mut refused = record();
-    refused.jobs[0].error = Some(catalogue::refused(400, "/settings: no"));
+    refused.jobs[0].error = Some(error_codes::refused(400, "/settings: no"));
     refused.jobs[0].state = crate::record::JobState::Error;
     state::refresh(&mut refused);
-    assert_eq!(told(Some(&record()), &refused), [What::Failed { class, code }]);
+    assert_eq!(
+        reported(Some(&record()), &refused),
+        [What::Failed { class, code }]
+    );
     // A template that is no JSON fails with the claim.
-    assert_eq!(told(None, &refused), [What::Failed { class, code }]);
+    assert_eq!(reported(None, &refused), [What::Failed { class, code }]);
 
     let mut ignored = record();
     (ignored.jobs, ignored.state) = (vec![], State::Ignored);
-    assert_eq!(told(None, &ignored), [What::Ignored]);
-    assert_eq!(told(Some(&ignored), &ignored), []);
+    assert_eq!(reported(None, &ignored), [What::Ignored]);
+    assert_eq!(reported(Some(&ignored), &ignored), []);
     let mut given_up = ignored.clone();
     given_up.state = State::Error;
-    let (class, code) = (Class::Delivery, catalogue::UNDELIVERABLE);
-    assert_eq!(told(None, &given_up), [What::Failed { class, code }]);
+    let (class, code) = (Class::Delivery, error_codes::UNDELIVERABLE);
+    assert_eq!(reported(None, &given_up), [What::Failed { class, code }]);
 }
 
 fn change(number: u8) -> Change {
     match number {
         0 => Change::Progress(Some(5)),
-        1 => Change::Error(catalogue::explain(1010, "no moov")),
+        1 => Change::Error(error_codes::explain(1010, "no moov")),
         2 => Change::Canceled,
         _ => Change::Complete {
             outputs: Box::new(crate::record::OutputSet {
@@ -342,7 +345,7 @@ proptest! {
         events in prop::collection::vec((0u8..4, 1u32..3), 1..30),
     ) {
         let mut record = record();
-        let mut told = BTreeMap::<(String, u32, &str), u32>::new();
+        let mut reported = BTreeMap::<(String, u32, &str), u32>::new();
         for (number, attempt) in events {
             let before = record.clone();
             if !state::apply(&mut record, "default", attempt, "j", &change(number), at(20)) {
@@ -357,10 +360,10 @@ proptest! {
                     What::Ignored | What::Reconciled { .. } => "other",
                 };
                 let subject = outcome.subject.unwrap();
-                *told.entry((subject.template, subject.attempt.unwrap(), what)).or_default() += 1;
+                *reported.entry((subject.template, subject.attempt.unwrap(), what)).or_default() += 1;
             }
         }
-        prop_assert!(told.values().all(|count| *count == 1), "{:?}", told);
+        prop_assert!(reported.values().all(|count| *count == 1), "{:?}", reported);
         for job in &record.jobs {
             let end = match job.state {
                 crate::record::JobState::Complete => "completed",
@@ -368,7 +371,7 @@ proptest! {
                 crate::record::JobState::Canceled => "canceled",
                 _ => continue,
             };
-            prop_assert!(told.contains_key(&(job.template.clone(), job.attempt, end)));
+            prop_assert!(reported.contains_key(&(job.template.clone(), job.attempt, end)));
         }
     }
 

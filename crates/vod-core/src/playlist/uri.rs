@@ -1,11 +1,10 @@
-//! Resolving a URI against the key of the playlist that holds it.
+//! Resolves a URI against the key of its playlist, as browsers do (WHATWG URL).
 //!
-//! As browsers do it (WHATWG): `%2e` is a dot in a `..` segment and a backslash is a slash. What they could
-//! read in two ways is refused instead.
+//! `%2e` is a dot in a `..` segment and a backslash is a slash. A URI that can be read in two ways is refused.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What a path in a URL must not hold as it is; non-ASCII characters are always encoded.
+/// Characters that are percent-encoded in a path; non-ASCII characters are always encoded.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -22,11 +21,11 @@ const PATH: &AsciiSet = &CONTROLS
 /// The same for a key, in which `%` is a character like any other.
 const KEY: &AsciiSet = &PATH.add(b'%').add(b'\\');
 
-/// Where a URI leads.
+/// The target of a URI.
 pub(super) enum Target<'a> {
-    /// To another host, or to no place at all (`data:`).
+    /// Another host, or none (`data:`).
     Foreign,
-    /// To an object of the same asset.
+    /// An object of the same asset.
     Own {
         /// Percent-encoded, from `output/` on.
         path: String,
@@ -63,7 +62,7 @@ impl Base {
         &self.folder
     }
 
-    /// Where `uri` leads; `None` is out of the asset's folder.
+    /// Resolves `uri`; `None` if it is outside the asset's folder.
     pub(super) fn resolve<'a>(&self, uri: &'a str) -> Option<Target<'a>> {
         if uri.starts_with("//") || has_scheme(uri) {
             return Some(Target::Foreign);
@@ -128,7 +127,7 @@ pub(super) fn is_plain(path: &str) -> bool {
     !path.is_empty() && !path.starts_with('.') && path.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
-/// A table, because this is asked of each byte of each name.
+/// A table, because each byte of each name is looked up in it.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0_u8;

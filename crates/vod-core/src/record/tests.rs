@@ -28,7 +28,7 @@ fn contract_sample_round_trips() -> serde_json::Result<()> {
 }
 
 #[test]
-fn what_does_not_apply_is_absent() -> serde_json::Result<()> {
+fn fields_that_do_not_apply_are_absent() -> serde_json::Result<()> {
     let id = AssetId::new("vod", "input/a b.mp4", None, "e");
     let source = Source {
         bucket: "vod".into(),

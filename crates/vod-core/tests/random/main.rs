@@ -1,4 +1,4 @@
-//! What strangers can send, at random: the same properties that `fuzz/` looks at for longer.
+//! Random input as any client can send it: the same properties that `fuzz/` checks for longer.
 
 mod playlists;
 mod signatures;

@@ -45,7 +45,7 @@ fn text() -> impl Strategy<Value = String> {
     })
 }
 
-/// What may be a URI: the line, or what a tag has in quotes.
+/// Candidates for a URI: the line, or the quoted values of a tag.
 fn uris(line: &str) -> impl Iterator<Item = &str> {
     let separator: &[char] = if line.starts_with('#') { &['"'] } else { &[] };
     line.split(separator).map(str::trim)
@@ -66,7 +66,7 @@ fn is_own(uri: &str) -> bool {
 
 proptest! {
     #[test]
-    fn nothing_foreign_is_signed(text in text()) {
+    fn foreign_urls_are_never_signed(text in text()) {
         if let Ok(after) = rewritten(&text) {
             prop_assert_eq!(text.split('\n').count(), after.split('\n').count());
             for (before, after) in text.split('\n').zip(after.split('\n')) {

@@ -66,8 +66,8 @@ proptest! {
             let folder = format!("/output/{}/", film());
             prop_assert!(path.starts_with(&folder), "{}", path);
             prop_assert!(host == HOST && late < 60, "{} {}", host, late);
-            let told = format!("{query}{cookies}");
-            prop_assert!(told.contains(&LINK.signature) && told.contains(&LINK.policy), "{}", told);
+            let sent = format!("{query}{cookies}");
+            prop_assert!(sent.contains(&LINK.signature) && sent.contains(&LINK.policy), "{}", sent);
         }
         let own = without_signature(&query);
         prop_assert_eq!(without_signature(&own), own.as_ref());

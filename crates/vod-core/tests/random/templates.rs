@@ -16,7 +16,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_slice(include_bytes!("../../../../job-templates/default.json")).expect("is JSON")
 });
 
-/// What takes the place of a part.
+/// A replacement for a part.
 fn replacement() -> impl Strategy<Value = Option<Value>> {
     let words = [
         "",

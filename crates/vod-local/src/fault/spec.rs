@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use vod_core::queues::{JOB_EVENTS, UPLOADS};
+
 /// All that can be written, for `vod up --help` and for whoever wrote something else.
 pub const SYNTAX: &str = "\
 A fault is written PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the Nth time only.
@@ -71,8 +73,8 @@ pub(super) const OPERATIONS: &[(Service, &str)] = &[
     (Service::MediaConvert, "SearchJobs"),
 ];
 
-/// Queues whose events can be meddled with.
-const QUEUES: &[&str] = &["uploads", "job-events"];
+/// Queues whose events can have faults.
+const QUEUES: &[&str] = &[UPLOADS, JOB_EVENTS];
 
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -286,7 +286,7 @@ mod tests {
         algorithm.pick(hasher.finalize()).unwrap()
     }
 
-    /// Check values of "123456789" from the CRC catalogue, the others from coreutils.
+    /// Check values of "123456789" from the CRC catalog, the others from coreutils.
     #[test]
     fn known_values() {
         let table = [

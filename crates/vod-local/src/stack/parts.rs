@@ -14,6 +14,7 @@ use submit::Submit;
 use tokio::net::TcpListener;
 use transcode::exec::Limits as EncodeLimits;
 use vod_aws::{AwsConfig, Catalog};
+use vod_core::queues::{JOB_EVENTS, UPLOADS};
 
 use super::ground::url;
 use super::{BUCKET, PageLink, REGION, StackOptions};
@@ -35,10 +36,6 @@ use crate::sqs::Sqs;
 use crate::web_origin::WebOrigin;
 
 const ACCESS_KEY: &str = "vod";
-/// Uploads on their way to `submit`.
-const UPLOADS: &str = "uploads";
-/// MediaConvert's events on their way to `complete`.
-const JOB_EVENTS: &str = "job-events";
 /// The stack's own token is good for a year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 /// The page's token is less than that: it stands in a terminal, and what stands there gets copied.

@@ -1,4 +1,4 @@
-//! What the catalogue tells its meter, while many write one record at once.
+//! What the catalog tells its meter, while many write one record at once.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use vod_aws::{Catalog, Meter};
 use vod_core::asset::AssetId;
-use vod_core::catalogue::explain;
+use vod_core::error_codes::explain;
 use vod_core::metrics::{Encoded, Outcome, Registry, Resolution, What};
 use vod_core::record::{Job, Record, Source};
 use vod_core::state::{Change, apply};

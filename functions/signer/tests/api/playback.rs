@@ -115,7 +115,7 @@ async fn a_source_means_its_newest_complete_version() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn errors_name_their_parameter() {
     let world = World::new().await;
     let film = &world.film;
     for (query, status) in [

@@ -71,7 +71,7 @@ async fn pages_are_full_of_what_the_token_covers_and_name_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_a_token_does_not_cover_is_not_read() {
+async fn assets_outside_a_token_are_not_read() {
     let world = World::among(&["input/a.mp4", "input/other.mp4"]).await;
     let own = id("input/a.mp4");
     let (exact, behind) = (

@@ -113,7 +113,7 @@ fn cookies_are_for_files_below_and_a_query_of_ones_own_leaves_them_alone() {
     assert_eq!(at(FILE), Ok(()));
     assert_eq!(at(&format!("{FILE}?policy=1&expires=2")), Ok(()));
     for name in PARAMETERS {
-        // Even without a value, and whatever stands beside it.
+        // Even without a value, and with anything beside it.
         for query in [
             name.to_owned(),
             format!("{name}="),
@@ -139,7 +139,7 @@ fn text_is_utf_8() {
 
 #[test]
 fn a_missing_part_is_named() {
-    // By analogy with what is known of the first: nobody seems to have written the other two down.
+    // By analogy with what is known of the first: the other two seem to be undocumented.
     for (denied, name) in [
         (Denied::MissingKey, "Key-Pair-Id"),
         (Denied::MissingSignature, "Signature"),

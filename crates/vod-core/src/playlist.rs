@@ -1,17 +1,12 @@
-//! Playlists for a viewer with a grant: every URI gets the viewer's signature.
+//! Rewrites playlists for a viewer with a grant: every URI gets the viewer's signature.
 //!
 //! Media (segments, keys, maps, images) becomes an absolute path below `/output/` with the signed query, so
-//! that a CDN caches it for all. Playlists stay relative, and so inherit the grant that lies in the path of
-//! their own URL. Foreign URLs are left alone and never signed; what climbs out of the asset's own folder is
-//! refused. All else is kept byte for byte, in one pass.
-//!
-//! A media playlist says nearly the same again and again: a duration and a name in which a number has grown. Such
-//! blocks are not written anew: the first one's output is copied, and gets the digits of each.
+//! that a CDN caches it for all viewers. Playlists stay relative, and so inherit the grant in the path of
+//! their own URL. Foreign URLs are left alone and never signed. A URI outside the asset's own folder is
+//! refused. All other bytes are kept as they are.
 
-mod repeats;
 mod uri;
 
-use repeats::Repeated;
 use uri::{Base, Target};
 
 use crate::grant::Grant;
@@ -19,38 +14,38 @@ use crate::grant::Grant;
 /// Suffixes of images that a WebVTT cue may name.
 const IMAGES: [&str; 6] = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"];
 
-/// Why a playlist cannot be handed out.
+/// A reason why a playlist cannot be served.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PlaylistError {
-    /// The file does not begin as its kind does.
+    /// The first line is not that of the format.
     #[error("not a playlist: the first line is not {0}")]
     NotA(&'static str),
-    /// The playlist's own key is not that of an asset's output.
+    /// The playlist's own key is not the key of an output of an asset.
     #[error("not a key below the folder of an asset: `{0}`")]
     Key(String),
-    /// A URI that leads out of the asset's folder, or that the edge would refuse.
-    #[error("line {line}: the uri leads out of the asset's folder")]
+    /// A URI is outside the asset's folder, or the edge would refuse it.
+    #[error("line {line}: the URI is outside the asset's folder")]
     Outside {
         /// Line of the URI, from 1.
         line: usize,
     },
 }
 
-/// Rewrites an HLS playlist, master or media, that lies at `key` (`output/<asset>/…`). Returns UTF-8.
+/// Rewrites an HLS playlist, master or media, with the key `key` (`output/<asset>/…`). Returns UTF-8.
 pub fn m3u8(text: &str, key: &str, grant: &Grant) -> Result<Vec<u8>, PlaylistError> {
     let mut writer = Writer::new(text, "#EXTM3U", key, grant)?;
-    let mut at = 0;
-    while at < text.len() {
-        at += writer
-            .m3u8_block(&text[at..])
-            .map_err(|LeadsOut(line)| PlaylistError::Outside {
-                line: 1 + line + newlines(&text[..at]),
-            })?;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let written = if line.starts_with('#') {
+            writer.tag(line)
+        } else {
+            writer.uri_line(line)
+        };
+        written.map_err(|OutsideFolder| PlaylistError::Outside { line: index + 1 })?;
     }
     Ok(writer.out)
 }
 
-/// Rewrites the image references (`sprite.jpg#xywh=0,0,160,90`) of a WebVTT file that lies at `key`. Returns UTF-8.
+/// Rewrites the image references (`sprite.jpg#xywh=0,0,160,90`) of a WebVTT file with the key `key`. Returns UTF-8.
 pub fn webvtt(text: &str, key: &str, grant: &Grant) -> Result<Vec<u8>, PlaylistError> {
     let mut writer = Writer::new(text, "WEBVTT", key, grant)?;
     let mut in_cue = false;
@@ -59,7 +54,7 @@ pub fn webvtt(text: &str, key: &str, grant: &Grant) -> Result<Vec<u8>, PlaylistE
         if in_cue && is_image(content) {
             writer
                 .uri_line(line)
-                .map_err(|Leads| PlaylistError::Outside { line: index + 1 })?;
+                .map_err(|OutsideFolder| PlaylistError::Outside { line: index + 1 })?;
         } else {
             in_cue = !content.is_empty() && (in_cue || content.contains("-->"));
             writer.push(line);
@@ -68,17 +63,7 @@ pub fn webvtt(text: &str, key: &str, grant: &Grant) -> Result<Vec<u8>, PlaylistE
     Ok(writer.out)
 }
 
-fn newlines(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'\n').count()
-}
-
-/// The first line, with its end.
-fn first_line(text: &str) -> &str {
-    let end = text.bytes().position(|byte| byte == b'\n');
-    &text[..end.map_or(text.len(), |end| end + 1)]
-}
-
-/// A cue that is nothing but the name of an image; captions are left alone.
+/// Whether a cue is only the name of an image; captions are left alone.
 fn is_image(cue: &str) -> bool {
     let path = cue.split(['?', '#']).next().unwrap_or_default();
     !cue.contains(char::is_whitespace)
@@ -89,25 +74,22 @@ fn is_image(cue: &str) -> bool {
         })
 }
 
-/// A file beside the playlist that is none itself.
+/// Whether a URI is a file beside the playlist, and not a playlist itself.
 fn is_own_file(uri: &str) -> bool {
     uri::is_plain(uri) && !uri::has_suffix(uri, ".m3u8")
 }
 
-/// A URI leads out of the folder.
-struct Leads;
-
-/// The same, so many lines below the first of a block.
-struct LeadsOut(usize);
+/// The error of a URI that is outside the asset's folder.
+struct OutsideFolder;
 
 struct Writer {
     out: Vec<u8>,
     base: Base,
     query: String,
-    /// `/output/<asset>/…/` and `?<query>`: what stands before and behind the name of nearly every segment.
+    /// `/output/<asset>/…/` and `?<query>`: the text before and after the name of nearly every segment.
     folder: String,
     suffix: String,
-    /// `/play/<grant>/`, for the rare playlist that is named by an absolute path.
+    /// `/play/<grant>/`, for playlists named by an absolute path.
     play: String,
 }
 
@@ -132,57 +114,22 @@ impl Writer {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    /// Writes the lines down to and with the next URI, and all that repeats them. Returns how many bytes of `text`
-    /// these are.
-    fn m3u8_block(&mut self, text: &str) -> Result<usize, LeadsOut> {
-        let begun = self.out.len();
-        let (mut at, mut lines, mut as_they_are) = (0, 0, true);
-        while at < text.len() {
-            let line = first_line(&text[at..]);
-            let head = at;
-            at += line.len();
-            if line.starts_with('#') {
-                as_they_are &= self.tag(line).map_err(|Leads| LeadsOut(lines))?;
-            } else if let Some(name) = line
-                .strip_suffix('\n')
-                .filter(|name| as_they_are && is_own_file(name))
-            {
-                self.own_file(name);
-                self.push("\n");
-                let block = Repeated {
-                    source: at,
-                    head,
-                    name: name.len(),
-                    begun,
-                };
-                return Ok(at + self.repeat(&block, text.as_bytes()));
-            } else {
-                self.uri_line(line).map_err(|Leads| LeadsOut(lines))?;
-                if !line.trim().is_empty() {
-                    break;
-                }
-            }
-            lines += 1;
-        }
-        Ok(at)
-    }
-
-    /// Whether it was written as it is.
-    fn tag(&mut self, line: &str) -> Result<bool, Leads> {
+    /// Writes a line that begins with `#`, with the URI among its attributes rewritten.
+    fn tag(&mut self, line: &str) -> Result<(), OutsideFolder> {
         match line.strip_prefix("#EXT-X-").and_then(|tag| tag.split_once(':')) {
             Some((_, attributes)) if attributes.contains("URI=") => {
                 self.push(&line[..line.len() - attributes.len()]);
-                self.attributes(attributes).map(|()| false)
+                self.attributes(attributes)
             }
             _ => {
                 self.push(line);
-                Ok(true)
+                Ok(())
             }
         }
     }
 
     /// Copies an attribute list, with its `URI="…"` rewritten.
-    fn attributes(&mut self, mut rest: &str) -> Result<(), Leads> {
+    fn attributes(&mut self, mut rest: &str) -> Result<(), OutsideFolder> {
         while let Some((name, value)) = rest.split_once('=') {
             self.push(name);
             self.push("=");
@@ -209,8 +156,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A line that is a URI, or blank; white space around it is kept.
-    fn uri_line(&mut self, line: &str) -> Result<(), Leads> {
+    /// Writes a line that is a URI, or blank; white space around it is kept.
+    fn uri_line(&mut self, line: &str) -> Result<(), OutsideFolder> {
         let uri = line.trim();
         let start = line.len() - line.trim_start().len();
         if uri.is_empty() {
@@ -223,19 +170,19 @@ impl Writer {
         Ok(())
     }
 
-    /// A name for which [`is_own_file`] holds.
+    /// Writes a name for which [`is_own_file`] holds.
     fn own_file(&mut self, name: &str) {
         for part in [&self.folder, name, &self.suffix] {
             self.out.extend_from_slice(part.as_bytes());
         }
     }
 
-    fn uri(&mut self, uri: &str) -> Result<(), Leads> {
+    fn uri(&mut self, uri: &str) -> Result<(), OutsideFolder> {
         if is_own_file(uri) {
             self.own_file(uri);
             return Ok(());
         }
-        match self.base.resolve(uri).ok_or(Leads)? {
+        match self.base.resolve(uri).ok_or(OutsideFolder)? {
             Target::Foreign => self.push(uri),
             Target::Own { path, .. } if uri::has_suffix(&path, ".m3u8") => match uri.strip_prefix("/output/")
             {

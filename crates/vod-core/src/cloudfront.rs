@@ -25,8 +25,8 @@ pub use sign::{Canned, Signature, sign, sign_canned};
 pub use verify::{Denied, Reason, Request, Verified, verify, without_signature};
 
 /// The query parameters that belong to CloudFront: a URL with any of them counts as signed, and none of them
-/// reaches an origin behind a behaviour with trusted keys.
+/// reaches an origin behind a behavior with trusted keys.
 pub const PARAMETERS: [&str; 5] = ["Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm"];
 
-/// What the names of the cookies begin with; the rest is a name of [`PARAMETERS`].
+/// Prefix of the cookies' names; the rest is a name of [`PARAMETERS`].
 pub const COOKIE_PREFIX: &str = "CloudFront-";

@@ -7,6 +7,7 @@ mod left_out;
 mod rules;
 mod shape;
 
+use mediaconvert_job::group::GroupType;
 use mediaconvert_job::template::Template;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +17,7 @@ use crate::digest::sha256_hex;
 use crate::keys::{BASE_NAME, output_prefix};
 use crate::record::{Change, LeftOut, Media};
 
-/// What a job is for and where its parts go.
+/// The target of a job: its asset, template and attempt, and the places of its outputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     pub asset: &'a AssetId,
@@ -94,7 +95,7 @@ pub fn build(
     })
 }
 
-/// `userMetadata`: what tells the job of one attempt from all others.
+/// `userMetadata`: identifies the job of one attempt.
 pub fn user_metadata(target: &Target<'_>) -> Value {
     json!({
         "application": target.application,
@@ -126,15 +127,12 @@ fn set_input(settings: &mut Value, target: &Target<'_>) {
     }
 }
 
-/// The member of `outputGroupSettings` that holds a group type's settings, and the folder it writes to.
+/// The member of `outputGroupSettings` with the group's settings, and the folder of its outputs.
 fn group_kind(group: &Value) -> (&'static str, &'static str) {
-    match group.pointer("/outputGroupSettings/type").and_then(Value::as_str) {
-        Some("HLS_GROUP_SETTINGS") => ("hlsGroupSettings", "hls"),
-        Some("CMAF_GROUP_SETTINGS") => ("cmafGroupSettings", "cmaf"),
-        Some("DASH_ISO_GROUP_SETTINGS") => ("dashIsoGroupSettings", "dash"),
-        Some("MS_SMOOTH_GROUP_SETTINGS") => ("msSmoothGroupSettings", "smooth"),
-        _ if is_frame_capture(group) => ("fileGroupSettings", "thumbnails"),
-        _ => ("fileGroupSettings", "mp4"),
+    let name = group.pointer("/outputGroupSettings/type").and_then(Value::as_str);
+    match GroupType::or_file(name) {
+        file if file.folder == "mp4" && is_frame_capture(group) => (file.member, "thumbnails"),
+        other => (other.member, other.folder),
     }
 }
 
@@ -206,7 +204,7 @@ fn set_destination(
     Ok(())
 }
 
-/// Distance of two images in milliseconds: MediaConvert takes one frame every denominator/numerator seconds.
+/// Interval between images in milliseconds: MediaConvert takes one frame every denominator/numerator seconds.
 fn thumbnail_interval_ms(settings: &Value) -> Option<u64> {
     let groups = settings.get("outputGroups")?.as_array()?;
     let codec = groups

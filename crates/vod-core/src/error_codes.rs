@@ -1,26 +1,30 @@
-//! MediaConvert's error codes in plain words: what happened, what to do, whether trying again can help.
+//! Explains MediaConvert's error codes: the meaning, the remedy, and whether another attempt can help.
 //!
-//! Source: the MediaConvert user guide, "MediaConvert error codes". A code we do not know counts as permanent: trying
-//! again costs money, and the alarm tells a person.
+//! Source: the MediaConvert user guide, "MediaConvert error codes". An unknown code counts as permanent: another attempt
+//! costs money, and the alarm notifies a person.
 
-use crate::record::{JobError, Unknown};
+use mediaconvert_job::error_code::LIMIT;
+pub use mediaconvert_job::error_code::UNDELIVERABLE;
 
-/// Whose business a failure is: what a graph of failures is split by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use crate::record::JobError;
+
+/// The class of a failure, by who can fix it. Metrics of failures are split by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Class {
-    /// The uploader's: the file.
+    /// The file is at fault; its uploader can fix it.
     Input,
-    /// The owner's: a role or a policy.
+    /// A role or a policy is at fault; the owner can fix it.
     Permission,
-    /// The owner's: the template.
+    /// The template is at fault; the owner can fix it.
     Template,
-    /// Something was no longer there: the upload, or what had been made of it.
+    /// The upload or its outputs no longer exist.
     Gone,
-    /// The service's: mostly it passes.
+    /// The service failed, mostly for a short time.
     Service,
-    /// The queue has given up on the message.
+    /// The message failed at every delivery.
     Delivery,
-    /// A code that we do not know.
+    /// The code is unknown.
+    #[default]
     Other,
 }
 
@@ -73,7 +77,7 @@ const DENIED: Entry = Entry {
     retryable: false,
 };
 
-/// What one code covers and its message tells apart: codes, a fragment of the message in lower case, the entry.
+/// Entries that share a code and differ by the message: codes, a fragment of the message in lower case, the entry.
 const BY_MESSAGE: &[(&[u32], &str, Entry)] = &[
     (&[1010, 1404], "access denied", DENIED),
     (
@@ -93,8 +97,8 @@ const BY_MESSAGE: &[(&[u32], &str, Entry)] = &[
         Entry {
             codes: &[],
             class: Class::Input,
-            meaning: "not one picture of the file could be decoded",
-            remedy: "check that the file plays on your computer, export it anew and upload that",
+            meaning: "no frame of the file could be decoded",
+            remedy: "check that the file plays on your computer, export it again, and upload the export",
             retryable: false,
         },
     ),
@@ -104,8 +108,8 @@ const BY_MESSAGE: &[(&[u32], &str, Entry)] = &[
         Entry {
             codes: &[],
             class: Class::Input,
-            meaning: "the file has an index and no pictures or sound behind it",
-            remedy: "upload the file again: it was cut off before its media",
+            meaning: "the file has an index, but no video or audio data",
+            remedy: "upload the file again: it was cut off before its media data",
             retryable: false,
         },
     ),
@@ -117,36 +121,36 @@ const TABLE: &[Entry] = &[
     Entry {
         codes: &[1020],
         class: Class::Input,
-        meaning: "the file holds no video track",
-        remedy: "upload a file with a picture; for sound alone use a template without video",
+        meaning: "the file has no video track",
+        remedy: "upload a file with a video track; for audio alone, use a template without video",
         retryable: false,
     },
     Entry {
         codes: &[1021],
         class: Class::Template,
-        meaning: "the template asks for sound and the file has none",
-        remedy: "leave the rule drop-missing-audio on, or upload a file with an audio track",
+        meaning: "the template requires audio, but the file has no audio track",
+        remedy: "turn the rule drop-missing-audio on, or upload a file with an audio track",
         retryable: false,
     },
     Entry {
         codes: &[1030, 1022],
         class: Class::Input,
         meaning: "the file's codec is not supported",
-        remedy: "export the video as H.264 or HEVC with AAC sound and upload it again",
+        remedy: "export the video as H.264 or HEVC with AAC audio and upload it again",
         retryable: false,
     },
     Entry {
         codes: &[1076],
         class: Class::Input,
         meaning: "the file ends too early or is damaged",
-        remedy: "upload the file again; if it happens again, repair or export it anew",
+        remedy: "upload the file again; if it happens again, repair or export it first",
         retryable: false,
     },
     Entry {
         codes: &[1092, 1093],
         class: Class::Input,
-        meaning: "the sound could not be decoded",
-        remedy: "export the video again with AAC sound and upload it",
+        meaning: "the audio could not be decoded",
+        remedy: "export the video again with AAC audio and upload it",
         retryable: false,
     },
     Entry {
@@ -181,22 +185,22 @@ const TABLE: &[Entry] = &[
         codes: &[1050, 1507],
         class: Class::Service,
         meaning: "the encoder's disk was full",
-        remedy: "make room (locally: on the disk of the state folder); it is tried again",
+        remedy: "free disk space (locally: on the disk of the state folder); the job is retried automatically",
         retryable: true,
     },
-    // Of the one-machine stack; MediaConvert's own codes have four digits.
+    // A code of `vod up`; MediaConvert's own codes have four digits.
     Entry {
-        codes: &[900_101],
+        codes: &[LIMIT],
         class: Class::Input,
-        meaning: "the video goes beyond a limit of this machine",
-        remedy: "upload a shorter or smaller video; the limit of play time is `vod up --max-hours`",
+        meaning: "the video exceeds a limit of this machine",
+        remedy: "upload a shorter or smaller video; `vod up --max-hours` sets the limit on duration",
         retryable: false,
     },
     Entry {
         codes: &[1517, 1522, 1550, 1999, 3408, 3450, 3451, 3999],
         class: Class::Service,
-        meaning: "the encoder failed for a reason of its own",
-        remedy: "nothing to do at first: it is tried again; if it keeps failing, look at the message",
+        meaning: "the encoder failed with an internal error",
+        remedy: "wait: the job is retried automatically; if it keeps failing, read the message",
         retryable: true,
     },
 ];
@@ -204,7 +208,7 @@ const TABLE: &[Entry] = &[
 const UNKNOWN: Entry = Entry {
     codes: &[],
     class: Class::Other,
-    meaning: "MediaConvert gave up for a reason we have no words for",
+    meaning: "MediaConvert failed with a code that is not in the table",
     remedy: "look up the code in the MediaConvert user guide",
     retryable: false,
 };
@@ -213,40 +217,23 @@ const REFUSED: Entry = Entry {
     codes: &[400, 404, 409, 422],
     class: Class::Template,
     meaning: "MediaConvert refused the job",
-    remedy: "correct the template at the setting that the message names (vod check FILE tells more), then upload again",
+    remedy: "correct the template at the setting that the message names (`vod check FILE` shows all problems), then upload again",
     retryable: false,
 };
 
 /// The longest message kept, in characters: messages can quote the input.
 const MESSAGE_MAX: usize = 2000;
 
-/// A MediaConvert error with its meaning and remedy. Code 1010 also wraps S3's refusals, so the message
-/// counts as well.
+/// Returns a MediaConvert error with its class, meaning and remedy. Code 1010 also covers refusals by S3, so the
+/// message counts as well.
 pub fn explain(code: u32, message: &str) -> JobError {
     let text = message.to_ascii_lowercase();
-    let told_apart = BY_MESSAGE
+    let by_message = BY_MESSAGE
         .iter()
         .find(|(codes, fragment, _)| codes.contains(&code) && text.contains(fragment))
         .map(|(_, _, entry)| entry);
-    let entry = told_apart.or_else(|| TABLE.iter().find(|entry| entry.codes.contains(&code)));
+    let entry = by_message.or_else(|| TABLE.iter().find(|entry| entry.codes.contains(&code)));
     error(code, message, entry.unwrap_or(&UNKNOWN))
-}
-
-/// Whose business an error of this catalogue is.
-pub fn class(error: &JobError) -> Class {
-    let known = TABLE
-        .iter()
-        .chain(BY_MESSAGE.iter().map(|(_, _, entry)| entry))
-        .chain([&UNKNOWN, &REFUSED])
-        .find(|entry| entry.meaning == error.meaning);
-    match (known, error.code) {
-        (Some(entry), _) => entry.class,
-        (None, UNDELIVERABLE) => Class::Delivery,
-        (None, 400) => Class::Template,
-        (None, 404) if error.retryable => Class::Service,
-        (None, 404) => Class::Gone,
-        (None, _) => Class::Other,
-    }
 }
 
 /// A refusal by CreateJob itself; the code is the HTTP status.
@@ -254,98 +241,103 @@ pub fn refused(status: u16, message: &str) -> JobError {
     error(u32::from(status), message, &REFUSED)
 }
 
-/// A template that could not be used; `message` names the template and the place in it.
+/// An error because a template cannot be used; `message` names the template and the place in it.
 pub fn unusable_template(message: &str) -> JobError {
     JobError {
         code: 400,
-        message: message.chars().take(MESSAGE_MAX).collect(),
+        class: Class::Template,
+        message: shortened(message),
         meaning: format!("the job template cannot be used: {message}"),
         remedy: "correct or remove the template under jobs/ and upload the video again".to_owned(),
-        retryable: false,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
 }
 
-/// An upload that was no longer there when its job was to be created; `reason` says why.
+/// An error because the upload no longer existed when its job was to be created; `reason` says why.
 pub fn source_gone(reason: &str) -> JobError {
     JobError {
         code: 404,
+        class: Class::Gone,
         message: reason.to_owned(),
         meaning: reason.to_owned(),
         remedy: "upload the video again".to_owned(),
-        retryable: false,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
 }
 
-/// The code of [`undeliverable`]; none of MediaConvert's or HTTP's.
-pub const UNDELIVERABLE: u32 = 900_503;
-
-/// An upload whose message was delivered as often as the queue allows and failed each time: no job could be created.
+/// An error because the message of an upload failed at every delivery, so no job could be created.
 pub fn undeliverable(deliveries: u32, message: &str) -> JobError {
     JobError {
         code: UNDELIVERABLE,
-        message: message.chars().take(MESSAGE_MAX).collect(),
-        meaning: format!("no job could be created in {deliveries} tries, and its message lies in the dead letters"),
-        remedy: "mend what the message names; then `vod dead-letters redrive` tries again at once, and the reconcile \
-                 function does by and by"
+        class: Class::Delivery,
+        message: shortened(message),
+        meaning: format!("no job could be created in {deliveries} tries; the message is in the dead letters"),
+        remedy: "fix the cause that the message names; then run `vod dead-letters redrive`, or wait: reconcile retries \
+                 automatically"
             .to_owned(),
         retryable: true,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
 }
 
-/// An upload that `reconcile` could not go on with: `tries` says how often it tried, `message` why it failed the last
-/// time. It tries again while it has `tries_left`.
+/// An error because `reconcile` could not continue an upload: `tries` counts its tries, `message` says why the last one
+/// failed. It tries again if `tries_left`.
 pub fn unrepaired(tries: u32, tries_left: bool, message: &str) -> JobError {
     let remedy = if tries_left {
-        "mend what the message names; the reconcile function tries again by and by"
+        "fix the cause that the message names; reconcile retries automatically"
     } else {
-        "mend what the message names; then bring the upload again: `vod dead-letters redrive`, or upload it again"
+        "fix the cause that the message names; then run `vod dead-letters redrive`, or upload the file again"
     };
     JobError {
         code: UNDELIVERABLE,
-        message: message.chars().take(MESSAGE_MAX).collect(),
+        class: Class::Delivery,
+        message: shortened(message),
         meaning: format!("no job could be created, and reconcile has tried {tries} times"),
         remedy: remedy.to_owned(),
         retryable: tries_left,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
 }
 
-/// A job that MediaConvert does not know and that has left no outputs.
+/// An error because MediaConvert does not know the job and there are no outputs of it.
 pub fn job_unknown(job_id: &str) -> JobError {
     JobError {
         code: 404,
+        class: Class::Service,
         message: format!("MediaConvert does not know the job {job_id}"),
-        meaning: "the job has vanished without a result".to_owned(),
-        remedy: "nothing to do at first: it is tried again".to_owned(),
+        meaning: "the job no longer exists and has no result".to_owned(),
+        remedy: "wait: the job is retried automatically".to_owned(),
         retryable: true,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
 }
 
-/// A job that succeeded and whose outputs are not there: `key` for one.
+/// An error because outputs of a job that succeeded are missing: `key` is one of them.
 pub fn outputs_gone(key: &str) -> JobError {
     JobError {
         code: 404,
+        class: Class::Gone,
         message: format!("`{key}` is missing"),
-        meaning: "the job succeeded and its outputs have been removed since".to_owned(),
-        remedy: "upload the video again, or restore what was removed under output/".to_owned(),
-        retryable: false,
-        unknown: Unknown::new(),
+        meaning: "the job succeeded, but its outputs have been removed since".to_owned(),
+        remedy: "upload the video again, or restore the removed objects under output/".to_owned(),
+        ..JobError::default()
     }
 }
 
 fn error(code: u32, message: &str, entry: &Entry) -> JobError {
     JobError {
         code,
-        message: message.chars().take(MESSAGE_MAX).collect(),
+        class: entry.class,
+        message: shortened(message),
         meaning: entry.meaning.to_owned(),
         remedy: entry.remedy.to_owned(),
         retryable: entry.retryable,
-        unknown: Unknown::new(),
+        ..JobError::default()
     }
+}
+
+fn shortened(message: &str) -> String {
+    message.chars().take(MESSAGE_MAX).collect()
 }
 
 #[cfg(test)]
@@ -355,15 +347,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_stands_once() {
+    fn each_code_is_in_the_table_once() {
         let mut seen = HashSet::new();
         for code in TABLE.iter().flat_map(|entry| entry.codes) {
-            assert!(seen.insert(code), "{code} stands twice");
+            assert!(seen.insert(code), "{code} is in the table twice");
         }
     }
 
     #[test]
-    fn what_one_code_covers_is_told_apart_by_its_message() {
+    fn errors_with_one_code_differ_by_their_message() {
         let mut meanings = HashSet::new();
         for (code, message) in [
             (
@@ -390,13 +382,13 @@ mod tests {
         ] {
             let error = explain(code, message);
             assert!(!error.retryable, "{message}");
-            assert_eq!(class(&error), Class::Input, "{message}");
+            assert_eq!(error.class, Class::Input, "{message}");
             assert!(meanings.insert(error.meaning), "{message}");
         }
     }
 
     #[test]
-    fn s3_denial_inside_1010_is_a_matter_of_permission() {
+    fn a_refusal_by_s3_inside_1010_is_a_permission_error() {
         let text =
             "Unable to open input file [s3://b/x.mp4]: [Failed to read data: Access denied to s3://b/x.mp4]";
         assert_eq!(explain(1010, text).meaning, DENIED.meaning);
@@ -407,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_is_somebodys_business() {
+    fn each_error_has_its_class() {
         for (error, expected) in [
             (explain(1010, "no moov box found"), Class::Input),
             (explain(1010, "Access denied to s3://b/x.mp4"), Class::Permission),
@@ -425,7 +417,7 @@ mod tests {
             (undeliverable(5, "no connection"), Class::Delivery),
             (unrepaired(8, false, "no connection"), Class::Delivery),
         ] {
-            assert_eq!(class(&error), expected, "{error:?}");
+            assert_eq!(error.class, expected, "{error:?}");
         }
     }
 
