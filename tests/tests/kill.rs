@@ -103,7 +103,7 @@ fn kills_lose_nothing_and_encode_nothing_twice() -> anyhow::Result<()> {
     let keys: Vec<String> = (0..uploads).map(key).collect();
     stack.reconcile_until_complete(&keys)?;
     outputs_are_whole(&stack, uploads)?;
-    nothing_is_half_written(&stack, uploads)?;
+    assert_no_partial_files(&stack, uploads)?;
     each_is_encoded_once(&stack, uploads)?;
     let links = stack.vod_json(&["sign", &key(0)])?;
     let seconds = media::play(links["hls"].as_str().unwrap_or_default())?;
@@ -136,7 +136,7 @@ fn outputs_are_whole(stack: &LocalStack, uploads: usize) -> anyhow::Result<()> {
 }
 
 /// Under `output/`, whoever's it is: what a playlist names is there, each playlist has its end, each MP4 its index.
-fn nothing_is_half_written(stack: &LocalStack, uploads: usize) -> anyhow::Result<()> {
+fn assert_no_partial_files(stack: &LocalStack, uploads: usize) -> anyhow::Result<()> {
     let mut playlists = 0;
     for file in files(&stack.download("output/")?)? {
         let path = Path::new(&file);

@@ -41,7 +41,7 @@ fn figures(summary: &Value) -> [u64; 4] {
 }
 
 #[test]
-fn a_catalogue_that_was_deleted_whole_is_rebuilt_and_nothing_is_encoded_again() -> anyhow::Result<()> {
+fn a_catalog_that_was_deleted_whole_is_rebuilt_and_nothing_is_encoded_again() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     let (one, two) = (clips::ordinary("320x180", 2.0)?, clips::ordinary("320x180", 3.0)?);
     let uploads = [
@@ -108,7 +108,7 @@ fn forget_the_end(record: &mut Value) {
 }
 
 #[test]
-fn what_a_record_has_missed_is_made_up_for() -> anyhow::Result<()> {
+fn missed_events_are_recovered() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     stack.upload(&clips::ordinary("320x180", 2.0)?, "input/a.mp4")?;
     stack.wait_for_complete("input/a.mp4")?;

@@ -11,7 +11,7 @@ const KEY: &str = "input/film.mp4";
 const SLOW: &str = "CreateJob.slow=@1:10000";
 
 #[test]
-fn what_is_taken_down_stays_down_until_it_is_uploaded_again() -> anyhow::Result<()> {
+fn a_removed_video_stays_removed_until_it_is_uploaded_again() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     let clip = clips::ordinary("320x180", 2.0)?;
     stack.upload(&clip, KEY)?;
@@ -114,11 +114,11 @@ fn a_video_can_be_taken_down_in_mid_encode() -> anyhow::Result<()> {
     );
     let summary = stack.vod_json(&["reconcile"])?;
     ensure!(summary["lost"] == 0 && summary["given_up"] == 0, "{summary}");
-    nothing_is_left(&stack, asset)
+    assert_nothing_is_left(&stack, asset)
 }
 
 #[test]
-fn what_happens_while_somebody_is_asked_counts() -> anyhow::Result<()> {
+fn changes_during_the_confirmation_count() -> anyhow::Result<()> {
     let stack = LocalStack::start_with(&["--fault", "CreateJob.slow=@1:5000"])?;
     stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
     let record = stack.wait_for(KEY, &["QUEUED"], wait::SOON)?;
@@ -151,7 +151,7 @@ fn what_happens_while_somebody_is_asked_counts() -> anyhow::Result<()> {
         log.iter().any(|line| line["operation"] == "CancelJob"),
         "the job goes on"
     );
-    nothing_is_left(&stack, asset)
+    assert_nothing_is_left(&stack, asset)
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_job_that_goes_on_record_meanwhile_is_canceled() -> anyhow::Result<()> {
             .any(|line| line["operation"] == "DeleteObject" && line["status"] == 412),
         "the record was not removed under a condition"
     );
-    nothing_is_left(&stack, asset)
+    assert_nothing_is_left(&stack, asset)
 }
 
 /// Takes the upload down while `submit` waits for the answer to CreateJob.
@@ -215,11 +215,11 @@ fn taken_down_before_its_job_is_known(stack: &LocalStack) -> anyhow::Result<()> 
             .any(|line| line["operation"] == "CancelJob" && line["caller"] == "complete"),
         "somebody else canceled it"
     );
-    nothing_is_left(stack, asset)
+    assert_nothing_is_left(stack, asset)
 }
 
 /// Neither record nor outputs; and that a job's last events find no record is no dead letter.
-fn nothing_is_left(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
+fn assert_nothing_is_left(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
     ensure!(stack.records(KEY)?.is_empty(), "the record is left");
     ensure!(
         stack.keys(&format!("output/{asset}/"))?.is_empty(),

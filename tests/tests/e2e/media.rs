@@ -30,7 +30,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
 }
 
 #[test]
-fn whatever_a_camera_makes_can_be_watched() -> anyhow::Result<()> {
+fn videos_of_all_kinds_of_cameras_can_be_watched() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     let cases = cases()?;
     let key = |case: &Case| format!("input/{}", case.name);

@@ -277,7 +277,7 @@ fn one_metric_line_per_outcome_and_the_same_sums_for_prometheus() -> anyhow::Res
 }
 
 #[test]
-fn what_goes_wrong_locally_is_counted_and_viewers_see_no_metrics() -> anyhow::Result<()> {
+fn local_failures_are_counted_and_viewers_see_no_metrics() -> anyhow::Result<()> {
     let stack = LocalStack::start()?;
     stack.put("input/folder/", b"")?;
     stack.put("input/no-film.mp4", b"this is no film")?;

@@ -28,10 +28,10 @@ fn an_upload_becomes_a_video_that_only_links_can_watch() -> anyhow::Result<()> {
     the_outputs_are_what_the_template_says(&stack, asset)?;
     let links = stack.vod_json(&["sign", asset])?;
     the_links_play_to_the_end(&links)?;
-    nobody_watches_without(&stack, &links, asset)?;
+    assert_links_are_required(&stack, &links, asset)?;
     links_expire(&stack, asset)?;
     every_call_crossed_http(&stack, asset)?;
-    nothing_secret_is_logged(&stack, &links)?;
+    assert_no_secret_is_logged(&stack, &links)?;
     the_commands_agree(&stack, asset)
 }
 
@@ -147,7 +147,7 @@ fn the_links_play_to_the_end(links: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn nobody_watches_without(stack: &LocalStack, links: &Value, asset: &str) -> anyhow::Result<()> {
+fn assert_links_are_required(stack: &LocalStack, links: &Value, asset: &str) -> anyhow::Result<()> {
     let edge = &stack.endpoints.edge;
     let hls = links["hls"].as_str().context("no hls")?;
     let mp4 = links["mp4"][0]["url"].as_str().context("no mp4")?;
@@ -292,7 +292,7 @@ fn every_call_crossed_http(stack: &LocalStack, asset: &str) -> anyhow::Result<()
     Ok(())
 }
 
-fn nothing_secret_is_logged(stack: &LocalStack, links: &Value) -> anyhow::Result<()> {
+fn assert_no_secret_is_logged(stack: &LocalStack, links: &Value) -> anyhow::Result<()> {
     let logs = stack.log()? + &std::fs::read_to_string(stack.state().join("access.log"))?;
     let mut secrets: Vec<&str> = links["cookies"]
         .as_object()
