@@ -233,7 +233,7 @@ stack_failed() {
     local why
     why=$(try_aws cloudformation describe-stack-events --stack-name "$STACK" 2>/dev/null | jq -r '
         [.StackEvents[] | select(.ResourceStatus | endswith("_FAILED"))
-         | select((.ResourceStatusReason // "") | test("cancelled|The following resource") | not)]
+         | select((.ResourceStatusReason // "") | test("cancell?ed|The following resource") | not)]
         | reverse | .[:3][] | "  \(.LogicalResourceId): \(.ResourceStatusReason // "no reason given")"' || true)
     die "CloudFormation could not change stack '$STACK' and has rolled back its changes:
 ${why:-  no reason given}

@@ -165,34 +165,91 @@ def test_the_commands_of_the_projects_readme_run(local, tmp_path, cli):
 
 # ------------------------------------------------------------------------------------------------------- language
 
-# Words that make the documents hard to read, with what to write instead.
+# Words that make texts hard to read, with what to write instead.
 PLAIN = {
-    r"nobody|whoever|somebody": "the viewer, no client, someone",
+    r"nobody|whoever|somebody|anybody": "the viewer, no client, anyone",
     r"told|tells?": "print, report, say",
     r"mend(s|ed|ing)?": "fix, repair",
     r"stands?|lies?": "is",
-    r"begun|by and by|in vain|for ever": "started, automatically, without effect, forever",
+    r"begun|by and by|in vain|for ever|anew": "started, automatically, without effect, forever, again",
     r"strikes?|robbed": "occurs, missing",
     r"catalogues?|honour(s|ed)?|behaviours?|colours?|licences?|cancelled": "American spelling",
 }
 
 
-def documents():
-    """The pages that people read first. Decision records stay as they were written."""
-    names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "infra/README.md", "job-templates/README.md"]
-    return [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
+def hard_words(name, text):
+    return [f"{name}:{number}: {match.group()!r}: write {instead}"
+            for number, line in enumerate(text.splitlines(), 1) for words, instead in PLAIN.items()
+            for match in re.finditer(rf"\b({words})\b", line, re.IGNORECASE)]
+
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.splitlines() if (ROOT / name).is_file()]
 
 
 def test_the_documents_are_in_plain_english():
-    pages = documents()
+    """The pages that people read first. Decision records stay as they were written."""
+    pages = tracked("*.md", ":!CHANGELOG.md", ":!docs/adr")
     assert len(pages) >= 12
-    found = []
-    for page in pages:
-        for number, line in enumerate(page.read_text().splitlines(), 1):
-            for words, instead in PLAIN.items():
-                found += [f"{page.relative_to(ROOT)}:{number}: {match.group()!r}: write {instead}"
-                          for match in re.finditer(rf"\b({words})\b", line, re.IGNORECASE)]
+    found = [line for page in pages for line in hard_words(page, (ROOT / page).read_text())]
     assert not found, "\n".join(found)
+
+
+def test_the_page_and_the_scripts_are_in_plain_english():
+    """Whole files, with their comments."""
+    names = tracked("web/*.js", "web/*.html", "web/*.css", "infra/*.sh", "infra/*.yaml", "infra/grafana", "scripts", "Makefile",
+                    "functions/signer/openapi.json")
+    assert {"web/app.js", "infra/deploy.sh", "scripts/setup.sh"} <= set(names)
+    found = [line for name in names for line in hard_words(name, (ROOT / name).read_text())]
+    assert not found, "\n".join(found)
+
+
+def helps(*command):
+    """The help of a command and of each of its own commands."""
+    text = subprocess.run([TARGET / "vod", *command, "--help"], capture_output=True, text=True, check=True).stdout
+    yield " ".join(("vod", *command)), text
+    listed = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    for name in re.findall(r"^  ([a-z][a-z-]*)", listed, re.M):
+        if name != "help":
+            yield from helps(*command, name)
+
+
+def test_the_help_is_in_plain_english():
+    pages = dict(helps())
+    assert {"vod up", "vod dead-letters redrive", "vod keys rotate"} <= set(pages)
+    found = [line for name, text in pages.items() for line in hard_words(f"{name} --help", text)]
+    assert not found, "\n".join(found)
+
+
+# A comment, a raw string, a string or a character of Rust.
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|\br(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.DOTALL)
+TESTS = re.compile(r"(^|/)(tests|testing|red_team|\w+_tests)(\.rs|/)")
+
+
+def messages(source):
+    """The strings of a Rust file that have several words, but those of its tests; names in braces are no words."""
+    for match in TOKEN.finditer(source.split("#[cfg(test)]\nmod tests {")[0]):
+        text = match.group()
+        if text.lstrip("r#").startswith('"') and " " in text:
+            yield source.count("\n", 0, match.start()) + 1, re.sub(r"\{[^{}]*\}", "", text)
+
+
+def test_the_messages_are_in_plain_english():
+    names = [name for name in tracked("cli/src/*.rs", "crates/*/src/*.rs", "functions/*/src/*.rs") if not TESTS.search(name)]
+    assert len(names) > 150
+    found = []
+    for name in names:
+        for line, text in messages((ROOT / name).read_text()):
+            found += hard_words(f"{name}:{line}", text)
+    assert not found, "\n".join(found)
+
+
+def test_a_hard_word_is_found():
+    source = """// nobody
+        fn f() { say("nobody knows {nobody}"); it("nobody", '"'); r#"is "told" here"#; }\n#[cfg(test)]\nmod tests { "told this" }"""
+    assert [hard_words(line, text) for line, text in messages(source)] == [
+        ["2:1: 'nobody': write the viewer, no client, anyone"], ["2:1: 'told': write print, report, say"]]
 
 
 # ---------------------------------------------------------------------------------------------------------- costs

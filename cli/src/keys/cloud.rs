@@ -334,14 +334,14 @@ impl Session {
         Some(match versions {
             Some((Some(current), Some(previous))) => format!(
                 "CloudFront trusts {trusted}, and the secret `{name}` does not have that key, so every new link would be \
-                 refused. Bring the version before back, then start again: `aws secretsmanager \
+                 refused. Restore the previous version, then start again: `aws secretsmanager \
                  update-secret-version-stage --secret-id {name} --version-stage AWSCURRENT --move-to-version-id \
                  {previous} --remove-from-version-id {current} --region {}`",
                 self.aws.region()
             ),
             _ => format!(
-                "CloudFront trusts {trusted}, and no version of the secret `{name}` has that key: it is lost. Make the \
-                 stack anew; videos stay: `infra/destroy.sh --stack {stack} --yes`, then `infra/deploy.sh --stack {stack}`"
+                "CloudFront trusts {trusted}, and no version of the secret `{name}` has that key: it is lost. Create the \
+                 stack again; videos stay: `infra/destroy.sh --stack {stack} --yes`, then `infra/deploy.sh --stack {stack}`"
             ),
         })
     }

@@ -262,7 +262,7 @@ async fn schedule(world: World, wiring: Arc<Wiring>) {
             let mut state = world.state();
             if summary["finished"] == true {
                 for (name, count) in [
-                    ("mended", "mended by reconcile"),
+                    ("mended", "repaired by reconcile"),
                     ("failed", "left to the next reconcile"),
                 ] {
                     *state.calls.entry(count).or_default() += summary[name].as_u64().unwrap_or(0);

@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let world = World::new(options);
     let course = world.clone();
     let uploads =
-        time::run(async move { simulate(course).await }).context("the simulation stands still")??;
+        time::run(async move { simulate(course).await }).context("the simulation makes no progress")??;
     let faults = report::faults(&world.state(), &uploads);
     report::print(&world, &faults, begun, &mut std::io::stdout().lock())?;
     Ok(if faults.is_empty() {
@@ -142,7 +142,7 @@ fn replace(world: &World, uploads: &mut Vec<Upload>, index: usize) {
 
 fn upload(world: &World, key: String, number: usize) -> Upload {
     // No real file: what a probe would find, the simulated MediaConvert tells.
-    let body = Bytes::from_static(b"these bytes stand for a video");
+    let body = Bytes::from_static(b"these bytes represent a video");
     let size = body.len();
     let mut state = world.state();
     let etag = state.put(key.clone(), body);

@@ -105,7 +105,7 @@ fn unfinished(record: &Record) -> Option<&'static str> {
     if outputs.hls.is_none() {
         Some("names no playlist")
     } else if thumbnails.is_none_or(|thumbnails| thumbnails.interval_ms.is_none()) {
-        Some("does not tell how far apart its thumbnails are")
+        Some("has no interval of its thumbnails")
     } else if record.lease.is_some() {
         Some("is still claimed")
     } else if record.repairs > 0 {

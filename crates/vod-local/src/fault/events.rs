@@ -34,7 +34,7 @@ impl Faults {
                 Ok(false) => {}
                 Ok(true) => left.push(message),
                 Err(error) => {
-                    tracing::warn!(queue = queue.name(), id = message.id, %error, "fault did not strike");
+                    tracing::warn!(queue = queue.name(), id = message.id, %error, "fault was not injected");
                     left.push(message);
                 }
             }

@@ -6,28 +6,28 @@ use vod_core::queues::{JOB_EVENTS, UPLOADS};
 
 /// All that can be written, for `vod up --help` and for whoever wrote something else.
 pub const SYNTAX: &str = "\
-A fault is written PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the Nth time only.
+A fault has the form PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the Nth time only.
 
   events.drop=0.05              an event is lost; `uploads.` or `job-events.` names one of the two queues
   events.duplicate=0.1          an event is delivered twice
-  events.delay=0.1:500-5000     an event comes so many milliseconds later
-  events.reorder=0.1            others overtake it
-  s3.500=…  s3.503=…  s3.409=…  S3 refuses a call; 409 meets conditional writes only
+  events.delay=0.1:500-5000     an event is delayed by so many milliseconds
+  events.reorder=0.1            an event is delivered after later ones
+  s3.500=…  s3.503=…  s3.409=…  S3 refuses a call; 409 only for conditional writes
   mediaconvert.429=…  .500  .503
                                 MediaConvert refuses a call
-  s3.slow=0.1:100-2000          the answer takes so many milliseconds longer
-  s3.lost=0.02                  the call is done, and the connection closed without an answer
+  s3.slow=0.1:100-2000          the response is delayed by so many milliseconds
+  s3.lost=0.02                  the call is executed, and the connection closed without a response
   s3.crash-before=…  s3.crash-after=…
-                                the function that makes the call dies before it is made, or after it is done
+                                the function that makes the call crashes before or after the call
   s3.exit-before=…  s3.exit-after=…
                                 the same for the whole process
-  CreateJob.429=0.2             `s3` and `mediaconvert` stand for all their operations; name one instead, such as
+  CreateJob.429=0.2             `s3` and `mediaconvert` mean all their operations; name one instead, such as
                                 CreateJob, SearchJobs, GetObject, PutObject, UploadPart
   ffmpeg.kill=0.3:0-1000        SIGKILL for an encoder, so many milliseconds after its start
-  disk.full=50M                 the state folder may hold so many bytes (K, M and G are understood)
-  seed=42                       the same seed, the same faults
+  disk.full=50M                 the state folder has a limit of so many bytes (with K, M or G)
+  seed=42                       the same seed gives the same faults
 
-An argument without `=` is a file with one fault to a line, and comments after #. It is read again when it changes.";
+An argument without `=` is a file with one fault per line and comments after #. It is read again when it changes.";
 
 /// The two services that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub(super) enum SampleError {
     Transfer(#[from] TransferError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
-    #[error("its beginning and its end do not tell what it is, and {0} bytes are too many to copy")]
+    #[error("its beginning and end do not identify it, and {0} bytes are too many to copy")]
     TooLarge(u64),
 }
 

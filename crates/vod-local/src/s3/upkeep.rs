@@ -32,7 +32,7 @@ impl Store {
             .write_delete(move |transaction, after| Ok(abort_older(transaction, after, before)?))
             .await?;
         if aborted > 0 {
-            tracing::info!(aborted, "multipart uploads that were begun days ago are aborted");
+            tracing::info!(aborted, "aborted multipart uploads that were started days ago");
         }
         Ok(())
     }

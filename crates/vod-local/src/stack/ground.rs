@@ -67,7 +67,7 @@ pub(super) fn check_secret(secret: Option<&ChosenSecret>, api: SocketAddr) -> an
         ),
         None => tracing::warn!(
             %api,
-            "other machines may reach the API, unencrypted: whoever has the secret in endpoints.json can read, change and \
+            "other machines may reach the API, unencrypted: anyone with the secret in endpoints.json can read, change and \
              delete everything"
         ),
     }
