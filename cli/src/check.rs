@@ -40,7 +40,7 @@ fn one(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     if as_json {
         output::json(&verdict.json())?;
     } else {
-        tell(&file.display().to_string(), &verdict)?;
+        print(&file.display().to_string(), &verdict)?;
     }
     Ok(code(verdict.problems.is_empty()))
 }
@@ -74,7 +74,7 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
         output::line("no templates under jobs/: the built-in template is used")?;
     }
     for (name, verdict) in &found {
-        tell(name, verdict)?;
+        print(name, verdict)?;
     }
     Ok(code(good))
 }
@@ -92,7 +92,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn tell(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
+fn print(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
     for problem in &verdict.problems {
         output::line(&format!("{name}: {}", output::plain(problem)))?;
     }

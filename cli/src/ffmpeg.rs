@@ -61,7 +61,7 @@ mod tests {
             ffprobe: probe.clone(),
         };
         for (ffmpeg, words) in [
-            (folder.path().join("none"), "cannot be run"),
+            (folder.path().join("none"), "could not run"),
             (program("poor", "A aac"), "has no encoder libx264"),
         ] {
             let error = format!("{:#}", check(&with(ffmpeg)).await.unwrap_err());

@@ -27,7 +27,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a message that is not part of the result.
 pub(crate) fn note(text: &str) {
-    // Nobody is left to tell when standard error is gone.
+    // There is no way to report that standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     let api = stack.api();
     let record = tokio::select! {
         record = wait(&api, &asset, started) => record?,
-        // Since an upload in parts has asked for the signal it ends nobody by itself any more.
+        // An upload in parts has installed a handler, so the signal no longer ends the process by itself.
         _ = tokio::signal::ctrl_c() => bail!(
             "interrupted; the encode continues, and `vod show{} {asset}` shows its state",
             stack.options

@@ -69,17 +69,17 @@ class Handler(aws_stub._Handler):
         known = self.aws.distribution
         if not self.path.endswith(f"/{known['id']}"):
             return self._error("cloudfront", "NoSuchDistribution", "there is none", 404)
-        behaviours = "".join(
+        behaviors = "".join(
             f"<CacheBehavior><PathPattern>{rule['PathPattern']}</PathPattern><TargetOriginId>x</TargetOriginId>"
             f"<TrustedKeyGroups><Enabled>{str(bool(groups)).lower()}</Enabled><Quantity>{len(groups)}</Quantity>"
             f"<Items>{''.join(f'<KeyGroup>{g}</KeyGroup>' for g in groups)}</Items></TrustedKeyGroups>"
             f"<ViewerProtocolPolicy>https-only</ViewerProtocolPolicy></CacheBehavior>"
-            for rule in known["behaviours"] for groups in [rule.get("TrustedKeyGroups", [])])
+            for rule in known["behaviors"] for groups in [rule.get("TrustedKeyGroups", [])])
         return self._answer(
             f"<Distribution><Id>{known['id']}</Id><ARN>{known['arn']}</ARN><Status>{known['status']}</Status>"
             "<LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><InProgressInvalidationBatches>0</InProgressInvalidationBatches>"
             "<DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig><CallerReference>x</CallerReference>"
-            f"<CacheBehaviors><Quantity>{len(known['behaviours'])}</Quantity><Items>{behaviours}</Items></CacheBehaviors>"
+            f"<CacheBehaviors><Quantity>{len(known['behaviors'])}</Quantity><Items>{behaviors}</Items></CacheBehaviors>"
             f"<Comment/><Enabled>{str(known['enabled']).lower()}</Enabled></DistributionConfig></Distribution>")
 
     def _cloudfront_GetKeyGroup(self, _):
@@ -190,7 +190,7 @@ class StackStub(aws_stub.Stub):
         config = self.built.properties("Distribution")["DistributionConfig"]
         self.distribution = {
             "id": self.known["<Distribution>"], "arn": f"arn:aws:cloudfront::{ACCOUNT}:distribution/{self.known['<Distribution>']}",
-            "status": "Deployed", "enabled": config["Enabled"], "behaviours": self.real(config["CacheBehaviors"])}
+            "status": "Deployed", "enabled": config["Enabled"], "behaviors": self.real(config["CacheBehaviors"])}
         self.key_group = self.real(self.built.properties("Keys")["KeyGroupConfig"]["Items"])
         self.requests.clear()
 

@@ -109,7 +109,7 @@ def policy(aws, **changes):
 
 
 def output_rule(aws):
-    return next(rule for rule in aws.distribution["behaviours"] if rule["PathPattern"] == "/output/*")
+    return next(rule for rule in aws.distribution["behaviors"] if rule["PathPattern"] == "/output/*")
 
 
 def ring(aws, change):

@@ -587,7 +587,7 @@ def _config_of(template, **changes):
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/PathPattern", "*.m3u8"),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/1"),
 )
-def behaviours_are_in_order_and_output_is_signed(template):
+def behaviors_are_in_order_and_output_is_signed(template):
     config = _config_of(template)
     order = [(b["PathPattern"], b["TargetOriginId"]) for b in config["CacheBehaviors"]]
     expected = [("/play/*", "signer"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*.js", "bucket"), ("/web/*", "bucket")]
@@ -601,7 +601,7 @@ def behaviours_are_in_order_and_output_is_signed(template):
     put("PageOnly/Properties/FunctionCode", "function handler(event) { return event.request; }"),
     put("PageOnly/Properties/FunctionCode", "function handler(event) { return { statusCode: 403 }; }"),
 )
-def the_default_behaviour_serves_the_page_and_nothing_else(template):
+def the_default_behavior_serves_the_page_and_nothing_else(template):
     built = stack(template)
     default = built.properties("Distribution")["DistributionConfig"]["DefaultCacheBehavior"]
     assert default.get("FunctionAssociations") == [
@@ -621,9 +621,9 @@ def the_default_behaviour_serves_the_page_and_nothing_else(template):
 )
 def the_signer_learns_host_authorization_and_encodings_of_the_viewer(template):
     built = stack(template)
-    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
         wanted = [{"EventType": "viewer-request", "FunctionARN": "<ViewerToSigner.FunctionARN>"}]
-        assert behaviour.get("FunctionAssociations") == wanted
+        assert behavior.get("FunctionAssociations") == wanted
     code = built.properties("ViewerToSigner")["FunctionCode"]
     forged = {"host": {"value": "v.example.com"}, "x-viewer-host": {"value": "evil"},
               "x-viewer-authorization": {"value": "Bearer stolen"}, "x-viewer-accept-encoding": {"value": "br"}}
@@ -680,8 +680,8 @@ def answers_carry_the_same_headers_as_the_local_edge(template):
     built = stack(template)
     config = built.properties("Distribution")["DistributionConfig"]
     output, scripts, web = config["CacheBehaviors"][2:]
-    for behaviour in config["CacheBehaviors"][:3]:
-        assert behaviour.get("ResponseHeadersPolicyId") == "<OutputHeaders>", behaviour["PathPattern"]
+    for behavior in config["CacheBehaviors"][:3]:
+        assert behavior.get("ResponseHeadersPolicyId") == "<OutputHeaders>", behavior["PathPattern"]
     assert output.get("FunctionAssociations") == [
         {"EventType": "viewer-response", "FunctionARN": "<OutputCaching.FunctionARN>"}
     ]
@@ -726,17 +726,17 @@ def pages_of_allowed_origins_alone_may_read(template):
     local = {name: re.search(rf'const {constant}: &str = "(.*?)";', source).group(1) for name, constant in CORS_RUST.items()}
     seconds = int(re.search(r'const MAX_AGE: &str = "(\d+)";', source).group(1))
     policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("OutputHeaders", "OutputHeaders", "OutputHeaders", "ScriptHeaders")))
-    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
-        path = behaviour["PathPattern"]
+    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
+        path = behavior["PathPattern"]
         # The page itself is for readers of its own site.
-        assert behaviour.get("ResponseHeadersPolicyId") == f"<{policies.get(path, 'PageHeaders')}>", path
-        assert ("OPTIONS" in behaviour["AllowedMethods"]) is (path in ("/play/*", "/api/*")), path
+        assert behavior.get("ResponseHeadersPolicyId") == f"<{policies.get(path, 'PageHeaders')}>", path
+        assert ("OPTIONS" in behavior["AllowedMethods"]) is (path in ("/play/*", "/api/*")), path
     for name in set(policies.values()):
         assert _leave(built.properties(name)) == (SITES, local, seconds), name
         assert _leave(plain.properties(name)) is None, name
     assert _leave(built.properties("PageHeaders")) is None
-    for behaviour in plain.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
-        assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+    for behavior in plain.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
+        assert behavior["AllowedMethods"] == ["GET", "HEAD"]
     _preflight(built, plain, local, seconds)
     pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"]
     assert all(re.fullmatch(pattern, origin) for origin in ["", *SITES])
@@ -783,10 +783,10 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     assert {name.strip().lower().replace("_", "-") for name in local.split(",") if name.strip()} <= names
     assert policy["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
     assert policy["CookiesConfig"] == {"CookieBehavior": "none"}
-    for behaviour in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
-        assert behaviour["OriginRequestPolicyId"] == "<ToSigner>"
+    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+        assert behavior["OriginRequestPolicyId"] == "<ToSigner>"
         # CachingDisabled
-        assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+        assert behavior["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 
 
 @noticed(
@@ -920,9 +920,9 @@ def two_slots_hold_the_public_keys(template):
 def viewers_come_by_https_and_only_read(template):
     config = _config_of(template, DomainName="v.example.com", CertificateArn="arn:aws:acm:us-east-1:1:certificate/c")
     assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
-    for behaviour in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
-        assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
-        assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+    for behavior in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
+        assert behavior["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
+        assert behavior["AllowedMethods"] == ["GET", "HEAD"]
 
 
 @noticed(

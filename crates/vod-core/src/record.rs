@@ -358,7 +358,7 @@ impl Record {
         }
     }
 
-    /// Of each template its latest attempt.
+    /// The latest attempt of each template.
     pub fn latest_attempts(&self) -> impl Iterator<Item = &Job> {
         self.jobs.iter().filter(|job| {
             !self

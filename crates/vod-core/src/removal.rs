@@ -19,7 +19,7 @@ pub struct Removal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     pub removed_at: Timestamp,
-    /// Of the upload that was taken down.
+    /// The sequencer of the removed upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
     /// The last attempt at each template: an upload that starts over continues the count, so that no output replaces

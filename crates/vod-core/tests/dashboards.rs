@@ -42,7 +42,7 @@ fn metric(name: &str) -> Option<&'static Metric> {
     })
 }
 
-/// What an expression splits by or selects: `by (a, b)` and `{a=~"…"}`.
+/// The labels by which an expression groups or selects: `by (a, b)` and `{a=~"…"}`.
 fn labels(expression: &str) -> Vec<&str> {
     let between = |begin: &str, end: char| {
         let parts: Vec<&str> = expression.split(begin).skip(1).collect();

@@ -104,17 +104,14 @@ fn stereo(mp4: &Value, _: &Value) -> anyhow::Result<()> {
 }
 
 fn eight_bits(mp4: &Value, record: &Value) -> anyhow::Result<()> {
-    // The pixel format is checked for all; the colours must be those of SDR.
+    // The pixel format is checked for all; the colors must be those of SDR.
     let video = stream(mp4, "video").context("no video")?;
     ensure!(
         matches!(video["color_transfer"].as_str(), None | Some("bt709" | "unknown")),
         "{video:#}"
     );
     let warnings = record["jobs"][0]["warnings"].as_array().map_or(0, Vec::len);
-    ensure!(
-        warnings > 0,
-        "the owner is not told that the colours were converted"
-    );
+    ensure!(warnings > 0, "no warning says that the colors were converted");
     Ok(())
 }
 

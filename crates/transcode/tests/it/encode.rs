@@ -246,7 +246,7 @@ async fn rotation_follows_the_file_only_if_asked() {
 }
 
 #[tokio::test]
-async fn wide_colours_become_those_of_ordinary_screens() {
+async fn wide_colors_are_tone_mapped() {
     for (transfer, warnings) in [
         ("arib-std-b67", 1),
         ("smpte2084", 1),

@@ -421,7 +421,7 @@ mod tests {
         };
         assert_eq!(
             (error.code, error.meaning.as_str()),
-            (1020, "the file holds no video track")
+            (1020, "the file has no video track")
         );
     }
 

@@ -75,7 +75,7 @@ pub enum Resolution {
 impl Resolution {
     const ALL: [Self; 4] = [Self::Audio, Self::Sd, Self::Hd, Self::Uhd];
 
-    /// Of a picture of so many pixels, upright or not.
+    /// The resolution of a picture of this size in pixels, in any orientation.
     pub fn of(width: u32, height: u32) -> Self {
         match width.min(height) {
             0..720 => Self::Sd,
