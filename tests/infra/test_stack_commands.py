@@ -136,7 +136,7 @@ def test_an_event_that_is_refused_again_stays(aws, stack):  # noqa: F811
     sqs.send_message(QueueUrl=dead, MessageBody='{"detail": {"jobId": "1-a"}}')
     aws.answers["vod-complete"] = "bucket is on fire"
     done = vod(stack, "dead-letters", "redrive", "job-events", "--stack", "vod")
-    assert done.returncode == 1 and "bucket is on fire" in done.stderr and "1 stay" in done.stderr
+    assert done.returncode == 1 and "bucket is on fire" in done.stderr and "1 remain" in done.stderr
     # To the version that is live, like EventBridge.
     assert aws.invoked == [("/2015-03-31/functions/vod-complete/invocations?Qualifier=live", {"detail": {"jobId": "1-a"}})]
     assert sqs.receive_message(QueueUrl=dead)["Messages"][0]["Body"] == '{"detail": {"jobId": "1-a"}}'
@@ -243,7 +243,7 @@ def test_a_stack_that_is_not_here_is_looked_for_elsewhere(aws, stack):  # noqa: 
     aws.stacks["film"] = aws.stacks.pop("vod")
     aws.stacks["website"] = {"status": "CREATE_COMPLETE", "parameters": {}, "outputs": {"Url": "x"}}
     said = refused(stack)
-    assert "no stack `vod` in us-east-1" in said and "those in us-east-1 are film" in said and "website" not in said
+    assert "no stack `vod` in us-east-1" in said and "stacks in us-east-1: film" in said and "website" not in said
     aws.stacks.clear()
     assert "infra/deploy.sh --stack vod" in refused(stack)
 

@@ -1,5 +1,5 @@
-//! Validates a job as `CreateJob` does before it accepts it, with a 400: names, types, ranges and enumerations of the whole API
-//! ([`schema`]), and the rules between settings that are known ([`rules`]).
+//! Validates a job as `CreateJob` does before it accepts it: names, types, ranges and enumerations of the whole API
+//! (`schema`), and the known rules between settings (`rules`).
 //!
 //! Messages are those of the API, seen with real jobs: a JSON pointer into the settings, a colon, the rule.
 //! A job that the API accepts is accepted here, even if the local engine does not support it.

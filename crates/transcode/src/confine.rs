@@ -3,7 +3,7 @@
 //! A decoder that an upload has taken over can do what its process may do. So the process may read its input, write
 //! its work folder, and nothing else: no other file, no network, no other program, no other process. A process can
 //! only restrict itself, so the program that wants an encoder starts itself again, under the name `confine`; that
-//! restricts itself ([`linux`]) and then executes ffmpeg, which inherits all of it.
+//! restricts itself (`linux`) and then executes ffmpeg, which inherits all of it.
 //!
 //! A program takes part by calling [`launch_if_asked`] first in its `main`. In one that does not (a test harness),
 //! and on systems other than Linux, encoders run without these restrictions, and [`prepare`] warns of it.

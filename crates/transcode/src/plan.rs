@@ -1,7 +1,7 @@
 //! Plans one ffmpeg process from job settings and a probed source. Pure.
 //!
 //! One decode feeds everything. Pictures are scaled in a cascade, each size from the next larger one
-//! ([`graph`]); outputs that ask for the same encode share it, and the `tee` muxer writes it twice;
+//! (`graph`); outputs that ask for the same encode share it, and the `tee` muxer writes it twice;
 //! thumbnails are taken from the same decoded pictures.
 //!
 //! Files are written under short names of our own (`g0/o1_00001.ts`), because names that users choose would

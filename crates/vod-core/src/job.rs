@@ -1,7 +1,7 @@
 //! From a template to the body of CreateJob.
 //!
 //! The user's template wins: we fill in the input, the destinations, the role and the metadata. Whatever else
-//! changes is done by a named rule ([`rules`]) that can be turned off and that the record lists.
+//! changes is done by a named rule (`rules`) that can be turned off and that the record lists.
 
 mod left_out;
 mod rules;

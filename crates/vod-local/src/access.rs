@@ -1,7 +1,7 @@
 //! The access log: one JSON line for each request that a port of the stack answered.
 //!
 //! It is the witness that calls between functions and services cross real HTTP. Query values, grants, tokens,
-//! signatures and `Authorization` never reach it ([`redact`]).
+//! signatures and `Authorization` never reach it (`redact`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -77,7 +77,7 @@ impl MediaConvert {
     }
 
     /// Jobs of one input, or of all where there is no `input`, newest first and none older than `since`, as far as
-    /// the search goes back ([`SEARCH_PAGES`] pages of 20); those that `wanted` refuses are left out.
+    /// the search goes back (`SEARCH_PAGES` pages of 20); those that `wanted` refuses are left out.
     pub async fn jobs(
         &self,
         input: Option<&str>,
