@@ -30,6 +30,7 @@ test:
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --no-default-features --locked -- -D warnings
 	$(MAKE) test
 
 bench:

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use vod_local::endpoints::Endpoints;
+use vod_state::endpoints::Endpoints;
 
 use crate::output;
 use crate::stack::Choice;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use vod_local::endpoints::Programs;
+use vod_state::endpoints::Programs;
 
 /// Instructions for installing them.
 pub(crate) const INSTALL: &str = "install ffmpeg with libx264 and aac (`sudo apt install ffmpeg`, `brew install ffmpeg`), then \

@@ -20,6 +20,7 @@ mod sign;
 mod stack;
 mod target;
 mod token;
+#[cfg_attr(not(feature = "local"), path = "up_absent.rs")]
 mod up;
 mod upload;
 mod wire;
@@ -49,6 +50,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg_attr(not(feature = "local"), command(hide = true))]
     Up(up::Args),
     Upload(upload::Args),
     Ls(list::Args),
@@ -65,7 +67,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    vod_local::confine::launch_if_asked();
+    transcode::confine::launch_if_asked();
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log(&cli.command);
@@ -157,6 +159,8 @@ mod tests {
             assert!(help("ls").contains(option), "{option}");
         }
         assert!(help("up").contains("--state"));
+        let offers_up = command().render_long_help().to_string().contains("\n  up ");
+        assert_eq!(offers_up, cfg!(feature = "local"));
         // --stack is read before and after the command's name, so that `up` and `env` can say what to do instead.
         for args in [
             ["vod", "up", "--stack", "films"],
@@ -173,11 +177,13 @@ mod tests {
     fn the_contract_of_up() {
         let cli = Cli::parse_from(["vod", "up"]);
         assert_eq!(cli.choice.state, std::path::PathBuf::from(".vod"));
+        #[cfg(feature = "local")]
+        for wrong in [["--jobs", "0"], ["--api", "here"], ["--allowed-origin", "*"]] {
+            let args = ["vod", "up"].into_iter().chain(wrong);
+            assert!(Cli::try_parse_from(args).is_err(), "{wrong:?}");
+        }
         for wrong in [
-            &["vod", "up", "--jobs", "0"][..],
-            &["vod", "up", "--api", "here"],
-            &["vod", "up", "--allowed-origin", "*"],
-            &["vod", "show", "film.mp4"],
+            &["vod", "show", "film.mp4"][..],
             &["vod", "sign", "input/x", "--ttl", "soon"],
             &["vod"],
         ] {

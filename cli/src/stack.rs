@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use vod_local::endpoints::Endpoints;
+use vod_state::endpoints::Endpoints;
 
 use self::outputs::Outputs;
 use self::tokens::{Minter, Tokens};

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use vod_local::secrets::Secrets;
+use vod_state::secrets::Secrets;
 
 use crate::output;
 use crate::sign::ttl;

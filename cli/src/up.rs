@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use vod_local::endpoints::Programs;
-use vod_local::secrets::ChosenSecret;
 use vod_local::stack::{Stack, StackOptions};
 use vod_local::web_origin::WebOrigin;
+use vod_state::endpoints::Programs;
+use vod_state::secrets::ChosenSecret;
 
 use crate::{ffmpeg, output};
 

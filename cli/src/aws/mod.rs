@@ -23,7 +23,7 @@ use aws_types::service_config::ServiceConfigKey;
 use form_urlencoded::Serializer;
 use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
-use vod_local::endpoints::Endpoints;
+use vod_state::endpoints::Endpoints;
 
 use self::call::Call;
 use self::credentials::Cached;

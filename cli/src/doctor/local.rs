@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::json;
 use vod_core::cloudfront::Keyring;
-use vod_local::endpoints::Endpoints;
-use vod_local::secrets::Secrets;
+use vod_state::endpoints::Endpoints;
+use vod_state::secrets::Secrets;
 
 use super::{Finding, events, functions, link, queues, storage, uploads, viewers};
 use crate::aws::service::SQS;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use vod_core::cloudfront::Algorithm;
 use vod_core::cloudfront::ring::{Ring, Slot, SlotName, Stage, Step};
-use vod_local::secrets::{random_hex, signing_key};
+use vod_state::keys::{random_hex, signing_key};
 
 use super::secret::{Described, Secret};
 use super::{next, print};

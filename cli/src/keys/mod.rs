@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use vod_core::cloudfront::Algorithm;
 use vod_core::cloudfront::ring::{Ring, RingKey, Stage};
-use vod_local::secrets::Secrets;
+use vod_state::secrets::Secrets;
 
 use self::cloud::Session;
 use crate::output;

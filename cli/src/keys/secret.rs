@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use vod_local::ids::uuid;
+use vod_ids::uuid;
 
 use crate::aws::service::SECRETS_MANAGER;
 use crate::aws::{Aws, AwsError};

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, bail};
 use serde_json::json;
 use tokio::sync::OnceCell;
-use vod_local::secrets::{Grant, token};
+use vod_state::{Grant, token};
 
 use super::outputs::Outputs;
 use crate::aws::Aws;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use vod_local::ids::uuid;
+use vod_ids::uuid;
 
 use super::cloud::{Description, describe};
 use crate::aws::service::CLOUDFORMATION;

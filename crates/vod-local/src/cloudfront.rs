@@ -21,8 +21,8 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::edge::Cache;
-use crate::ids;
 use crate::sigv4::{self, Keys};
+use vod_ids as ids;
 
 /// The id of the edge.
 pub const DISTRIBUTION: &str = "ELOCAL";

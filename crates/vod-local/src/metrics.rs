@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, StatusCode, Uri};
+use mediaconvert_api::{Engine as _, Store as _};
 use vod_aws::Meter;
 use vod_core::metrics::{
     CONTENT_TYPE as TEXT, DEAD_LETTERS, ENCODES_RUNNING, ENCODES_WAITING, QUEUE_MESSAGES, QUEUE_OLDEST,
@@ -98,7 +99,7 @@ impl Metrics {
             registry.add(&QUEUE_OLDEST, vec![queue.clone()], depth.oldest.as_secs_f64());
             registry.add(&DEAD_LETTERS, vec![queue], (dead.visible + dead.in_flight).into());
         }
-        let (waiting, running) = mediaconvert.active().await?;
+        let (waiting, running) = mediaconvert.store().active().await?;
         registry.add(&ENCODES_RUNNING, vec![], running.into());
         registry.add(&ENCODES_WAITING, vec![], waiting.into());
         Ok(registry.render())

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
-use crate::ids;
+use vod_ids as ids;
 
 mod depth;
 mod moves;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use vod_core::cloudfront::{Keyring, PublicKeys};
 
-use crate::secrets::Secrets;
+use vod_state::secrets::Secrets;
 
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -21,13 +21,13 @@ use crate::cloudfront;
 use crate::date;
 use crate::door::Door;
 use crate::edge;
-use crate::endpoints::Endpoints;
 use crate::fault::Faults;
 use crate::reconciler;
-use crate::secrets::ChosenSecret;
 use crate::serve::{Limits, serve};
 use crate::web;
 use crate::web_origin::WebOrigin;
+use vod_state::endpoints::Endpoints;
+use vod_state::secrets::ChosenSecret;
 
 /// The one bucket.
 pub const BUCKET: &str = "vod";

@@ -11,8 +11,8 @@ use quick_xml::escape::escape;
 
 use super::spec::Service;
 use crate::access::Operation;
-use crate::ids;
 use crate::sigv4::rest_json_error;
+use vod_ids as ids;
 
 /// Reads a body to its end, so that the caller is ready for an answer and finds no broken connection instead.
 pub(super) async fn drain(request: Request) {

@@ -19,8 +19,8 @@ use lambda_runtime::{Config, Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::ids;
 use crate::sigv4::{self, Keys};
+use vod_ids as ids;
 
 /// The account that local ARNs name.
 pub const ACCOUNT: &str = "000000000000";

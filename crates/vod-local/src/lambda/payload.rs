@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::ACCOUNT;
-use crate::ids;
 use crate::sigv4::Keys;
+use vod_ids as ids;
 
 /// Whose signature let the request in, and for which function.
 pub(super) struct Caller<'a> {

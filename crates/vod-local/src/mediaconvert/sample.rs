@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use aws_sdk_s3::Client;
+use mediaconvert_api::Location;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 use transcode::exec::{Limits, ProbeError};
@@ -17,7 +18,7 @@ use transcode::probe::MediaInfo;
 use vod_core::mp4::{self, BoxHeader};
 
 use super::inspect::ObjectFacts;
-use super::transfer::{self, Location, TransferError};
+use super::transfer::{self, TransferError};
 
 /// Objects up to this many bytes are copied whole: that is quick enough.
 const WHOLE: u64 = 64 << 20;
@@ -141,10 +142,10 @@ impl Hollow<'_> {
             .write(true)
             .open(self.path)
             .await
-            .map_err(|error| self.from.io("read", &error))?;
+            .map_err(|error| TransferError::io(self.from, "read", &error))?;
         file.set_len(self.size)
             .await
-            .map_err(|error| self.from.io("read", &error))?;
+            .map_err(|error| TransferError::io(self.from, "read", &error))?;
         self.fetch(&mut file, 0..ends.head.min(self.size)).await?;
         let layout = self.layout(&mut file, ends.head).await?;
         let wanted = match &layout {
@@ -196,7 +197,8 @@ impl Hollow<'_> {
             file.seek(SeekFrom::Start(at)).await?;
             file.read_exact(&mut bytes).await
         };
-        read.await.map_err(|error| self.from.io("read", &error))?;
+        read.await
+            .map_err(|error| TransferError::io(self.from, "read", &error))?;
         Ok(bytes)
     }
 }

@@ -3,7 +3,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use transcode::probe::Ratio;
 
 use super::*;
-use crate::mediaconvert::testing::world::{World, clip_with};
+use crate::mediaconvert::testing::{World, clip_with};
 
 /// So many KiB of either end.
 fn ends(kib: u64) -> Ends {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::ids;
+use vod_ids as ids;
 
 /// A folder that is removed, with all that is in it, when this is dropped.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Objects to files and files to objects, over S3's HTTP API: what MediaConvert does with its role.
+//! Copies objects to files and files to objects over S3's HTTP API, as MediaConvert does with its role.
 
 use std::io;
 use std::ops::Range;
@@ -10,6 +10,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use mediaconvert_api::Location;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _, SeekFrom};
 
@@ -22,7 +23,7 @@ const PARALLEL_PARTS: usize = 2;
 /// Bytes per read of a file that goes up.
 const READ: usize = 512 * 1024;
 
-/// What kind of thing went wrong; it decides about MediaConvert's error code.
+/// The kind of a failure. It determines MediaConvert's error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     NotFound,
@@ -31,46 +32,27 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A transfer that failed for good: the SDK has tried several times.
+/// A transfer that failed after the retries of the SDK.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action} s3://{bucket}/{key}: {reason}")]
+#[error("failed to {action} {object}: {reason}")]
 pub(super) struct TransferError {
     pub(super) kind: Kind,
     action: &'static str,
-    bucket: String,
-    key: String,
+    object: Location,
     reason: String,
 }
 
-/// An object's address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
-    pub(super) bucket: String,
-    pub(super) key: String,
-}
-
-impl Location {
-    /// Reads `s3://bucket/key`; None for anything else.
-    pub(super) fn parse(url: &str) -> Option<Self> {
-        let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
-        let complete = !bucket.is_empty() && !key.is_empty();
-        complete.then(|| Self {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        })
-    }
-
-    fn error(&self, action: &'static str, kind: Kind, reason: String) -> TransferError {
-        TransferError {
+impl TransferError {
+    fn new(object: &Location, action: &'static str, kind: Kind, reason: String) -> Self {
+        Self {
             kind,
             action,
-            bucket: self.bucket.clone(),
-            key: self.key.clone(),
+            object: object.clone(),
             reason,
         }
     }
 
-    fn sdk<E>(&self, action: &'static str, error: &SdkError<E>) -> TransferError
+    fn sdk<E>(object: &Location, action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -85,23 +67,23 @@ impl Location {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             _ => DisplayErrorContext(error).to_string(),
         };
-        self.error(action, kind, reason)
+        Self::new(object, action, kind, reason)
     }
 
-    pub(super) fn io(&self, action: &'static str, error: &io::Error) -> TransferError {
+    pub(super) fn io(object: &Location, action: &'static str, error: &io::Error) -> Self {
         let full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         );
         let kind = if full { Kind::DiskFull } else { Kind::Other };
-        self.error(action, kind, error.to_string())
+        Self::new(object, action, kind, error.to_string())
     }
 }
 
 /// What S3 says about an object.
 pub(super) async fn head(s3: &Client, from: &Location) -> Result<ObjectFacts, TransferError> {
     let answer = s3.head_object().bucket(&from.bucket).key(&from.key).send().await;
-    let answer = answer.map_err(|error| from.sdk("read", &error))?;
+    let answer = answer.map_err(|error| TransferError::sdk(from, "read", &error))?;
     Ok(ObjectFacts {
         etag: answer.e_tag().map(str::to_owned),
         size: answer.content_length(),
@@ -113,11 +95,11 @@ pub(super) async fn head(s3: &Client, from: &Location) -> Result<ObjectFacts, Tr
 /// Copies an object into a new file at `path`.
 pub(super) async fn fetch(s3: &Client, from: &Location, path: &Path) -> Result<ObjectFacts, TransferError> {
     let answer = s3.get_object().bucket(&from.bucket).key(&from.key).send().await;
-    let answer = answer.map_err(|error| from.sdk("read", &error))?;
+    let answer = answer.map_err(|error| TransferError::sdk(from, "read", &error))?;
     let facts = facts(&answer);
     let mut file = File::create(path)
         .await
-        .map_err(|error| from.io("read", &error))?;
+        .map_err(|error| TransferError::io(from, "read", &error))?;
     copy(from, answer.body, &mut file).await?;
     Ok(facts)
 }
@@ -136,21 +118,27 @@ pub(super) async fn fetch_range(
         .key(&from.key)
         .set_if_match(facts.etag.clone());
     let get = get.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-    let answer = get.send().await.map_err(|error| from.sdk("read", &error))?;
+    let answer = get
+        .send()
+        .await
+        .map_err(|error| TransferError::sdk(from, "read", &error))?;
     file.seek(SeekFrom::Start(range.start))
         .await
-        .map_err(|error| from.io("read", &error))?;
+        .map_err(|error| TransferError::io(from, "read", &error))?;
     copy(from, answer.body, file).await
 }
 
 async fn copy(from: &Location, mut body: ByteStream, file: &mut File) -> Result<(), TransferError> {
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| from.error("read", Kind::Other, error.to_string()))?;
+        let chunk =
+            chunk.map_err(|error| TransferError::new(from, "read", Kind::Other, error.to_string()))?;
         file.write_all(&chunk)
             .await
-            .map_err(|error| from.io("read", &error))?;
+            .map_err(|error| TransferError::io(from, "read", &error))?;
     }
-    file.flush().await.map_err(|error| from.io("read", &error))
+    file.flush()
+        .await
+        .map_err(|error| TransferError::io(from, "read", &error))
 }
 
 fn facts(answer: &GetObjectOutput) -> ObjectFacts {
@@ -167,19 +155,21 @@ pub(super) async fn store(s3: &Client, path: &Path, to: &Location) -> Result<(),
     const ACTION: &str = "write";
     let metadata = tokio::fs::metadata(path)
         .await
-        .map_err(|error| to.io(ACTION, &error))?;
+        .map_err(|error| TransferError::io(to, ACTION, &error))?;
     if metadata.len() > PART {
         return store_in_parts(s3, path, to, metadata.len()).await;
     }
     let body = ByteStream::read_from().path(path).buffer_size(READ).build().await;
-    let body = body.map_err(|error| to.error(ACTION, Kind::Other, error.to_string()))?;
+    let body = body.map_err(|error| TransferError::new(to, ACTION, Kind::Other, error.to_string()))?;
     let put = s3
         .put_object()
         .bucket(&to.bucket)
         .key(&to.key)
         .content_type(content_type(&to.key))
         .body(body);
-    put.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    put.send()
+        .await
+        .map_err(|error| TransferError::sdk(to, ACTION, &error))?;
     Ok(())
 }
 
@@ -190,7 +180,10 @@ async fn store_in_parts(s3: &Client, path: &Path, to: &Location, size: u64) -> R
         .bucket(&to.bucket)
         .key(&to.key)
         .content_type(content_type(&to.key));
-    let created = create.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    let created = create
+        .send()
+        .await
+        .map_err(|error| TransferError::sdk(to, ACTION, &error))?;
     let upload = created.upload_id().unwrap_or_default();
     let parts = parts(size)
         .map(|(number, offset, length)| store_part(s3, path, to, upload, (number, offset, length)));
@@ -208,7 +201,7 @@ async fn store_in_parts(s3: &Client, path: &Path, to: &Location, size: u64) -> R
                 .send()
                 .await
                 .map(drop)
-                .map_err(|error| to.sdk(ACTION, &error))
+                .map_err(|error| TransferError::sdk(to, ACTION, &error))
         }
         Err(error) => Err(error),
     };
@@ -249,7 +242,7 @@ async fn store_part(
         .length(Length::Exact(length))
         .build()
         .await;
-    let body = body.map_err(|error| to.error(ACTION, Kind::Other, error.to_string()))?;
+    let body = body.map_err(|error| TransferError::new(to, ACTION, Kind::Other, error.to_string()))?;
     let part = s3
         .upload_part()
         .bucket(&to.bucket)
@@ -257,7 +250,10 @@ async fn store_part(
         .upload_id(upload)
         .part_number(number)
         .body(body);
-    let stored = part.send().await.map_err(|error| to.sdk(ACTION, &error))?;
+    let stored = part
+        .send()
+        .await
+        .map_err(|error| TransferError::sdk(to, ACTION, &error))?;
     let completed = CompletedPart::builder().part_number(number);
     Ok(completed
         .set_e_tag(stored.e_tag)
@@ -287,27 +283,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls() {
-        let location = |bucket: &str, key: &str| {
-            Some(Location {
-                bucket: bucket.into(),
-                key: key.into(),
-            })
-        };
-        let table = [
-            ("s3://b/input/a b.mp4", location("b", "input/a b.mp4")),
-            ("s3://b//x", location("b", "/x")),
-            ("s3://b/", None),
-            ("s3://b", None),
-            ("s3:///k", None),
-            ("https://b/k", None),
-        ];
-        for (url, expected) in table {
-            assert_eq!(Location::parse(url), expected, "{url}");
-        }
-    }
-
-    #[test]
     fn parts_cover_the_file() {
         for size in [PART + 1, 2 * PART, 5 * PART + 7] {
             let parts: Vec<_> = parts(size).collect();
@@ -323,12 +298,12 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_apart() {
+    fn a_full_disk_has_its_own_kind() {
         let location = Location {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
         };
-        let full = location.io("read", &io::ErrorKind::StorageFull.into());
+        let full = TransferError::io(&location, "read", &io::ErrorKind::StorageFull.into());
         assert_eq!(full.kind, Kind::DiskFull);
         assert!(
             full.to_string().starts_with("failed to read s3://b/k: "),

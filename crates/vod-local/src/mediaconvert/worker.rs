@@ -1,4 +1,4 @@
-//! Works on jobs: takes them in turn, has each attempted, and writes down how it ended.
+//! Works on jobs: takes the next one, attempts it, and stores how it ended.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
@@ -6,25 +6,23 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use mediaconvert_api::{Engine as _, Event, Job, Store as _};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
 
-use self::attempt::Worker;
+use self::attempt::Attempt;
 use super::MediaConvert;
-use super::events::Event;
-use super::job::{Job, Status};
 use super::store::{StoreError, Turn};
 
 mod attempt;
 mod failure;
-mod progress;
 
-/// How long the worker rests when the database does not answer.
-const REST: Duration = Duration::from_secs(1);
-/// After so many deaths of the process a job is worked on by itself.
+/// The pause after the database failed.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// After this many deaths of the process, a job runs alone.
 const ALONE_AFTER: u32 = 2;
 
 pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
@@ -69,7 +67,7 @@ pub(super) async fn run(service: &MediaConvert, shutdown: CancellationToken) {
     workers.join_all().await;
 }
 
-/// The job whose turn it is, as soon as there is one.
+/// Waits for the next job.
 async fn next(service: &MediaConvert) -> Turn {
     loop {
         match service.store().next().await {
@@ -77,14 +75,14 @@ async fn next(service: &MediaConvert) -> Turn {
             Ok(None) => service.store().submitted().await,
             Err(error) => {
                 tracing::error!(%error, "failed to look for a job");
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// All other slots, for a job during which the process has died: should it die again, no other job is to blame, and
-/// none is broken off with it.
+/// Takes all other slots for a job during which the process has died. If it dies again, no other job can be the cause, and none
+/// is interrupted with it.
 async fn alone(slots: &Arc<Semaphore>, service: &MediaConvert, turn: &Turn) -> Option<OwnedSemaphorePermit> {
     if turn.deaths < ALONE_AFTER {
         return None;
@@ -93,7 +91,7 @@ async fn alone(slots: &Arc<Semaphore>, service: &MediaConvert, turn: &Turn) -> O
     slots.clone().acquire_many_owned(others).await.ok()
 }
 
-/// Repeats what must be written until it is, or the stack shuts down: a full disk has room again some time.
+/// Repeats a write until it succeeds or the stack shuts down: a full disk may have room again later.
 async fn persist<T, F, Fut>(shutdown: &CancellationToken, write: F) -> Option<T>
 where
     F: Fn() -> Fut,
@@ -104,13 +102,15 @@ where
             Ok(value) => return Some(value),
             Err(error) => tracing::error!(%error, "failed to write job, trying again"),
         }
-        shutdown.run_until_cancelled(tokio::time::sleep(REST)).await?;
+        shutdown
+            .run_until_cancelled(tokio::time::sleep(RETRY_DELAY))
+            .await?;
     }
 }
 
-/// Why work on a job ends before its outputs are in place.
+/// Why an attempt ended before its outputs were in place.
 enum Stop {
-    /// It was canceled, or the stack shuts down: nothing is left to write.
+    /// The job was canceled, or the stack shuts down: nothing is left to store.
     Ended,
     /// The job failed.
     Failed(Failure),
@@ -124,7 +124,7 @@ impl From<Failure> for Stop {
 
 async fn work(service: &MediaConvert, job: Job, deaths: u32, stop: &CancellationToken) {
     let id = job.id.clone();
-    let worker = Worker {
+    let attempt = Attempt {
         service,
         job,
         deaths,
@@ -132,40 +132,40 @@ async fn work(service: &MediaConvert, job: Job, deaths: u32, stop: &Cancellation
     };
     tracing::info!(
         job_id = id,
-        input = worker.job.input(),
-        retry = worker.job.retry_count,
+        input = attempt.job.input(),
+        retry = attempt.job.retry_count,
         "job started"
     );
-    let change = match unless_it_panics(Box::pin(worker.attempt())).await {
+    let outcome = match unless_it_panics(Box::pin(attempt.run())).await {
         Ok(groups) => Outcome::Complete(groups),
-        // While the stack goes down, services that the job needs are gone before it: that is no failure of the job.
+        // While the stack shuts down, services that the job needs stop before it. That is no failure of the job.
         Err(Stop::Failed(failure)) if !stop.is_cancelled() => Outcome::Error(failure),
         Err(_) => {
-            tracing::info!(job_id = id, "job broken off");
-            // Where this fails it counts as a death, of which a job survives many.
+            tracing::info!(job_id = id, "job interrupted");
+            // If this fails, it counts as a death of the process, of which a job survives several.
             if let Err(error) = service.store().give_back(&id).await {
-                tracing::warn!(job_id = id, %error, "failed to put the job back in line");
+                tracing::warn!(job_id = id, %error, "failed to requeue the job");
             }
             return;
         }
     };
     persist(stop, || {
-        let change = change.clone();
+        let outcome = outcome.clone();
         service
             .store()
-            .change(&id, move |job, now| change.apply(job, now))
+            .change(&id, move |job, now| vec![outcome.apply(job, now)])
     })
     .await;
 }
 
-/// A fault of ours ends the job as any other failure does: nobody would take it up again before the next start.
+/// A panic ends the job as any other failure does. Otherwise nothing would continue it before the next start.
 async fn unless_it_panics<T>(attempt: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
-    // What it leaves half done lies in its work folder, which goes with it.
+    // Its unfinished files are in its work folder, which is removed.
     let ended = AssertUnwindSafe(attempt).catch_unwind().await;
     ended.unwrap_or_else(|_| Err(Stop::Failed(failure::panicked())))
 }
 
-/// How a job ends by itself.
+/// How an attempt ended.
 #[derive(Clone)]
 enum Outcome {
     /// With `outputGroupDetails`.
@@ -174,73 +174,31 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn apply(self, job: &mut Job, now: Timestamp) -> Vec<Event> {
+    fn apply(self, job: &mut Job, now: Timestamp) -> Event {
         match self {
             Self::Complete(groups) => {
-                job.finish(Status::Complete, now);
-                job.output_group_details = Some(without_paths(&groups));
                 tracing::info!(job_id = job.id, "job complete");
-                vec![Event::Complete(groups)]
+                job.complete(groups, now)
             }
-            Self::Error(failure) => {
-                job.finish(Status::Error, now);
-                tracing::warn!(
-                    job_id = job.id,
-                    code = failure.code,
-                    message = failure.message,
-                    "job failed"
-                );
-                job.error_code = Some(failure.code);
-                job.error_message = Some(failure.message);
-                vec![Event::Error]
+            Self::Error(Failure { code, message }) => {
+                tracing::warn!(job_id = job.id, code, message, "job failed");
+                job.fail(code, message, now)
             }
         }
     }
-}
-
-/// What `GetJob` shows of the groups.
-fn without_paths(groups: &Value) -> Value {
-    let mut groups = groups.clone();
-    for group in groups
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
-        group.remove("playlistFilePaths");
-        group.remove("type");
-        let outputs = group.get_mut("outputDetails").and_then(Value::as_array_mut);
-        for output in outputs.into_iter().flatten().filter_map(Value::as_object_mut) {
-            output.remove("outputFilePaths");
-        }
-    }
-    groups
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[tokio::test]
     async fn a_panic_ends_its_job_alone() {
-        let attempt = async { panic!("a fault of ours") };
+        let attempt = async { panic!("a bug") };
         match unless_it_panics::<()>(attempt).await {
             Err(Stop::Failed(failure)) => assert_eq!(failure.code, failure::code::INTERNAL),
             _ => unreachable!("it did not panic"),
         }
         assert!(matches!(unless_it_panics(async { Ok(1) }).await, Ok(1)));
-    }
-
-    #[test]
-    fn getjob_never_tells_paths() {
-        let groups = json!([{
-            "outputDetails": [{ "outputFilePaths": ["s3://b/o.m3u8"], "durationInMs": 1, "videoDetails": { "widthInPx": 2 } }],
-            "playlistFilePaths": ["s3://b/m.m3u8"],
-            "type": "HLS_GROUP",
-        }]);
-        let shown = json!([{ "outputDetails": [{ "durationInMs": 1, "videoDetails": { "widthInPx": 2 } }] }]);
-        assert_eq!(without_paths(&groups), shown);
     }
 }

@@ -1,15 +1,19 @@
 //! Whole jobs: real S3 over a socket, real ffmpeg, events in the real queue.
 
+use aws_sdk_mediaconvert::error::ProvideErrorMetadata;
 use aws_sdk_mediaconvert::types::{Codec, Format, JobStatus, ProbeInputFile};
+use mediaconvert_api::testing::{self, identity};
+use mediaconvert_api::{Engine as _, Job, Location, Store as _};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use vod_aws::AwsConfig;
 
-use super::testing::world::{World, clip, open, start};
-use super::transfer::{self, Location};
-use super::{MediaConvert, Settings, testing};
+use super::scratch::Scratch;
+use super::testing::{World, clip, open, start};
+use super::{MediaConvert, Settings, transfer};
 use crate::clock;
 use crate::db::Db;
-use crate::testing::encoder;
+use crate::testing::{aws, encoder};
 
 /// The job of [`testing::settings`] and an HLS group with one rendition.
 fn with_hls(input: &str) -> Value {
@@ -220,7 +224,7 @@ async fn what_is_being_looked_at_stays_when_the_worker_starts() {
     world.shutdown.cancel();
     (&mut world.worker).await.unwrap();
     let service = open(&world.db, &world.queues, &world.s3, world.state.path()).await;
-    let looked_at = service.scratch().await.ok().unwrap();
+    let looked_at = Scratch::new(&service.settings().work, "probe").await.unwrap();
     world
         .create(&testing::settings(
             "s3://vod/input/none.mp4",
@@ -292,12 +296,9 @@ async fn a_job_during_which_the_process_died_twice_runs_by_itself() {
     let create = async || {
         let mut request = testing::request("s3://vod/input/a.mp4", None, 0);
         request.settings = testing::settings("s3://vod/input/a.mp4", "s3://vod/output/x/video");
-        service
-            .store()
-            .create(request, "queue-arn".to_owned())
-            .await
-            .unwrap()
-            .id
+        let now = service.store().now();
+        let job = Job::new(request, "queue-arn".to_owned(), &identity(), now);
+        service.store().insert(job, now).await.unwrap().id
     };
     let suspect = create().await;
     for _ in 0..2 {
@@ -372,6 +373,22 @@ async fn probe_tells_what_is_in_a_file() {
         "{missing:?}"
     );
     assert!(world.work_folder_is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused() {
+    let world = World::new().await;
+    let wrong = AwsConfig {
+        secret_access_key: "wrong".to_owned(),
+        ..aws(&world.api)
+    };
+    let error = vod_aws::mediaconvert(&wrong)
+        .list_jobs()
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 403);
+    assert_eq!(error.code(), Some("InvalidSignatureException"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

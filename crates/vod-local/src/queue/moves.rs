@@ -7,7 +7,7 @@ use rusqlite::{Transaction, params};
 
 use super::{Message, Queue, Queues, after};
 use crate::db::DbError;
-use crate::ids;
+use vod_ids as ids;
 
 impl Queues {
     /// Moves every message that could be received now from one queue to another, and returns how many. As with

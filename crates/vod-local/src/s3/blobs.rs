@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::sweep;
-use crate::ids;
+use vod_ids as ids;
 
 /// Ids have this many characters of `[a-z0-9]`; the first two name the folder.
 const ID_LENGTH: usize = 32;

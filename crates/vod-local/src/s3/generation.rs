@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-use crate::endpoints::write_private;
-use crate::ids;
+use vod_ids as ids;
+use vod_state::endpoints::write_private;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS s3_generation (

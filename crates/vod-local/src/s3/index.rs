@@ -209,7 +209,7 @@ pub(super) fn add_content(
     content: Content,
 ) -> rusqlite::Result<Option<Published>> {
     let (id, inline, file) = match content {
-        Content::Inline(bytes) => (crate::ids::letters(32), Some(bytes), None),
+        Content::Inline(bytes) => (vod_ids::letters(32), Some(bytes), None),
         Content::File(file) => (file.id.clone(), None, Some(file)),
     };
     let crc64 = file.as_ref().map(|file| file.crc64.cast_signed());

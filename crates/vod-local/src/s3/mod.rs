@@ -74,8 +74,8 @@ use self::request::Envelope;
 use self::store::Store;
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::ids;
 use crate::queue::Queues;
+use vod_ids as ids;
 
 /// The account that owns everything; `x-amz-expected-bucket-owner` is compared with it.
 pub const ACCOUNT_ID: &str = "000000000000";

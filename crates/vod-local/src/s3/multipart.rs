@@ -33,7 +33,7 @@ pub(super) async fn create(
     let headers = take_headers!(input)?;
     let checksum = chosen_checksum(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let (bucket, key) = (input.bucket.clone(), input.key.clone());
-    let (id, now) = (crate::ids::letters(96), store.now().as_millisecond());
+    let (id, now) = (vod_ids::letters(96), store.now().as_millisecond());
     let output = CreateMultipartUploadOutput {
         bucket: Some(bucket.clone()),
         key: Some(key.clone()),

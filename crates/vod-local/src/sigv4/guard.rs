@@ -9,10 +9,11 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use vod_ids as ids;
 
 use super::{AuthError, Keys, rest_json_error};
+use crate::access;
 use crate::intake::{self, ReadError};
-use crate::{access, ids};
 
 /// Lets only requests through to `router` that are signed for `service`; bodies are read whole, up to
 /// `limit` bytes, because the signature covers them.

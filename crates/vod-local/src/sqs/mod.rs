@@ -25,11 +25,11 @@ use serde_json::Value;
 
 use self::fault::Fault;
 use self::moves::MoveTask;
-use crate::ids;
 use crate::intake;
 use crate::lambda::ACCOUNT;
 use crate::queue::{Queue, QueueSettings, Queues, dead_letter_name};
 use crate::sigv4::Keys;
+use vod_ids as ids;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET: &str = "AmazonSQS.";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Sqs;
 use super::fault::Fault;
-use crate::ids;
+use vod_ids as ids;
 
 /// Tasks that are remembered, over all queues.
 const REMEMBERED: usize = 40;

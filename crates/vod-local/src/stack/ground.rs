@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::secrets::ChosenSecret;
+use vod_state::secrets::ChosenSecret;
 
 /// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.
 const LOCK_TRIES: u32 = 20;

@@ -21,7 +21,6 @@ use super::{BUCKET, PageLink, REGION, StackOptions};
 use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::edge::{self, EdgeOptions};
-use crate::endpoints::{Endpoints, Programs};
 use crate::events::{Backoff, Delivery, Invoker, Poller};
 use crate::fault::Faults;
 use crate::lambda::{Functions, Limits};
@@ -30,10 +29,11 @@ use crate::metrics::Metrics;
 use crate::queue::{QueueSettings, Queues};
 use crate::rotation::SigningKeys;
 use crate::s3::{Notification, S3Options, S3Service};
-use crate::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 use crate::sigv4::Keys;
 use crate::sqs::Sqs;
 use crate::web_origin::WebOrigin;
+use vod_state::endpoints::{Endpoints, Programs};
+use vod_state::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 
 const ACCESS_KEY: &str = "vod";
 /// The stack's own token is good for a year.

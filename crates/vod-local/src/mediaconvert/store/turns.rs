@@ -1,13 +1,12 @@
-//! Whose turn it is, and what becomes of jobs that did not come to their end.
+//! Which job is next, and how jobs that were interrupted start again.
 //!
-//! A job that the stack broke off in an orderly way begins anew. One during which the process died does so too, and
-//! that is counted: it may be what ends the process. Such jobs wait for those that never did harm.
+//! A job that an orderly stop interrupted starts again. So does one during which the process died, and that is counted: the job
+//! may be what kills the process. Such jobs wait for all others.
 
+use mediaconvert_api::{Job, Store as _};
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{Store, StoreError, write};
-use crate::mediaconvert::events::Event;
-use crate::mediaconvert::job::{Job, Phase, Status};
+use super::{JobStore, StoreError, write};
 
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS mediaconvert_death (
@@ -16,7 +15,7 @@ CREATE TABLE IF NOT EXISTS mediaconvert_death (
 ) STRICT;
 ";
 
-/// The job whose turn it is.
+/// The next job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::mediaconvert) struct Turn {
     pub(in crate::mediaconvert) id: String,
@@ -24,8 +23,8 @@ pub(in crate::mediaconvert) struct Turn {
     pub(in crate::mediaconvert) deaths: u32,
 }
 
-impl Store {
-    /// Puts jobs that were being worked on when the process died back in line. Returns their ids.
+impl JobStore {
+    /// Requeues the jobs that were being worked on when the process died. Returns their ids.
     pub(in crate::mediaconvert) async fn recover(&self) -> Result<Vec<String>, StoreError> {
         let recovered = self.db.transaction(recover).await?;
         self.submitted.notify_one();
@@ -42,20 +41,13 @@ impl Store {
 
     /// Makes a job PROGRESSING, with its event. None when it has been canceled meanwhile.
     pub(in crate::mediaconvert) async fn take(&self, id: &str) -> Result<Option<Job>, StoreError> {
-        self.change(id, |job, now| {
-            job.status = Status::Progressing;
-            job.current_phase = Some(Phase::Probing);
-            job.job_percent_complete = Some(0);
-            job.timing.start_time = Some(now.as_second());
-            vec![Event::Progressing]
-        })
-        .await
+        self.change(id, |job, now| vec![job.start(now)]).await
     }
 
-    /// Puts a job that was broken off while the process lived back in line; that is nobody's fault.
+    /// Requeues a job that was interrupted while the process lived. This does not count as a death.
     pub(in crate::mediaconvert) async fn give_back(&self, id: &str) -> Result<(), StoreError> {
         self.change(id, |job, _| {
-            back_in_line(job);
+            job.requeue();
             Vec::new()
         })
         .await?;
@@ -85,7 +77,7 @@ fn recover(t: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
     let mut ids = Vec::with_capacity(texts.len());
     for text in texts {
         let mut job: Job = serde_json::from_str(&text)?;
-        back_in_line(&mut job);
+        job.requeue();
         write(t, &job)?;
         t.execute(
             "INSERT INTO mediaconvert_death (job_id, deaths) VALUES (?1, 1)
@@ -95,11 +87,4 @@ fn recover(t: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
         ids.push(job.id);
     }
     Ok(ids)
-}
-
-fn back_in_line(job: &mut Job) {
-    job.status = Status::Submitted;
-    job.retry_count += 1;
-    job.current_phase = None;
-    job.job_percent_complete = None;
 }

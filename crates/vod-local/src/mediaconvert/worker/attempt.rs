@@ -4,6 +4,7 @@ use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
+use mediaconvert_api::{Engine as _, Event, Job, Location, Phase, Store as _};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,34 +13,31 @@ use transcode::exec::TranscodeError;
 use transcode::produced::{Produced, ProducedFile};
 
 use super::super::MediaConvert;
-use super::super::events::Event;
 use super::super::inspect;
-use super::super::job::{Job, Phase};
 use super::super::scratch::Scratch;
-use super::super::transfer::{self, Location};
+use super::super::transfer;
 use super::failure::{code, folder_failure, input_failure, output_failure};
-use super::progress::{Progress, overall, percent};
 use super::{Stop, persist};
 use crate::fault;
 
-/// A job during which the process died so often is given up: it may be what ends the process. Generous, because a
+/// A job during which the process died this often fails: it may be what kills the process. The limit is generous, because a
 /// machine may go down, and a person may kill a stack, at any time.
 const DEATHS: u32 = 10;
-/// Files that go to the bucket at the same time.
+/// Files that are written to the bucket at the same time.
 const PARALLEL_FILES: usize = 4;
 
 /// One attempt at one job.
-pub(super) struct Worker<'a> {
+pub(super) struct Attempt<'a> {
     pub(super) service: &'a MediaConvert,
     pub(super) job: Job,
-    /// How often the process died while it worked on this job.
+    /// How often the process died during this job.
     pub(super) deaths: u32,
     pub(super) stop: &'a CancellationToken,
 }
 
-impl Worker<'_> {
-    /// From the input to outputs in the bucket; the result is `outputGroupDetails`.
-    pub(super) async fn attempt(&self) -> Result<Value, Stop> {
+impl Attempt<'_> {
+    /// Makes all outputs. Returns `outputGroupDetails` with paths.
+    pub(super) async fn run(&self) -> Result<Value, Stop> {
         self.check_attempt()?;
         let folder = Scratch::new(&self.service.settings().work, &self.job.id)
             .await
@@ -53,22 +51,28 @@ impl Worker<'_> {
             .await?;
         let info = probed.map_err(|error| error.failure(url))?;
         let details = inspect::input_details(url, &info);
-        self.tell(move |job, _| enter(job, Phase::Transcoding, vec![Event::InputInformation(details)]))
-            .await?;
+        self.store(move |job, _| {
+            job.enter(Phase::Transcoding);
+            vec![Event::InputInformation(details)]
+        })
+        .await?;
 
         let plan = transcode::plan::plan(&self.job.settings, &info, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;
         let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
-        drop(tokio::fs::remove_file(&input).await); // Room for others; what stays behind goes with the folder.
+        drop(tokio::fs::remove_file(&input).await); // Frees disk space; otherwise it goes with the folder.
 
-        self.tell(|job, _| enter(job, Phase::Uploading, Vec::new()))
-            .await?;
+        self.store(|job, _| {
+            job.enter(Phase::Uploading);
+            Vec::new()
+        })
+        .await?;
         self.upload(&produced, &out).await?;
         Ok(produced.output_group_details())
     }
 
-    /// What AWS accepts at CreateJob and this service cannot do, and jobs that end the process each time.
+    /// Refuses what AWS accepts at CreateJob and this engine cannot do, and jobs that kill the process each time.
     fn check_attempt(&self) -> Result<(), Failure> {
         let job = &self.job;
         if self.deaths >= DEATHS {
@@ -138,19 +142,19 @@ impl Worker<'_> {
         })
     }
 
-    /// Sends segments first and the master playlist last, so that who sees a playlist can fetch all it names.
+    /// Writes segments first and the master playlist last, so that everything that a playlist names exists when it appears.
     async fn upload(&self, produced: &Produced, out: &Path) -> Result<(), Stop> {
         let total: u64 = produced.files.iter().map(|file| file.size).sum();
         let (sender, receiver) = watch::channel(Progress::default());
-        let (sender, mut sent) = (&sender, 0_u64);
-        let send_all = async {
+        let (sender, mut written) = (&sender, 0_u64);
+        let write_all = async {
             for stage in produced.files.chunk_by(|a, b| a.stage == b.stage) {
-                let files: Vec<_> = stage.iter().map(|file| self.send(file, out)).collect();
+                let files: Vec<_> = stage.iter().map(|file| self.write(file, out)).collect();
                 let mut files = stream::iter(files).buffer_unordered(PARALLEL_FILES);
                 while let Some(size) = files.try_next().await? {
-                    sent += size;
+                    written += size;
                     sender.send_replace(Progress {
-                        percent: percent(sent, total),
+                        percent: percent(written, total),
                         frames: None,
                     });
                 }
@@ -158,13 +162,13 @@ impl Worker<'_> {
             Ok(())
         };
         let result = tokio::select! {
-            result = self.unless_stopped(send_all) => result?,
+            result = self.unless_stopped(write_all) => result?,
             never = self.report(Phase::Uploading, receiver) => match never {},
         };
         result.map_err(Stop::Failed)
     }
 
-    async fn send(&self, file: &ProducedFile, out: &Path) -> Result<u64, Failure> {
+    async fn write(&self, file: &ProducedFile, out: &Path) -> Result<u64, Failure> {
         let to = Location::parse(&file.url).ok_or_else(|| Failure {
             code: code::SETTING,
             message: format!("the destination {} is no s3:// URL", file.url),
@@ -174,7 +178,7 @@ impl Worker<'_> {
         Ok(file.size)
     }
 
-    /// Tells how far a phase is, at most once in each interval. Never returns; drop it when the phase is over.
+    /// Reports the progress of a phase, at most once in each interval. Never returns; drop it when the phase is over.
     async fn report(
         &self,
         phase: Phase,
@@ -186,16 +190,11 @@ impl Worker<'_> {
                 std::future::pending::<()>().await;
             }
             let Progress { percent, frames } = *progress.borrow_and_update();
-            let told = self.service.store().change(&self.job.id, move |job, _| {
-                job.job_percent_complete = Some(overall(phase, percent));
-                vec![Event::StatusUpdate {
-                    phase,
-                    percent,
-                    frames,
-                }]
+            let reported = self.service.store().change(&self.job.id, move |job, _| {
+                vec![job.advance(phase, percent, frames)]
             });
-            // A progress report that is lost is made up for by the next one.
-            if let Err(error) = told.await {
+            // The next report makes up for a lost one.
+            if let Err(error) = reported.await {
                 tracing::warn!(job_id = self.job.id, %error, "failed to report progress");
             }
         }
@@ -206,21 +205,17 @@ impl Worker<'_> {
             return Ok(());
         }
         let warnings = warnings.to_vec();
-        self.tell(move |job, _| {
-            let tell = |warning: transcode::plan::Warning| {
-                job.warn(warning.code, &warning.message);
-                Event::NewWarning {
-                    code: warning.code,
-                    message: warning.message,
-                }
-            };
-            warnings.into_iter().map(tell).collect()
+        self.store(move |job, _| {
+            let warnings = warnings.iter();
+            warnings
+                .map(|warning| job.warn(warning.code, &warning.message))
+                .collect()
         })
         .await
     }
 
-    /// Writes a change with its events; that the job has ended meanwhile stops the work.
-    async fn tell(
+    /// Stores a change with its events. If the job has ended meanwhile, the work stops.
+    async fn store(
         &self,
         change: impl FnOnce(&mut Job, Timestamp) -> Vec<Event> + Clone + Send + 'static,
     ) -> Result<(), Stop> {
@@ -251,8 +246,14 @@ impl Worker<'_> {
     }
 }
 
-fn enter(job: &mut Job, phase: Phase, events: Vec<Event>) -> Vec<Event> {
-    job.current_phase = Some(phase);
-    job.job_percent_complete = Some(overall(phase, 0));
-    events
+/// The progress of a phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Progress {
+    percent: u8,
+    frames: Option<u64>,
+}
+
+/// `part` of `whole` in percent; 100 if the whole is 0.
+fn percent(part: u64, whole: u64) -> u8 {
+    u8::try_from((part * 100).checked_div(whole).unwrap_or(100)).unwrap_or(100)
 }

@@ -1,54 +1,56 @@
-//! The API through the real SDK and the real AWS CLI, over a socket.
+//! The API through the real SDK and the real AWS CLI, over a socket and a store in memory.
 
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_mediaconvert::Client;
-use aws_sdk_mediaconvert::error::ProvideErrorMetadata;
 use aws_sdk_mediaconvert::types::{JobStatus, Order};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use vod_aws::AwsConfig;
 
-use super::*;
-use crate::clock;
-use crate::queue::QueueSettings;
-use crate::testing::{aws, encoder, keys};
+use crate::Service;
+use crate::testing::{self, MemoryEngine, identity};
 
-/// A service on a port of its own, with no worker and no S3: jobs stay SUBMITTED.
-struct World {
+/// A service on a port of its own, whose time the test sets. Jobs stay SUBMITTED, and signatures are not checked.
+struct TestService {
     api: String,
-    queues: Queues,
+    engine: MemoryEngine,
     client: Client,
-    _state: tempfile::TempDir,
+    now: Arc<Mutex<Timestamp>>,
 }
 
-fn client(api: &str, secret: &str) -> Client {
-    vod_aws::mediaconvert(&AwsConfig {
-        secret_access_key: secret.to_owned(),
-        ..aws(api)
-    })
-}
-
-impl World {
-    async fn new() -> Self {
-        let state = tempfile::tempdir().unwrap();
-        let db = Db::open(&state.path().join("vod.db")).unwrap();
-        let queues = Queues::open(db.clone(), clock::system()).await.unwrap();
+impl TestService {
+    async fn start() -> Self {
+        let now = Arc::new(Mutex::new("2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap()));
+        let clock: crate::Clock = Arc::new({
+            let now = now.clone();
+            move || *now.lock().unwrap()
+        });
+        let engine = MemoryEngine::new(clock.clone());
+        let router = Service::new(engine.clone(), identity(), clock).router();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        let s3 = vod_aws::s3(&aws(&api));
-        let settings = encoder(state.path());
-        let service = MediaConvert::open(db, queues.clone(), clock::system(), s3, settings)
-            .await
-            .unwrap();
-        let router = service.router(&keys());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let client = vod_aws::mediaconvert(&AwsConfig {
+            region: "us-east-1".to_owned(),
+            access_key_id: "vod".to_owned(),
+            secret_access_key: "secret".to_owned(),
+            session_token: None,
+            s3_endpoint: None,
+            mediaconvert_endpoint: Some(api.clone()),
+        });
         Self {
-            client: client(&api, &keys().secret_key),
             api,
-            queues,
-            _state: state,
+            engine,
+            client,
+            now,
         }
+    }
+
+    fn pass(&self, seconds: i64) {
+        *self.now.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
 
     /// CreateJob with exactly these settings on the wire.
@@ -62,23 +64,6 @@ impl World {
         vod_aws::MediaConvert::new(self.client.clone())
             .create_job(&body)
             .await
-    }
-
-    async fn events(&self) -> Vec<Value> {
-        let settings = QueueSettings {
-            visibility_timeout: Duration::from_mins(1),
-            max_receive_count: 5,
-        };
-        let messages = self
-            .queues
-            .queue("job-events", settings)
-            .receive(100)
-            .await
-            .unwrap();
-        messages
-            .iter()
-            .map(|message| serde_json::from_str(&message.body).unwrap())
-            .collect()
     }
 
     /// Standard output of the CLI, or its complaint.
@@ -96,7 +81,7 @@ impl World {
             ])
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", "vod")
-            .env("AWS_SECRET_ACCESS_KEY", keys().secret_key)
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_CONFIG_FILE", "/nonexistent")
             .env("AWS_PAGER", "")
             .stdin(Stdio::null());
@@ -111,9 +96,17 @@ impl World {
 
 #[tokio::test]
 async fn a_job_through_the_sdk() {
-    let world = World::new().await;
-    let id = world.create("s3://vod/input/a.mp4", "t1").await.unwrap();
-    let job = world.client.get_job().id(&id).send().await.unwrap().job.unwrap();
+    let service = TestService::start().await;
+    let id = service.create("s3://vod/input/a.mp4", "t1").await.unwrap();
+    let job = service
+        .client
+        .get_job()
+        .id(&id)
+        .send()
+        .await
+        .unwrap()
+        .job
+        .unwrap();
     assert_eq!(job.status(), Some(&JobStatus::Submitted));
     assert_eq!(
         job.arn(),
@@ -133,8 +126,8 @@ async fn a_job_through_the_sdk() {
 
 #[tokio::test]
 async fn a_repeated_token_gives_the_same_job_even_in_parallel() {
-    let world = World::new().await;
-    let calls = (0..5).map(|_| world.create("s3://vod/input/a.mp4", "same"));
+    let service = TestService::start().await;
+    let calls = (0..5).map(|_| service.create("s3://vod/input/a.mp4", "same"));
     let mut ids: Vec<_> = futures::future::join_all(calls)
         .await
         .into_iter()
@@ -143,18 +136,38 @@ async fn a_repeated_token_gives_the_same_job_even_in_parallel() {
     ids.dedup();
     assert_eq!(ids.len(), 1);
     assert_ne!(
-        world.create("s3://vod/input/a.mp4", "other").await.unwrap(),
+        service.create("s3://vod/input/a.mp4", "other").await.unwrap(),
         ids[0]
     );
 }
 
 #[tokio::test]
+async fn a_token_gives_the_same_job_for_one_minute() {
+    let service = TestService::start().await;
+    let create = |token| service.create("s3://vod/input/a.mp4", token);
+    let first = create("token").await.unwrap();
+    service.pass(59);
+    assert_eq!(create("token").await.unwrap(), first);
+    assert_ne!(create("another").await.unwrap(), first);
+    service.pass(1);
+    assert_ne!(create("token").await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn ids_have_their_shape() {
+    let service = TestService::start().await;
+    let id = service.create("s3://vod/input/a.mp4", "t").await.unwrap();
+    let (milliseconds, tail) = id.split_once('-').unwrap();
+    assert_eq!((milliseconds, tail.len()), ("1767323045000", 6));
+}
+
+#[tokio::test]
 async fn a_refused_job_says_why_and_leaves_none_behind() {
-    let world = World::new().await;
+    let service = TestService::start().await;
     let mut settings = testing::settings("s3://vod/input/a.mp4", "s3://vod/output/x/");
     settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] = 321.into();
     let body = json!({ "role": "role", "settings": settings });
-    let error = vod_aws::MediaConvert::new(world.client.clone())
+    let error = vod_aws::MediaConvert::new(service.client.clone())
         .create_job(&body)
         .await
         .unwrap_err();
@@ -163,36 +176,43 @@ async fn a_refused_job_says_why_and_leaves_none_behind() {
         text.contains("400") && text.contains("/outputGroups/0/outputs/0/videoDescription/width: "),
         "{text}"
     );
-    assert!(world.client.list_jobs().send().await.unwrap().jobs().is_empty());
-}
-
-#[tokio::test]
-async fn a_wrong_secret_is_refused() {
-    let world = World::new().await;
-    let error = client(&world.api, "wrong").list_jobs().send().await.unwrap_err();
-    assert_eq!(error.raw_response().unwrap().status().as_u16(), 403);
-    assert_eq!(error.code(), Some("InvalidSignatureException"));
+    assert!(service.client.list_jobs().send().await.unwrap().jobs().is_empty());
 }
 
 #[tokio::test]
 async fn cancel_works_once() {
-    let world = World::new().await;
-    let id = world.create("s3://vod/input/a.mp4", "t").await.unwrap();
-    world.client.cancel_job().id(&id).send().await.unwrap();
-    let job = world.client.get_job().id(&id).send().await.unwrap().job.unwrap();
+    let service = TestService::start().await;
+    let id = service.create("s3://vod/input/a.mp4", "t").await.unwrap();
+    service.client.cancel_job().id(&id).send().await.unwrap();
+    let job = service
+        .client
+        .get_job()
+        .id(&id)
+        .send()
+        .await
+        .unwrap()
+        .job
+        .unwrap();
     assert_eq!(job.status(), Some(&JobStatus::Canceled));
     assert!(job.timing().unwrap().finish_time().is_some());
-    let again = world.client.cancel_job().id(&id).send().await.unwrap_err();
+    let again = service.client.cancel_job().id(&id).send().await.unwrap_err();
     assert!(
         again.as_service_error().unwrap().is_conflict_exception(),
         "{again:?}"
     );
-    let unknown = world.client.cancel_job().id("1-nobody").send().await.unwrap_err();
+    let unknown = service
+        .client
+        .cancel_job()
+        .id("1-unknown")
+        .send()
+        .await
+        .unwrap_err();
     assert!(
         unknown.as_service_error().unwrap().is_not_found_exception(),
         "{unknown:?}"
     );
-    let events = world.events().await;
+    assert_eq!(service.engine.stopped(), std::slice::from_ref(&id));
+    let events = service.engine.events();
     assert_eq!(events.len(), 1);
     assert_eq!(
         (&events[0]["detail"]["status"], &events[0]["detail"]["jobId"]),
@@ -202,17 +222,17 @@ async fn cancel_works_once() {
 
 #[tokio::test]
 async fn lists_and_searches_page_in_order() {
-    let world = World::new().await;
+    let service = TestService::start().await;
     let mut ids = Vec::new();
     for n in 0..5 {
         ids.push(
-            world
+            service
                 .create(&format!("s3://vod/input/film {n}.mp4"), &n.to_string())
                 .await
                 .unwrap(),
         );
     }
-    let mut pages = world
+    let mut pages = service
         .client
         .list_jobs()
         .order(Order::Ascending)
@@ -225,14 +245,14 @@ async fn lists_and_searches_page_in_order() {
         found.push(job.unwrap().id.unwrap());
     }
     assert_eq!(found, ids);
-    let newest = world.client.list_jobs().max_results(1).send().await.unwrap();
+    let newest = service.client.list_jobs().max_results(1).send().await.unwrap();
     assert_eq!(newest.jobs()[0].id(), ids.last().map(String::as_str));
 
-    let search = |input: &str| world.client.search_jobs().input_file(input).send();
+    let search = |input: &str| service.client.search_jobs().input_file(input).send();
     assert_eq!(search("s3://vod/input/film 3.mp4").await.unwrap().jobs().len(), 1);
     assert_eq!(search("film").await.unwrap().jobs().len(), 5);
     assert_eq!(search("other").await.unwrap().jobs().len(), 0);
-    let none = world
+    let none = service
         .client
         .list_jobs()
         .status(JobStatus::Complete)
@@ -241,23 +261,38 @@ async fn lists_and_searches_page_in_order() {
         .await
         .unwrap();
     assert!(none.jobs().is_empty() && none.next_token().is_none());
-    let bad = world.client.list_jobs().max_results(21).send().await.unwrap_err();
+    let bad = service
+        .client
+        .list_jobs()
+        .max_results(21)
+        .send()
+        .await
+        .unwrap_err();
     assert!(
         bad.as_service_error().unwrap().is_bad_request_exception(),
         "{bad:?}"
     );
-    let bad = world.client.list_jobs().next_token("!").send().await.unwrap_err();
-    assert!(
-        bad.as_service_error().unwrap().is_bad_request_exception(),
-        "{bad:?}"
-    );
+    // Not base64; base64 of text that is no job id.
+    for token in ["!", "MTIz"] {
+        let bad = service
+            .client
+            .list_jobs()
+            .next_token(token)
+            .send()
+            .await
+            .unwrap_err();
+        assert!(
+            bad.as_service_error().unwrap().is_bad_request_exception(),
+            "{bad:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn queues_and_what_is_not_served() {
-    let world = World::new().await;
-    world.create("s3://vod/input/a.mp4", "t").await.unwrap();
-    let queue = world
+    let service = TestService::start().await;
+    service.create("s3://vod/input/a.mp4", "t").await.unwrap();
+    let queue = service
         .client
         .get_queue()
         .name("Default")
@@ -270,23 +305,26 @@ async fn queues_and_what_is_not_served() {
         (queue.name(), queue.submitted_jobs_count()),
         (Some("Default"), Some(1))
     );
-    assert_eq!(world.client.list_queues().send().await.unwrap().queues().len(), 1);
-    let unknown = world.client.get_queue().name("Other").send().await.unwrap_err();
+    assert_eq!(
+        service.client.list_queues().send().await.unwrap().queues().len(),
+        1
+    );
+    let unknown = service.client.get_queue().name("Other").send().await.unwrap_err();
     assert!(
         unknown.as_service_error().unwrap().is_not_found_exception(),
         "{unknown:?}"
     );
 
     let body = json!({ "role": "r", "queue": "Other", "settings": testing::settings("s3://vod/a.mp4", "s3://vod/o/") });
-    let error = vod_aws::MediaConvert::new(world.client.clone())
+    let error = vod_aws::MediaConvert::new(service.client.clone())
         .create_job(&body)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("404"), "{error}");
 
-    let presets = world.client.list_presets().send().await.unwrap_err();
+    let presets = service.client.list_presets().send().await.unwrap_err();
     assert_eq!(presets.raw_response().unwrap().status().as_u16(), 501);
-    let tags = world
+    let tags = service
         .client
         .list_tags_for_resource()
         .arn("arn:aws:mediaconvert:us-east-1:0:jobs/1")
@@ -297,7 +335,7 @@ async fn queues_and_what_is_not_served() {
 
 #[tokio::test]
 async fn a_job_through_the_cli() {
-    let world = World::new().await;
+    let service = TestService::start().await;
     let settings = testing::settings("s3://vod/input/한국 & café+1.mp4", "s3://vod/output/x/");
     // The CLI takes the console's spelling, which begins every name with a capital letter.
     let settings = testing::upper(&settings).to_string();
@@ -308,22 +346,25 @@ async fn a_job_through_the_cli() {
         "--settings",
         &settings,
     ];
-    let created = world.cli(&arguments).await.unwrap();
+    let created = service.cli(&arguments).await.unwrap();
     let id = created["Job"]["Id"].as_str().unwrap();
     assert_eq!(created["Job"]["Status"], "SUBMITTED");
     assert_eq!(
-        world.cli(&["get-job", "--id", id]).await.unwrap()["Job"]["Id"],
+        service.cli(&["get-job", "--id", id]).await.unwrap()["Job"]["Id"],
         id
     );
-    let listed = world.cli(&["list-jobs", "--status", "SUBMITTED"]).await.unwrap();
+    let listed = service
+        .cli(&["list-jobs", "--status", "SUBMITTED"])
+        .await
+        .unwrap();
     assert_eq!(
         listed["Jobs"][0]["Settings"]["Inputs"][0]["FileInput"],
         "s3://vod/input/한국 & café+1.mp4"
     );
-    let endpoints = world.cli(&["describe-endpoints"]).await.unwrap();
-    assert_eq!(endpoints["Endpoints"][0]["Url"], world.api.as_str());
-    world.cli(&["cancel-job", "--id", id]).await.unwrap();
-    let error = world.cli(&["cancel-job", "--id", id]).await.unwrap_err();
+    let endpoints = service.cli(&["describe-endpoints"]).await.unwrap();
+    assert_eq!(endpoints["Endpoints"][0]["Url"], service.api.as_str());
+    service.cli(&["cancel-job", "--id", id]).await.unwrap();
+    let error = service.cli(&["cancel-job", "--id", id]).await.unwrap_err();
     assert!(
         error.contains("ConflictException") && error.contains("CANCELED"),
         "{error}"

@@ -1,4 +1,4 @@
-//! `<state>/endpoints.json`: how other programs find a running stack. A contract, see ARCHITECTURE.md.
+//! `<state>/endpoints.json`: how other programs find a running stack.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Endpoints {
     /// S3, MediaConvert, Lambda: `http://127.0.0.1:9000`.
     pub api: String,
-    /// What viewers see: `http://127.0.0.1:8080`.
+    /// The edge, for viewers: `http://127.0.0.1:8080`.
     pub edge: String,
     pub bucket: String,
     pub region: String,
@@ -21,7 +21,7 @@ pub struct Endpoints {
     pub secret_key: String,
     /// A bearer token with every scope.
     pub token: String,
-    /// What the stack encodes with.
+    /// The programs that the stack encodes with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub programs: Option<Programs>,
 }
@@ -34,7 +34,7 @@ pub struct Programs {
 }
 
 impl Default for Programs {
-    /// By their names alone: whatever `PATH` has.
+    /// By their names: the first ones in `PATH`.
     fn default() -> Self {
         Self {
             ffmpeg: PathBuf::from("ffmpeg"),
@@ -44,7 +44,7 @@ impl Default for Programs {
 }
 
 impl Programs {
-    /// Those that this process starts, by its `PATH`.
+    /// The programs that this process would start, by its `PATH`.
     pub fn find() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let find = |name: PathBuf| {
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Endpoints {
 }
 
 impl Endpoints {
-    /// Where the file lies.
+    /// The path of the file.
     pub fn path(state: &Path) -> PathBuf {
         state.join("endpoints.json")
     }
@@ -92,12 +92,12 @@ impl Endpoints {
     }
 
     /// Writes the file for its owner alone, whole or not at all.
-    pub(crate) fn write(&self, state: &Path) -> anyhow::Result<()> {
+    pub fn write(&self, state: &Path) -> anyhow::Result<()> {
         write_private(&Self::path(state), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// Removes the file, so that nobody takes a stopped stack for a running one.
-    pub(crate) fn remove(state: &Path) -> anyhow::Result<()> {
+    /// Removes the file, so that a stopped stack does not look like a running one.
+    pub fn remove(state: &Path) -> anyhow::Result<()> {
         match fs::remove_file(Self::path(state)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context("failed to remove the old endpoints.json")
@@ -107,8 +107,8 @@ impl Endpoints {
     }
 }
 
-/// Writes a file with mode 0600 by rename: a reader sees the old text or the new, and never half of it.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a file with mode 0600 by rename: a reader sees the old text or the new one, never a part of it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let temporary = path.with_extension("tmp");
     // A file left over from a crash would keep its mode.
     let _ = fs::remove_file(&temporary);

@@ -1,4 +1,4 @@
-//! What CreateJob accepts: the checks that AWS answers with 400 before a job exists.
+//! The body of CreateJob, and the checks that AWS answers with 400 before a job exists.
 //!
 //! Texts follow the API's: a JSON pointer, a colon, the rule; several joined by ` | `.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Members of `CreateJobRequest` that make no difference on one machine.
+/// Members of `CreateJobRequest` that are accepted and make no difference here.
 const HARMLESS: [&str; 4] = [
     "billingTagsSource",
     "jobEngineVersion",
@@ -33,27 +33,27 @@ const INTERVALS: [u32; 15] = [
     10, 12, 15, 20, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600,
 ];
 
-/// The body of CreateJob, checked.
+/// A valid `CreateJobRequest`. The members are those of the API.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CreateJob {
-    pub(super) role: String,
-    pub(super) settings: Value,
+pub struct CreateJob {
+    pub role: String,
+    pub settings: Value,
     #[serde(default)]
-    pub(super) user_metadata: BTreeMap<String, String>,
-    pub(super) client_request_token: Option<String>,
-    pub(super) queue: Option<String>,
+    pub user_metadata: BTreeMap<String, String>,
+    pub client_request_token: Option<String>,
+    pub queue: Option<String>,
     #[serde(default)]
-    pub(super) priority: i32,
-    pub(super) status_update_interval: Option<String>,
-    pub(super) acceleration_settings: Option<Value>,
-    pub(super) hop_destinations: Option<Value>,
-    pub(super) billing_tags_source: Option<String>,
-    pub(super) job_template: Option<String>,
+    pub priority: i32,
+    pub status_update_interval: Option<String>,
+    pub acceleration_settings: Option<Value>,
+    pub hop_destinations: Option<Value>,
+    pub billing_tags_source: Option<String>,
+    pub job_template: Option<String>,
 }
 
 /// Reads and checks a body; the error is the message of a `BadRequestException`.
-pub(super) fn parse(body: &[u8]) -> Result<CreateJob, String> {
+pub(crate) fn parse(body: &[u8]) -> Result<CreateJob, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("Invalid JSON: {error}"))?;
     let members = value.as_object().ok_or("Invalid JSON: expected an object")?;
     let mut problems: Vec<String> = ["role", "settings"]
@@ -152,7 +152,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mediaconvert::testing::settings;
+    use crate::testing::settings;
 
     fn with(change: impl FnOnce(&mut Value)) -> Result<CreateJob, String> {
         let mut body = json!({ "role": "arn:aws:iam::000000000000:role/mc", "settings": settings("s3://b/in.mp4", "s3://b/out/") });

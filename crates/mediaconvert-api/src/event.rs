@@ -4,15 +4,13 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::job::{Job, Phase};
-use crate::ids;
-use crate::lambda::ACCOUNT;
+use crate::{Identity, Job, Phase};
 
 /// An event about `job` with the members that its status adds to `detail`.
-fn envelope(job: &Job, region: &str, status: &str, now: Timestamp, members: Value) -> Value {
+fn envelope(job: &Job, identity: &Identity, status: &str, now: Timestamp, members: Value) -> Value {
     let mut detail = json!({
         "timestamp": now.as_millisecond(),
-        "accountId": ACCOUNT,
+        "accountId": *identity.account,
         "queue": job.queue,
         "jobId": job.id,
         "status": status,
@@ -23,51 +21,51 @@ fn envelope(job: &Job, region: &str, status: &str, now: Timestamp, members: Valu
     }
     json!({
         "version": "0",
-        "id": ids::uuid(),
+        "id": vod_ids::uuid(),
         "detail-type": "MediaConvert Job State Change",
-        "source": "aws.mediaconvert",
-        "account": ACCOUNT,
+        "source": *identity.source,
+        "account": *identity.account,
         "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "region": region,
+        "region": *identity.region,
         "resources": [job.arn],
         "detail": detail,
     })
 }
 
-/// Something that happened to a job and is told to the world.
+/// A change of a job that EventBridge reports.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Event {
-    /// Work has begun.
+pub enum Event {
+    /// Work has started.
     Progressing,
-    /// What the input holds: `inputDetails`.
+    /// The input has been analyzed: `inputDetails`.
     InputInformation(Value),
-    /// How far it is.
+    /// Progress.
     StatusUpdate {
-        /// What is being done.
+        /// The current phase.
         phase: Phase,
-        /// 0 to 100 of that phase.
+        /// 0 to 100, of that phase.
         percent: u8,
         /// Frames decoded so far, where the engine knows.
         frames: Option<u64>,
     },
-    /// Something the owner should look at.
+    /// A warning.
     NewWarning {
-        /// MediaConvert's number.
+        /// MediaConvert's warning code.
         code: u32,
-        /// In words.
+        /// Its text.
         message: String,
     },
     /// All outputs are in place: `outputGroupDetails` with paths.
     Complete(Value),
-    /// It failed; code and message are the job's.
+    /// The job failed; code and message are the job's.
     Error,
-    /// Its owner ended it.
+    /// `CancelJob` ended it.
     Canceled,
 }
 
 impl Event {
-    /// The whole event as EventBridge would deliver it. `job` is the job after the change.
-    pub(super) fn to_json(&self, job: &Job, region: &str, now: Timestamp) -> Value {
+    /// The event as EventBridge would deliver it. `job` is the job after the change.
+    pub fn to_json(&self, job: &Job, identity: &Identity, now: Timestamp) -> Value {
         let (status, members) = match self {
             Self::Progressing => ("PROGRESSING", json!({})),
             Self::InputInformation(details) => ("INPUT_INFORMATION", json!({ "inputDetails": details })),
@@ -88,7 +86,7 @@ impl Event {
             ),
             Self::Canceled => ("CANCELED", json!({})),
         };
-        envelope(job, region, status, now, members)
+        envelope(job, identity, status, now, members)
     }
 }
 
@@ -135,11 +133,11 @@ fn complete(job: &Job, groups: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mediaconvert::testing::job;
+    use crate::testing::{identity, job};
 
     fn snapshot(name: &str, event: &Event, job: &Job) {
         let now: Timestamp = "2026-07-09T18:18:56.495Z".parse().unwrap();
-        let mut json = event.to_json(job, "us-east-1", now);
+        let mut json = event.to_json(job, &identity(), now);
         assert_eq!(json["id"].as_str().unwrap().len(), 36);
         json["id"] = "[uuid]".into();
         insta::assert_json_snapshot!(name, json);

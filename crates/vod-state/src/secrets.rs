@@ -1,32 +1,28 @@
-//! `<state>/secrets.json`: the keys of one stack. Made at the first start; they survive restarts, so that links and
-//! tokens do too.
+//! `<state>/secrets.json`: the keys of one stack. The first start makes them. They survive restarts, so that links and tokens do
+//! too.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context as _, anyhow, bail};
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::fill;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{EncodingKey, Header};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vod_core::cloudfront::Algorithm;
-use vod_core::cloudfront::ring::{Ring, RingKey};
+use vod_core::cloudfront::ring::Ring;
+use vod_ids::letters;
 
 use crate::endpoints::write_private;
-use crate::ids::letters;
+use crate::keys::{random, signing_key};
+use crate::{Grant, token};
 
 /// Every scope that the signer knows.
 pub const ALL_SCOPES: &str = "playback library upload admin";
 
-/// Most public keys in a key group, at CloudFront and so here.
+/// The most public keys in a key group of CloudFront, and so here.
 const KEYS_MAX: usize = 5;
 
 /// The keys. `Debug` is left out on purpose.
@@ -41,20 +37,21 @@ pub struct Secrets {
     pub signing: Value,
 }
 
-/// Characters of a secret that is chosen; one of AWS has 40.
+/// The length of a chosen secret in characters. AWS's have 40.
 const CHOSEN: std::ops::RangeInclusive<usize> = 8..=128;
 
-/// A secret of the access key that somebody chose, instead of the random one. `Debug` does not show it.
+/// A secret of the access key that the user chose, instead of the random one. `Debug` does not show it.
 #[derive(Clone)]
 pub struct ChosenSecret(String);
 
-/// A secret that is not fit to be one.
+/// A text that cannot be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("a secret has {} to {} printable ASCII characters and no spaces", CHOSEN.start(), CHOSEN.end())]
 pub struct NoSecret;
 
 impl ChosenSecret {
-    pub(crate) fn as_str(&self) -> &str {
+    /// The secret itself.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -74,54 +71,6 @@ impl fmt::Debug for ChosenSecret {
     }
 }
 
-#[derive(Serialize)]
-struct Claims<'a> {
-    sub: &'a str,
-    scope: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    assets: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<&'a str>,
-    iat: i64,
-    exp: i64,
-}
-
-/// What a bearer token for the signer lets its holder do.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Grant<'a> {
-    /// Scopes, separated by spaces.
-    pub scope: &'a str,
-    /// Patterns with `*` of the assets that it is good for; empty for all.
-    pub assets: &'a [String],
-    /// How long it is good, from now.
-    pub seconds: i64,
-    /// Who says so (`iss`), where the signer wants to know.
-    pub issuer: Option<&'a str>,
-    /// For whom it is (`aud`), likewise.
-    pub audience: Option<&'a str>,
-}
-
-/// A bearer token (HS256) for the signer that has this key.
-pub fn token(key: &str, grant: &Grant<'_>) -> anyhow::Result<String> {
-    let now = Timestamp::now();
-    let until = now
-        .checked_add(SignedDuration::from_secs(grant.seconds))
-        .context("the token's time to live is too long")?;
-    let claims = Claims {
-        sub: "vod",
-        scope: grant.scope,
-        assets: grant.assets,
-        iss: grant.issuer,
-        aud: grant.audience,
-        iat: now.as_second(),
-        exp: until.as_second(),
-    };
-    let key = EncodingKey::from_secret(key.as_bytes());
-    jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
-}
-
 impl Secrets {
     /// Reads the keys of a state folder.
     pub fn read(state: &Path) -> anyhow::Result<Option<Self>> {
@@ -139,10 +88,10 @@ impl Secrets {
     }
 
     /// Reads the keys, or makes them at the first start.
-    pub(crate) fn open(state: &Path) -> anyhow::Result<Self> {
+    pub fn open(state: &Path) -> anyhow::Result<Self> {
         let mut secrets = match Self::read(state)? {
             Some(secrets) if !secrets.secret_key.is_empty() => return Ok(secrets),
-            // Of a version in which it was the same everywhere.
+            // From a version in which the secret was the same everywhere.
             Some(secrets) => secrets,
             None => {
                 let mut ring = Ring::empty();
@@ -160,13 +109,11 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Adds a signing key and makes it the active one; what the others signed stays good. Returns its id.
+    /// Adds a signing key and makes it the active one. Links signed with the others stay valid. Returns its id.
     pub fn rotate(state: &Path, algorithm: Algorithm) -> anyhow::Result<String> {
         Self::edit_signing(state, |ring| {
             if ring.keys.len() >= KEYS_MAX {
-                bail!(
-                    "a key group holds {KEYS_MAX} keys; remove one that has signed nothing which is still good"
-                );
+                bail!("a key group holds {KEYS_MAX} keys; remove one whose links have all expired");
             }
             ring.add(signing_key(local_id(), algorithm)?);
             ring.activate()?;
@@ -174,7 +121,7 @@ impl Secrets {
         })
     }
 
-    /// Removes a key that is not active: what it signed ends.
+    /// Removes a key that is not active. Links signed with it become invalid.
     pub fn remove_key(state: &Path, id: &str) -> anyhow::Result<()> {
         Self::edit_signing(state, |ring| Ok(ring.remove(id)?))
     }
@@ -186,7 +133,8 @@ impl Secrets {
                 "no stack was ever started on `{state}`: start it with `vod up`, or name its folder with --state"
             )
         };
-        // Two edits at one instant would lose one of them. Held until it is dropped; the stack's own lock is another file.
+        // Of two edits at the same time, one would be lost. The lock lasts until `folder` is dropped; the stack's own lock is
+        // another file.
         let folder = File::open(state).with_context(never)?;
         let locked = folder.lock();
         locked.with_context(|| format!("failed to lock {}", state.display()))?;
@@ -198,13 +146,13 @@ impl Secrets {
         Ok(done)
     }
 
-    /// The signing keys, to look at or to edit.
+    /// The signing keys.
     pub fn ring(&self) -> anyhow::Result<Ring> {
         serde_json::from_value(self.signing.clone()).context("the signing keys cannot be read")
     }
 
-    /// A bearer token for the signer: scopes separated by spaces, good for `seconds`, and for `assets` alone (patterns
-    /// with `*`) unless that is empty.
+    /// A bearer token for the signer: scopes separated by spaces, valid for `seconds`, and only for `assets` (patterns with `*`)
+    /// unless that is empty.
     pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
         let grant = Grant {
             scope,
@@ -216,59 +164,9 @@ impl Secrets {
     }
 }
 
-fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    fill(&mut bytes).map_err(|_| anyhow!("the system gives no random bytes"))?;
-    Ok(bytes)
-}
-
-/// A random secret of 256 bits, as 64 hexadecimal digits.
-pub fn random_hex() -> anyhow::Result<String> {
-    Ok(hex::encode(random::<32>()?))
-}
-
 /// An id of the form that CloudFront gives.
 fn local_id() -> String {
     format!("K{}", letters(13).to_ascii_uppercase())
-}
-
-/// A new key pair as one entry of the signing secret.
-pub fn signing_key(id: String, algorithm: Algorithm) -> anyhow::Result<RingKey> {
-    let failed = |_| anyhow!("failed to make a signing key");
-    let (private_pem, public): (_, PublicKeyX509Der<'_>) = match algorithm {
-        Algorithm::Es256 => {
-            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
-            let private = pair.to_pkcs8v1().map_err(failed)?;
-            (
-                pem("PRIVATE KEY", private.as_ref()),
-                pair.public_key().as_der().map_err(failed)?,
-            )
-        }
-        Algorithm::Rs256 => {
-            let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
-            let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-            (
-                pem("PRIVATE KEY", private.as_ref()),
-                pair.public_key().as_der().map_err(failed)?,
-            )
-        }
-    };
-    Ok(RingKey {
-        id,
-        algorithm,
-        private_pem: Some(private_pem),
-        public_pem: pem("PUBLIC KEY", public.as_ref()),
-    })
-}
-
-/// RFC 7468: base64 in lines of 64 characters.
-fn pem(label: &str, der: &[u8]) -> String {
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in STANDARD.encode(der).as_bytes().chunks(64) {
-        text.extend(line.iter().map(|&byte| char::from(byte)));
-        text.push('\n');
-    }
-    text + &format!("-----END {label}-----\n")
 }
 
 #[cfg(test)]
@@ -289,17 +187,6 @@ mod tests {
         assert_ne!(first.secret_key, elsewhere.secret_key);
         assert_eq!(first.signing, second.signing);
         assert!(Keyring::from_json(&first.signing.to_string()).is_ok());
-    }
-
-    #[test]
-    fn keys_of_both_kinds_sign() {
-        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
-            let mut ring = Ring::empty();
-            ring.add(signing_key(local_id(), algorithm).unwrap());
-            let keyring = Keyring::from_json(&serde_json::to_string(&ring).unwrap()).unwrap();
-            assert_eq!(keyring.signing_key().algorithm(), algorithm);
-        }
-        assert_eq!(random_hex().unwrap().len(), 64);
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Bearer tokens for the signer.
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{EncodingKey, Header};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    assets: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
+    iat: i64,
+    exp: i64,
+}
+
+/// The claims of a bearer token for the signer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Grant<'a> {
+    /// Scopes, separated by spaces.
+    pub scope: &'a str,
+    /// Patterns with `*` of the assets that it is valid for; empty for all.
+    pub assets: &'a [String],
+    /// How long it is valid, in seconds from now.
+    pub seconds: i64,
+    /// The issuer (`iss`), if the signer checks it.
+    pub issuer: Option<&'a str>,
+    /// The audience (`aud`), if the signer checks it.
+    pub audience: Option<&'a str>,
+}
+
+/// A bearer token (HS256) for the signer that has this key.
+pub fn token(key: &str, grant: &Grant<'_>) -> anyhow::Result<String> {
+    let now = Timestamp::now();
+    let until = now
+        .checked_add(SignedDuration::from_secs(grant.seconds))
+        .context("the token's time to live is too long")?;
+    let claims = Claims {
+        sub: "vod",
+        scope: grant.scope,
+        assets: grant.assets,
+        iss: grant.issuer,
+        aud: grant.audience,
+        iat: now.as_second(),
+        exp: until.as_second(),
+    };
+    let key = EncodingKey::from_secret(key.as_bytes());
+    jsonwebtoken::encode(&Header::default(), &claims, &key).context("failed to make a token")
+}
