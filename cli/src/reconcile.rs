@@ -142,14 +142,14 @@ mod tests {
                 asset: "a".into(),
                 key: Some("input/\u{1b}a.mp4".into()),
                 found: "it has no record".into(),
-                outcome: "mended".into(),
+                outcome: "repaired".into(),
             }],
             ..Summary::default()
         };
         assert_eq!(
             text(&summary),
             [
-                "input/\u{fffd}a.mp4: it has no record: mended",
+                "input/\u{fffd}a.mp4: it has no record: repaired",
                 "checked 3: 1 lost, 1 repaired, 0 given up, 0 in progress, 0 failed",
             ]
         );

@@ -135,7 +135,7 @@ impl Refusal {
                 } else {
                     "these credentials lack the permission"
                 };
-                format!("{what}: {denied} {permission}: ask whoever manages the account for it")
+                format!("{what}: {denied} {permission}: ask the account's administrator for it")
             }
             Kind::Throttled => format!("{what}: AWS is throttling: start again in a minute"),
             Kind::Quota => format!(

@@ -126,7 +126,7 @@ mod tests {
         let advice = told.advice.unwrap();
         assert!(advice.contains("`vod rm --state /x film-0 --source`"), "{advice}");
 
-        let error = records(&Ok(summary(&["given up", "would be mended"])), "")
+        let error = records(&Ok(summary(&["given up", "would be repaired"])), "")
             .err()
             .unwrap()
             .to_string();

@@ -37,7 +37,7 @@ pub struct Note {
     pub key: Option<String>,
     /// What was found.
     pub found: String,
-    /// What came of it: `mended`, `given up`, `failed: …`, `would be mended`.
+    /// The result: `repaired`, `given up`, `failed: …`, `would be repaired`.
     pub outcome: String,
 }
 
@@ -71,8 +71,8 @@ impl Summary {
     /// Counts one finding, and notes it while there is room.
     pub(crate) fn add(&mut self, asset: &str, key: Option<&str>, found: &str, outcome: &Outcome) {
         let text = match outcome {
-            Outcome::Mended => "mended",
-            Outcome::WouldMend => "would be mended",
+            Outcome::Mended => "repaired",
+            Outcome::WouldMend => "would be repaired",
             Outcome::GivenUp => "given up",
             Outcome::Failed(_) => "failed",
         };
