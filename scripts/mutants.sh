@@ -39,15 +39,15 @@ mutant no-if-none-match crates/vod-aws/src/catalog.rs 's/put\.if_none_match("\*"
 mutant no-if-match crates/vod-aws/src/catalog.rs 's/Some(etag) => put\.if_match(etag)/Some(_) => put/' "$USUAL"
 mutant no-terminal crates/vod-core/src/state.rs \
     's/if target\.rank() <= job\.state\.rank() {/if target == job.state {/' "$USUAL"
-mutant no-reconcile functions/reconcile/src/pass.rs \
+mutant no-reconcile crates/pipeline/src/reconcile/scan.rs \
     's/^\( *\)&& vod_aws::now() < self\.run\.stop$/\1\&\& vod_aws::now() > self.run.stop/' "$USUAL"
 # Another safeguard covers for these at the usual settings: see scripts/sim.sh.
-mutant no-lease functions/submit/src/plan.rs 's/if lease\.until > now =>/if lease.until < lease.until =>/' \
+mutant no-lease crates/vod-core/src/attempt/next.rs 's/if lease\.until > now =>/if lease.until < lease.until =>/' \
     "--uploads 150 --faults 8 --seed 1 --heard --token-seconds 1"
 mutant no-batch-failures functions/submit/src/handler.rs \
     's/failures\.push(json!({"itemIdentifier": message\.id}));/failures.extend(None::<Value>);/' \
     "--uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2"
-mutant no-search functions/submit/src/create.rs 's/if !is_fresh(record, invocation)/if record.schema == 0/' \
+mutant no-search crates/pipeline/src/submit.rs 's/if !invocation\.made_first(record)/if record.schema == 0/' \
     "--uploads 120 --faults 10 --seed 3"
 
 if ((${#survived[@]})); then

@@ -435,18 +435,18 @@ def _environment(built, name):
 def functions_get_the_variables_that_they_read(template):
     built = stack(template)
     for name in FUNCTIONS:
-        known, required = _config(name.lower())
-        if name == "Reconcile":
-            # It starts jobs as submit does, with submit's configuration.
-            more, needed = _config("submit")
+        known, required = _config(f"functions/{name.lower()}/src/config.rs")
+        if name in ("Submit", "Reconcile"):
+            # Both create jobs, with the same configuration.
+            more, needed = _config("crates/pipeline/src/config.rs")
             known, required = known | more, required | needed
         given = set(_environment(built, name))
         assert given <= known, f"{name} never reads {given - known}"
         assert required <= given, f"{name} lacks {required - given}"
 
 
-def _config(function):
-    source = (ROOT / f"functions/{function}/src/config.rs").read_text()
+def _config(path):
+    source = (ROOT / path).read_text()
     constants = dict(re.findall(r'^pub const (\w+): &str = "(\w+)";', source, re.M))
     required = {constants[name] for name in re.findall(r"env\.required\((\w+)\)", source)}
     return set(constants.values()), required

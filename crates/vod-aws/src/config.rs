@@ -94,6 +94,15 @@ impl<F: Fn(&str) -> Option<String>> EnvReader<F> {
 }
 
 impl AwsConfig {
+    /// Reads the process's environment: this configuration, and the function's `own`. Reports the problems of both.
+    pub fn read_environment<T>(
+        own: impl FnOnce(&mut EnvReader<fn(&str) -> Option<String>>) -> T,
+    ) -> Result<(Self, T), ConfigError> {
+        let mut env = EnvReader::new((|name| std::env::var(name).ok()) as fn(&str) -> Option<String>);
+        let both = (Self::read(&mut env), own(&mut env));
+        env.finish(both)
+    }
+
     /// From a reader, so that a function reports these problems together with its own.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let mut endpoint = |name: &str| {

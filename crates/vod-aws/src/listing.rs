@@ -4,6 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketVersioningStatus, Object, ObjectVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use vod_core::object::Listed;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,21 +22,6 @@ pub struct Place {
     /// Only where versions are listed: of this key, those after this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-}
-
-/// One version of one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    pub key: String,
-    /// Absent in a bucket that was never versioned, and for objects from before it was.
-    pub version: Option<String>,
-    /// Whether it is what a reader gets who names no version.
-    pub latest: bool,
-    /// Without quotes.
-    pub etag: String,
-    /// Bytes.
-    pub size: u64,
-    pub modified: Timestamp,
 }
 
 /// Some entries in key order, and where to go on; no place: the end.

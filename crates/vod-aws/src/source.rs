@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use jiff::Timestamp;
+use vod_core::object::Head;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -9,17 +10,6 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Clone)]
 pub struct Sources {
     pub(crate) s3: Client,
-}
-
-/// An object's head.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// Bytes.
-    pub size: u64,
-    /// Without quotes.
-    pub etag: String,
-    pub version: Option<String>,
-    pub modified: Timestamp,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! The user's templates: `jobs/<name>.json` in the bucket, one job each, in name order.
 
 use aws_sdk_s3::Client;
-use mediaconvert_job::template::{MAX_BYTES, Template};
-use vod_core::digest::sha256_hex;
+use mediaconvert_job::template::MAX_BYTES;
+use vod_core::job::LoadedTemplate;
 use vod_core::keys::{JOBS, template_name};
 
 /// How many templates one upload may be encoded by; every one costs money.
@@ -10,31 +10,12 @@ const TEMPLATES_MAX: usize = 20;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// One template, or why it cannot be used: a bad one must not stop the others.
-#[derive(Debug, Clone)]
-pub struct LoadedTemplate {
-    pub name: String,
-    pub sha256: String,
-    pub template: Result<Template, String>,
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action} `{key}`")]
 pub struct TemplatesError {
     action: &'static str,
     key: String,
     source: Source,
-}
-
-impl LoadedTemplate {
-    /// Reads a template's text; `key` says where it came from.
-    pub fn parse(name: &str, key: &str, bytes: &[u8]) -> Self {
-        Self {
-            name: name.to_owned(),
-            sha256: sha256_hex(bytes),
-            template: Template::parse(bytes).map_err(|error| format!("{key}: {error}")),
-        }
-    }
 }
 
 /// The templates in the bucket. An empty list means that the built-in one applies.
@@ -51,11 +32,7 @@ pub async fn load_templates(s3: &Client, bucket: &str) -> Result<Vec<LoadedTempl
         let Some(name) = template_name(key) else { continue };
         if templates.len() == TEMPLATES_MAX {
             let problem = format!("{key}: only {TEMPLATES_MAX} templates are read, in name order");
-            templates.push(LoadedTemplate {
-                name,
-                sha256: sha256_hex(b""),
-                template: Err(problem),
-            });
+            templates.push(LoadedTemplate::unusable(&name, problem));
             break;
         }
         let answer = match s3.get_object().bucket(bucket).key(key).send().await {
@@ -75,11 +52,7 @@ pub async fn load_templates(s3: &Client, bucket: &str) -> Result<Vec<LoadedTempl
             .is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > MAX_BYTES))
         {
             let problem = format!("{key}: larger than {MAX_BYTES} bytes");
-            templates.push(LoadedTemplate {
-                name,
-                sha256: sha256_hex(b""),
-                template: Err(problem),
-            });
+            templates.push(LoadedTemplate::unusable(&name, problem));
             continue;
         }
         let body = answer

@@ -4,6 +4,7 @@
 //! changes is done by a named rule (`rules`) that can be turned off and that the record lists.
 
 mod left_out;
+mod loaded;
 mod rules;
 mod shape;
 
@@ -11,6 +12,7 @@ use mediaconvert_job::group::GroupType;
 use mediaconvert_job::template::Template;
 use serde_json::{Map, Value, json};
 
+pub use self::loaded::LoadedTemplate;
 pub use self::rules::{DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule};
 use crate::asset::AssetId;
 use crate::digest::sha256_hex;

@@ -6,6 +6,7 @@
 //! decided here can therefore be tested without a server and is the same on AWS and on one machine.
 
 pub mod asset;
+pub mod attempt;
 pub mod cloudfront;
 pub mod cursor;
 pub mod digest;
@@ -16,6 +17,7 @@ pub mod job;
 pub mod keys;
 pub mod metrics;
 pub mod mp4;
+pub mod object;
 pub mod playlist;
 pub mod queues;
 pub mod record;

@@ -147,6 +147,18 @@ pub struct Source {
     pub unknown: Unknown,
 }
 
+impl Source {
+    /// The id of this upload.
+    pub fn asset_id(&self) -> AssetId {
+        AssetId::new(&self.bucket, &self.key, self.version.as_deref(), &self.etag)
+    }
+
+    /// Its URL as MediaConvert reads it: `s3://bucket/key`.
+    pub fn url(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}
+
 /// One attempt at one template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -181,6 +193,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// Whether its job has yet to be created.
+    pub fn is_planned(&self) -> bool {
+        self.job_id.is_none() && !self.state.is_terminal()
+    }
+
     /// An attempt that is planned and not yet created.
     pub fn planned(template: &str, template_sha256: Option<String>, attempt: u32) -> Self {
         Self {

@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use complete::Complete;
 use lambda_runtime::{Context, LambdaEvent};
-use reconcile::Reconcile;
+use pipeline::{Complete, Reconcile, Submit};
 use serde_json::{Value, json};
-use submit::Submit;
 
 use crate::options::{Mutation, chance};
 use crate::report::Upload;
@@ -190,7 +188,13 @@ async fn poll(world: World, wiring: Arc<Wiring>) {
         let event = LambdaEvent::new(payload, context(&world, SUBMIT_TIME));
         world.state().count("invocations of submit");
         let cursed = batch.iter().any(|message| message.cursed);
-        let answer = invoke(&world, SUBMIT_TIME, cursed, wiring.submit.handle(event)).await;
+        let answer = invoke(
+            &world,
+            SUBMIT_TIME,
+            cursed,
+            submit::handle(&wiring.submit, DELIVERIES, event),
+        )
+        .await;
         let back: Vec<Message> = match answer {
             Some(Ok(answer)) => batch
                 .into_iter()
@@ -234,7 +238,13 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
             for _ in 0..3 {
                 let event = LambdaEvent::new(event.clone(), context(&world, COMPLETE_TIME));
                 world.state().count("invocations of complete");
-                if let Some(Ok(_)) = invoke(&world, COMPLETE_TIME, false, wiring.complete.handle(event)).await
+                if let Some(Ok(_)) = invoke(
+                    &world,
+                    COMPLETE_TIME,
+                    false,
+                    complete::handle(&wiring.complete, event),
+                )
+                .await
                 {
                     return;
                 }
@@ -257,7 +267,13 @@ async fn schedule(world: World, wiring: Arc<Wiring>) {
         time::sleep(due.saturating_sub(time::elapsed())).await;
         let event = LambdaEvent::new(json!({}), context(&world, RECONCILE_TIME));
         world.state().count("invocations of reconcile");
-        let ended = invoke(&world, RECONCILE_TIME, false, wiring.reconcile.handle(event)).await;
+        let ended = invoke(
+            &world,
+            RECONCILE_TIME,
+            false,
+            reconcile::handle(&wiring.reconcile, event),
+        )
+        .await;
         if let Some(Ok(summary)) = ended {
             let mut state = world.state();
             if summary["finished"] == true {

@@ -22,9 +22,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bytes::Bytes;
 use clap::Parser;
-use complete::Complete;
-use reconcile::Reconcile;
-use submit::Submit;
+use jiff::SignedDuration;
+use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit};
 use vod_aws::{AwsConfig, MediaConvert};
 
 use crate::events::Wiring;
@@ -105,23 +104,16 @@ fn wire(world: &World) -> anyhow::Result<()> {
     };
     let s3 = vod_aws::s3_over(http::client(world), &aws);
     let mediaconvert = MediaConvert::new(vod_aws::mediaconvert_over(http::client(world), &aws));
-    let submit = submit::Config::local(BUCKET)?;
-    let complete = complete::Config {
-        bucket: BUCKET.to_owned(),
-        application: submit.application.clone(),
+    let services = Services::new(s3, mediaconvert, BUCKET).metered(meter::meter(world));
+    let config = Config::local(BUCKET)?;
+    let delays = Delays {
+        grace: SignedDuration::from_mins(15),
+        retry: SignedDuration::from_mins(5),
     };
-    let reconcile = reconcile::Config {
-        submit: submit.clone(),
-        grace: jiff::SignedDuration::from_mins(15),
-        retry: jiff::SignedDuration::from_mins(5),
-    };
-    let meter = meter::meter(world);
-    Wiring::start(
-        world,
-        Submit::with_clients(s3.clone(), mediaconvert.clone(), submit).metered(meter.clone()),
-        Complete::with_clients(s3.clone(), mediaconvert.clone(), complete).metered(meter.clone()),
-        Reconcile::with_clients(s3, mediaconvert, reconcile).metered(meter),
-    );
+    let complete = Complete::new(services.clone(), config.jobs.application.clone());
+    let submit = Submit::new(services.clone(), config);
+    let reconcile = Reconcile::new(services, submit.clone(), delays);
+    Wiring::start(world, submit, complete, reconcile);
     Ok(())
 }
 

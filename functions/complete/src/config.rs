@@ -4,7 +4,7 @@ use vod_aws::EnvReader;
 
 /// The bucket of the records.
 pub const BUCKET: &str = "BUCKET";
-/// Tells this pipeline's jobs from others of the account; default `vod`.
+/// Distinguishes this pipeline's jobs from others of the account; default `vod`.
 pub const APPLICATION: &str = "APPLICATION";
 
 /// The checked configuration.
@@ -15,7 +15,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, reporting every problem by name.
+    /// Reads all variables and reports every problem by name.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
         let application = env.optional(APPLICATION).unwrap_or_else(|| "vod".to_owned());
         Self {

@@ -1,7 +1,7 @@
-//! The complete function: what MediaConvert says of a job goes on record.
+//! The complete function: MediaConvert's events about a job go on record.
 
 mod config;
 mod handler;
 
 pub use config::{APPLICATION, BUCKET, Config};
-pub use handler::{Complete, CompleteError, record_event};
+pub use handler::handle;

@@ -1,20 +1,20 @@
 //! `complete` on Lambda.
 
-use complete::{Complete, Config};
+use complete::Config;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use vod_aws::{AwsConfig, EnvReader, Meter};
+use pipeline::{Complete, Services};
+use vod_aws::{AwsConfig, Meter};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     vod_aws::init_logs();
-    let mut env = EnvReader::new(|name| std::env::var(name).ok());
-    let (aws, config) = (AwsConfig::read(&mut env), Config::read(&mut env));
-    let (aws, config) = env.finish((aws, config))?;
-    // Built once per cold start, shared by every invocation.
+    let (aws, config) = AwsConfig::read_environment(Config::read)?;
     let meter = Meter::emf(&config.application);
-    let complete = Complete::new(&aws, config).metered(meter);
+    // Built once per cold start, shared by every invocation.
+    let services = Services::connect(&aws, &config.bucket).metered(meter);
+    let complete = Complete::new(services, config.application);
     run(service_fn(|event: LambdaEvent<serde_json::Value>| {
-        complete.handle(event)
+        complete::handle(&complete, event)
     }))
     .await
 }

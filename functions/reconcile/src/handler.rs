@@ -1,40 +1,42 @@
-//! Event in, summary out.
+//! An event in, a summary out.
 
-use lambda_runtime::LambdaEvent;
+use jiff::SignedDuration;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use pipeline::{Error, Options, Reconcile, Summary};
 use serde_json::Value;
 use tracing::info;
 
-use crate::pass;
-use crate::reconcile::{Options, Reconcile, ReconcileError, Run};
-use crate::summary::Summary;
+/// Runs a pass, or the next part of one, and returns its [`Summary`]. The event may contain [`Options`].
+#[tracing::instrument(skip_all, fields(request_id = %event.context.request_id))]
+pub async fn handle(reconcile: &Reconcile, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    let summary = run(reconcile, event).await.map_err(|error| Diagnostic {
+        error_type: error.kind().to_owned(),
+        error_message: vod_aws::chain(&error),
+    })?;
+    let Summary {
+        looked_at,
+        lost,
+        mended,
+        given_up,
+        waiting,
+        failed,
+        dry_run,
+        finished,
+        ..
+    } = summary;
+    info!(
+        looked_at,
+        lost, mended, given_up, waiting, failed, dry_run, finished, "reconciled"
+    );
+    // A summary consists of strings and numbers, which can always be serialized.
+    Ok(serde_json::to_value(&summary).unwrap_or_default())
+}
 
-impl Reconcile {
-    /// Looks through the bucket, mends what it can and returns a [`Summary`]. Stops before the deadline; the next
-    /// invocation goes on there. Safe to run at any time and twice at once.
-    #[tracing::instrument(skip_all, fields(request_id = %event.context.request_id))]
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, ReconcileError> {
-        let options = match event.payload {
-            Value::Null => Options::default(),
-            payload => serde_json::from_value(payload).map_err(ReconcileError::Options)?,
-        };
-        let run = Run::new(&options, &self.config, &event.context);
-        let summary = pass::run(self, &run).await?;
-        let Summary {
-            looked_at,
-            lost,
-            mended,
-            given_up,
-            waiting,
-            failed,
-            dry_run,
-            finished,
-            ..
-        } = summary;
-        info!(
-            looked_at,
-            lost, mended, given_up, waiting, failed, dry_run, finished, "reconciled"
-        );
-        // Of strings and numbers alone, a summary cannot fail to be written.
-        Ok(serde_json::to_value(&summary).unwrap_or_default())
-    }
+async fn run(reconcile: &Reconcile, event: LambdaEvent<Value>) -> Result<Summary, Error> {
+    let options = match event.payload {
+        Value::Null => Options::default(),
+        payload => serde_json::from_value(payload).map_err(Error::Options)?,
+    };
+    let deadline = pipeline::deadline(event.context.deadline, SignedDuration::from_mins(5));
+    reconcile.run(&options, &event.context.request_id, deadline).await
 }

@@ -1,76 +1,28 @@
-//! The function's environment, checked once at cold start.
+//! The function's environment, checked once at cold start: that of all functions that create jobs, and one variable of
+//! its own.
 
-use vod_aws::{ConfigError, EnvReader, LoadedTemplate};
-use vod_core::job::Rules;
+use vod_aws::EnvReader;
 
-/// The bucket of uploads, templates and records.
-pub const BUCKET: &str = "BUCKET";
-/// The bucket of outputs, where it is another one.
-pub const OUTPUT_BUCKET: &str = "OUTPUT_BUCKET";
-/// The role that MediaConvert takes on to read the upload and to write the outputs.
-pub const MEDIACONVERT_ROLE_ARN: &str = "MEDIACONVERT_ROLE_ARN";
-/// Name or ARN of the queue, where the template names none; absent: the account's default queue.
-pub const MEDIACONVERT_QUEUE: &str = "MEDIACONVERT_QUEUE";
-/// A template file in the function's package that takes the place of the built-in one. Templates in the bucket
-/// (`jobs/*.json`) go before both.
-pub const JOB_TEMPLATE: &str = "JOB_TEMPLATE";
-/// Tells this pipeline's jobs from others of the account; default `vod`.
-pub const APPLICATION: &str = "APPLICATION";
-/// Names of rules to turn off, separated by commas: `drop-missing-audio`, `swap-for-portrait`, `keep-shape`,
-/// `no-upscale`.
-pub const RULES_OFF: &str = "RULES_OFF";
-
-/// How often the queue delivers a message before it gives up (`maxReceiveCount`); default 5. At the last delivery
-/// the reason goes into the record.
+/// How often the queue delivers a message before it moves it to the dead letters (`maxReceiveCount`); default 5. At the
+/// last delivery, the reason goes on record.
 pub const MAX_RECEIVES: &str = "MAX_RECEIVES";
-const DEFAULT_MAX_RECEIVES: u32 = 5;
-
-/// The built-in template.
-pub const DEFAULT_TEMPLATE: &str = include_str!("../../../job-templates/default.json");
+/// The default of [`MAX_RECEIVES`].
+pub const DEFAULT_MAX_RECEIVES: u32 = 5;
 
 /// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub bucket: String,
-    pub output_bucket: String,
-    pub role_arn: String,
-    pub queue: Option<String>,
-    pub application: String,
-    pub rules: Rules,
+    pub pipeline: pipeline::Config,
     pub max_receives: u32,
-    pub template: LoadedTemplate,
 }
 
 impl Config {
-    /// Reads all of it, reporting every problem by name.
+    /// Reads all variables and reports every problem by name.
     pub fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
-        let bucket = env.required(BUCKET);
-        let template = match env.optional(JOB_TEMPLATE) {
-            Some(path) => template_file(env, &path),
-            None => built_in(),
-        };
         Self {
-            output_bucket: env.optional(OUTPUT_BUCKET).unwrap_or_else(|| bucket.clone()),
-            bucket,
-            role_arn: env.required(MEDIACONVERT_ROLE_ARN),
-            queue: env.optional(MEDIACONVERT_QUEUE),
-            application: env.optional(APPLICATION).unwrap_or_else(|| "vod".to_owned()),
-            rules: env.parsed(RULES_OFF, Rules::without).unwrap_or_else(Rules::all),
+            pipeline: pipeline::Config::read(env),
             max_receives: env.parsed(MAX_RECEIVES, receives).unwrap_or(DEFAULT_MAX_RECEIVES),
-            template,
         }
-    }
-
-    /// The configuration of the one-machine stack: all defaults.
-    pub fn local(bucket: &str) -> Result<Self, ConfigError> {
-        let mut env = EnvReader::new(|name| match name {
-            BUCKET => Some(bucket.to_owned()),
-            MEDIACONVERT_ROLE_ARN => Some("arn:aws:iam::000000000000:role/vod-mediaconvert".to_owned()),
-            RULES_OFF | MEDIACONVERT_QUEUE => std::env::var(name).ok(),
-            _ => None,
-        });
-        let config = Self::read(&mut env);
-        env.finish(config)
     }
 }
 
@@ -79,49 +31,17 @@ fn receives(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("`{text}` is not a number of deliveries"))
 }
 
-fn built_in() -> LoadedTemplate {
-    LoadedTemplate::parse("default", "built-in template", DEFAULT_TEMPLATE.as_bytes())
-}
-
-fn template_file<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>, path: &str) -> LoadedTemplate {
-    let loaded = std::fs::read(path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| {
-            let loaded = LoadedTemplate::parse("default", path, &bytes);
-            loaded.template.clone().map(|_| loaded)
-        });
-    loaded.unwrap_or_else(|problem| {
-        env.problem(format!(
-            "{JOB_TEMPLATE} names {path}, which cannot be used: {problem}"
-        ));
-        built_in()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_named() {
-        let mut env = EnvReader::new(|name| match name {
-            RULES_OFF => Some("no-such-rule".to_owned()),
-            JOB_TEMPLATE => Some("/nowhere/job.json".to_owned()),
-            _ => None,
-        });
+    fn every_problem_is_reported_by_name() {
+        let mut env = EnvReader::new(|name| (name == MAX_RECEIVES).then(|| "0".to_owned()));
         let config = Config::read(&mut env);
         let text = env.finish(config).unwrap_err().to_string();
-        for name in [BUCKET, MEDIACONVERT_ROLE_ARN, RULES_OFF, JOB_TEMPLATE] {
+        for name in [MAX_RECEIVES, pipeline::BUCKET, pipeline::MEDIACONVERT_ROLE_ARN] {
             assert!(text.contains(name), "{text}");
         }
-    }
-
-    #[test]
-    fn the_built_in_template_is_usable() {
-        let template = Config::local("vod").unwrap().template.template.unwrap();
-        assert_eq!(
-            template.settings["outputGroups"].as_array().map(Vec::len),
-            Some(3)
-        );
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use complete::Complete;
-use reconcile::Reconcile;
+use jiff::SignedDuration;
+use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit};
 use signer::auth::{Auth, Expected};
 use signer::{App, Parts, Scheme, Secret};
-use submit::Submit;
 use tokio::net::TcpListener;
 use transcode::exec::Limits as EncodeLimits;
 use vod_aws::{AwsConfig, Catalog};
@@ -53,6 +52,11 @@ const COMPLETE: Limits = Limits {
 const SIGNER: Limits = Limits {
     timeout: Duration::from_secs(10),
     concurrency: 64,
+};
+/// Events are under way for seconds here, and the user is waiting.
+const DELAYS: Delays = Delays {
+    grace: SignedDuration::from_mins(1),
+    retry: SignedDuration::from_secs(20),
 };
 /// One at a time: two would find the same things.
 const RECONCILE: Limits = Limits {
@@ -207,32 +211,26 @@ impl Base {
 
     /// The functions as Lambda would host them: the same crates, with addresses of this machine.
     pub(super) fn functions(&self) -> anyhow::Result<Functions> {
-        let (s3, mediaconvert) = self.clients("submit");
-        let submit = Submit::with_clients(s3, mediaconvert, submit::Config::local(BUCKET)?);
-        let submit = Arc::new(submit.metered(self.metrics.meter()));
-        let config = complete::Config {
-            bucket: BUCKET.to_owned(),
-            application: "vod".to_owned(),
-        };
-        let (s3, mediaconvert) = self.clients("complete");
-        let complete = Complete::with_clients(s3, mediaconvert, config);
-        let complete = Arc::new(complete.metered(self.metrics.meter()));
-        let (s3, mediaconvert) = self.clients("reconcile");
-        let reconcile = Reconcile::with_clients(s3, mediaconvert, reconcile::Config::local(BUCKET)?);
-        let reconcile = Arc::new(reconcile.metered(self.metrics.meter()));
+        let config = Config::local(BUCKET)?;
+        let complete = Complete::new(self.services("complete"), config.jobs.application.clone());
+        let services = self.services("reconcile");
+        let reconcile = Submit::new(services.clone(), config.clone());
+        let reconcile = Reconcile::new(services, reconcile, DELAYS);
+        let submit = Submit::new(self.services("submit"), config);
+        let (submit, complete, reconcile) = (Arc::new(submit), Arc::new(complete), Arc::new(reconcile));
         let signer = signer::router(self.signer()?);
         let functions = Functions::builder(REGION)
             .function("submit", SUBMIT, move |event| {
                 let submit = Arc::clone(&submit);
-                async move { submit.handle(event).await }
+                async move { submit::handle(&submit, submit::DEFAULT_MAX_RECEIVES, event).await }
             })
             .function("complete", COMPLETE, move |event| {
                 let complete = Arc::clone(&complete);
-                async move { complete.handle(event).await }
+                async move { complete::handle(&complete, event).await }
             })
             .function("reconcile", RECONCILE, move |event| {
                 let reconcile = Arc::clone(&reconcile);
-                async move { reconcile.handle(event).await }
+                async move { reconcile::handle(&reconcile, event).await }
             })
             .http("signer", SIGNER, signer);
         Ok(functions.build())
@@ -246,18 +244,17 @@ impl Base {
         }
     }
 
-    /// A function's own. With faults on, its invocations can die at a call.
-    fn clients(&self, function: &str) -> (aws_sdk_s3::Client, vod_aws::MediaConvert) {
+    /// The clients of one function. With faults on, its invocations can die at a call.
+    fn services(&self, function: &str) -> Services {
         let aws = self.role(function);
         let mut http = vod_aws::http();
         if let Some(faults) = &self.faults {
             http = faults.deadly(http);
         }
         let mediaconvert = vod_aws::mediaconvert_over(http.clone(), &aws);
-        (
-            vod_aws::s3_over(http, &aws),
-            vod_aws::MediaConvert::new(mediaconvert),
-        )
+        let mediaconvert = vod_aws::MediaConvert::new(mediaconvert);
+        let services = Services::new(vod_aws::s3_over(http, &aws), mediaconvert, BUCKET);
+        services.metered(self.metrics.meter())
     }
 
     fn signer(&self) -> anyhow::Result<App> {

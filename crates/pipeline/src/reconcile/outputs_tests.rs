@@ -11,7 +11,7 @@ fn asset() -> AssetId {
 
 /// The settings of the built-in template's job, as submit sends them.
 fn settings(asset: &AssetId) -> Value {
-    let template = mediaconvert_job::Template::parse(submit::DEFAULT_TEMPLATE.as_bytes()).unwrap();
+    let template = mediaconvert_job::Template::parse(crate::DEFAULT_TEMPLATE.as_bytes()).unwrap();
     let target = Target {
         asset,
         template: "default",
@@ -27,12 +27,8 @@ fn settings(asset: &AssetId) -> Value {
     job.body["settings"].clone()
 }
 
-fn succeeded<'a>(
-    asset: &'a AssetId,
-    settings: Option<&'a Value>,
-    details: &'a [Vec<OutputInfo>],
-) -> Succeeded<'a> {
-    Succeeded {
+fn ended<'a>(asset: &'a AssetId, settings: Option<&'a Value>, details: &'a [Vec<OutputInfo>]) -> Ended<'a> {
+    Ended {
         application: "vod",
         asset,
         template: "default",
@@ -47,7 +43,7 @@ fn succeeded<'a>(
     }
 }
 
-/// What a job of the built-in template leaves behind.
+/// The outputs of a job of the built-in template.
 fn observed(asset: &AssetId, without: &str) -> Observed {
     let mut observed = Observed::default();
     let modifiers: Vec<String> = settings(asset)["outputGroups"][0]["outputs"]
@@ -68,7 +64,7 @@ fn observed(asset: &AssetId, without: &str) -> Observed {
     observed
 }
 
-/// What `complete` makes of the event.
+/// The outputs that `complete` reads from the event.
 fn outputs(event: &Value) -> OutputSet {
     let event = parse_job_event(event, "vod").unwrap().unwrap();
     match event.change {
@@ -87,7 +83,7 @@ fn the_event_names_what_the_settings_promise() {
         height: Some(360),
     };
     let details = [vec![info; 3], vec![info], vec![]];
-    let job = succeeded(&asset, Some(&settings), &details);
+    let job = ended(&asset, Some(&settings), &details);
     let set = outputs(&complete(&job, &observed(&asset, "")).unwrap());
     assert_eq!(set.prefix, prefix);
     let hls = set.hls.unwrap();
@@ -109,8 +105,8 @@ fn the_event_names_what_the_settings_promise() {
 fn the_listing_alone_says_the_same() {
     let asset = asset();
     let settings = settings(&asset);
-    let with = complete(&succeeded(&asset, Some(&settings), &[]), &observed(&asset, "")).unwrap();
-    let without = complete(&succeeded(&asset, None, &[]), &observed(&asset, "")).unwrap();
+    let with = complete(&ended(&asset, Some(&settings), &[]), &observed(&asset, "")).unwrap();
+    let without = complete(&ended(&asset, None, &[]), &observed(&asset, "")).unwrap();
     let keys = |event: &Value| {
         let set = outputs(event);
         let mut variants: Vec<String> = set
@@ -133,10 +129,10 @@ fn the_listing_alone_says_the_same() {
 }
 
 #[test]
-fn half_a_result_is_none() {
+fn incomplete_outputs_make_no_event() {
     let asset = asset();
     let settings = settings(&asset);
-    let job = succeeded(&asset, Some(&settings), &[]);
+    let job = ended(&asset, Some(&settings), &[]);
     for name in ["hls/video.m3u8", "mp4/video.mp4"] {
         let missing = complete(&job, &observed(&asset, name)).unwrap_err();
         assert_eq!(missing.0, format!("output/{asset}/default/{name}"));
@@ -144,7 +140,7 @@ fn half_a_result_is_none() {
     let mut bare = observed(&asset, "");
     bare.frames.clear();
     assert!(complete(&job, &bare).is_err());
-    assert!(complete(&succeeded(&asset, None, &[]), &Observed::default()).is_err());
+    assert!(complete(&ended(&asset, None, &[]), &Observed::default()).is_err());
 }
 
 #[test]
@@ -158,7 +154,7 @@ fn segments_are_not_kept() {
 }
 
 #[test]
-fn folders_tell_the_attempt() {
+fn folders_name_the_attempt() {
     let asset = asset();
     for (rest, expected) in [
         ("default/hls/video.m3u8", Some(("default", 1))),

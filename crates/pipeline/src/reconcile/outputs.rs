@@ -1,9 +1,10 @@
-//! The COMPLETE event of a job, written again: GetJob tells no paths, so the names are derived from the settings and
+//! The COMPLETE event of a job, written again. GetJob reports no paths, so the names are derived from the settings and
 //! confirmed by a listing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use mediaconvert_job::group::GroupType;
 use mediaconvert_job::group::GroupType;
 use mediaconvert_job::names::{self, Destination, Identifiers};
 use serde_json::{Value, json};
@@ -11,9 +12,12 @@ use vod_aws::OutputInfo;
 use vod_core::asset::AssetId;
 use vod_core::keys::{BASE_NAME, asset_prefix, output_prefix};
 
-/// What lies in the folder of one attempt. Segments, of which there are thousands, are not kept.
+/// A value for each attempt, by template and number.
+pub(super) type Attempts<T> = BTreeMap<(String, u32), T>;
+
+/// What is in the folder of one attempt. Segments, of which there are thousands, are not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Observed {
+pub(super) struct Observed {
     /// Keys of playlists and files.
     files: BTreeSet<String>,
     /// Of each series of captured frames (its key without number and suffix) the last number.
@@ -21,7 +25,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    pub(crate) fn add(&mut self, key: &str) {
+    pub(super) fn add(&mut self, key: &str) {
         if let Some((series, number)) = frame(key) {
             let last = self.frames.entry(series.to_owned()).or_default();
             *last = (*last).max(number);
@@ -30,7 +34,7 @@ impl Observed {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.frames.is_empty()
     }
 }
@@ -61,7 +65,7 @@ fn is_playlist(key: &str) -> bool {
 }
 
 /// The attempt that the key under `output/` belongs to: template and number.
-pub(crate) fn attempt_of(asset: &AssetId, key: &str) -> Option<(String, u32)> {
+pub(super) fn attempt_of(asset: &AssetId, key: &str) -> Option<(String, u32)> {
     let mut parts = key.strip_prefix(&asset_prefix(asset))?.split('/');
     let (template, second) = (parts.next()?, parts.next()?);
     let number = second.strip_prefix('a').and_then(|number| number.parse().ok());
@@ -69,32 +73,32 @@ pub(crate) fn attempt_of(asset: &AssetId, key: &str) -> Option<(String, u32)> {
     Some((template.to_owned(), attempt))
 }
 
-/// A job that has succeeded.
+/// A job that has ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Succeeded<'a> {
-    pub(crate) application: &'a str,
-    pub(crate) asset: &'a AssetId,
-    pub(crate) template: &'a str,
-    pub(crate) attempt: u32,
-    /// Empty where nobody knows it any more.
-    pub(crate) job_id: &'a str,
-    pub(crate) at: Timestamp,
-    /// Its settings in the wire's spelling; without them the listing alone says what there is.
-    pub(crate) settings: Option<&'a Value>,
-    /// What GetJob tells of each output.
-    pub(crate) details: &'a [Vec<OutputInfo>],
-    pub(crate) warnings: &'a [u32],
-    pub(crate) output_bucket: &'a str,
-    pub(crate) input: &'a str,
+pub(super) struct Ended<'a> {
+    pub(super) application: &'a str,
+    pub(super) asset: &'a AssetId,
+    pub(super) template: &'a str,
+    pub(super) attempt: u32,
+    /// Empty if it is forgotten.
+    pub(super) job_id: &'a str,
+    pub(super) at: Timestamp,
+    /// Its settings in the wire's spelling. Without them, the listing alone says what there is.
+    pub(super) settings: Option<&'a Value>,
+    /// What GetJob reports of each output.
+    pub(super) details: &'a [Vec<OutputInfo>],
+    pub(super) warnings: &'a [u32],
+    pub(super) output_bucket: &'a str,
+    pub(super) input: &'a str,
 }
 
 /// A file that should be there and is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is missing")]
-pub(crate) struct Missing(pub(crate) String);
+pub(super) struct Missing(pub(super) String);
 
-/// The event of a job that did not succeed; `members` are those of its status.
-pub(crate) fn event(job: &Succeeded<'_>, status: &str, members: &Value) -> Value {
+/// The event of a job's end; `members` are those of its status.
+pub(super) fn event(job: &Ended<'_>, status: &str, members: &Value) -> Value {
     let mut detail = json!({
         "timestamp": job.at.as_millisecond(),
         "jobId": job.job_id,
@@ -117,7 +121,7 @@ pub(crate) fn event(job: &Succeeded<'_>, status: &str, members: &Value) -> Value
 }
 
 /// The COMPLETE event, if all that it would name is there.
-pub(crate) fn complete(job: &Succeeded<'_>, observed: &Observed) -> Result<Value, Missing> {
+pub(super) fn complete(job: &Ended<'_>, observed: &Observed) -> Result<Value, Missing> {
     let groups = match job
         .settings
         .and_then(|settings| settings["outputGroups"].as_array())
@@ -127,7 +131,7 @@ pub(crate) fn complete(job: &Succeeded<'_>, observed: &Observed) -> Result<Value
             .enumerate()
             .map(|(index, group)| Group::new(job, observed, group, index).event())
             .collect::<Result<Vec<_>, _>>()?,
-        None => seen(job, observed)?,
+        None => listed_groups(job, observed)?,
     };
     let warnings: Vec<Value> = job.warnings.iter().map(|code| json!({ "code": code })).collect();
     let members = json!({ "outputGroupDetails": groups, "warnings": warnings });
@@ -160,12 +164,12 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(job: &'a Succeeded<'_>, observed: &'a Observed, group: &'a Value, index: usize) -> Self {
+    fn new(job: &'a Ended<'_>, observed: &'a Observed, group: &'a Value, index: usize) -> Self {
         let settings = &group["outputGroupSettings"];
         let kind = settings["type"].as_str().unwrap_or("FILE_GROUP_SETTINGS");
         let member = GroupType::or_file(Some(kind)).member;
         let destination = settings[member]["destination"].as_str().unwrap_or_default();
-        let nowhere = || Destination {
+        let default = || Destination {
             bucket: job.output_bucket.to_owned(),
             folder: output_prefix(job.asset, job.template, job.attempt),
             base: BASE_NAME.to_owned(),
@@ -174,7 +178,7 @@ impl<'a> Group<'a> {
             json: group,
             observed,
             details: job.details.get(index).map_or(&[][..], Vec::as_slice),
-            destination: Destination::parse(destination, job.input).unwrap_or_else(nowhere),
+            destination: Destination::parse(destination, job.input).unwrap_or_else(default),
             input: job.input,
             kind,
         }
@@ -245,7 +249,7 @@ impl<'a> Group<'a> {
         Ok(details(&[path], info))
     }
 
-    /// Automated ABR chooses the renditions itself: what is there counts.
+    /// Automated ABR chooses the renditions itself: those that exist count.
     fn variants(&self, playlists: &[String]) -> Vec<Value> {
         let folder = &self.destination.folder;
         let files = self
@@ -295,8 +299,8 @@ fn extension(output: &Value) -> &str {
     }
 }
 
-/// Groups as the folders show them, for a job whose settings nobody knows any more.
-fn seen(job: &Succeeded<'_>, observed: &Observed) -> Result<Vec<Value>, Missing> {
+/// Groups as the folders show them, for a job whose settings are forgotten.
+fn listed_groups(job: &Ended<'_>, observed: &Observed) -> Result<Vec<Value>, Missing> {
     let prefix = output_prefix(job.asset, job.template, job.attempt);
     let folder = |key: &str| {
         key.strip_prefix(&prefix)?

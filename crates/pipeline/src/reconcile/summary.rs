@@ -1,9 +1,9 @@
-//! What a run has found and done, as it is logged and returned.
+//! The findings of a pass, as they are logged and returned.
 
 use serde::{Deserialize, Serialize};
 use vod_core::metrics::{self, Passed, What};
 
-/// Findings that are told one by one; the others are counted only.
+/// Findings that are listed one by one. The others are only counted.
 const NOTES_MAX: usize = 100;
 
 /// The figures of one pass. A pass that takes several invocations adds up over all of them.
@@ -41,9 +41,9 @@ pub struct Note {
     pub outcome: String,
 }
 
-/// What came of one finding.
+/// The outcome of one finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(super) enum Outcome {
     Mended,
     /// A dry run.
     WouldMend,
@@ -52,13 +52,13 @@ pub(crate) enum Outcome {
 }
 
 impl Summary {
-    /// What has been found and what of it mended, so far.
-    pub(crate) fn findings(&self) -> (u64, u64) {
+    /// The numbers of findings and of repairs so far.
+    pub(super) fn findings(&self) -> (u64, u64) {
         (self.lost, self.mended)
     }
 
-    /// What is to be counted since there were so many findings; nothing where there is nothing new.
-    pub(crate) fn since(&self, (lost, mended): (u64, u64)) -> Option<metrics::Outcome> {
+    /// The outcome to report since there were so many findings and repairs; `None` if there is nothing new.
+    pub(super) fn since(&self, (lost, mended): (u64, u64)) -> Option<metrics::Outcome> {
         let (lost, mended) = (self.lost.saturating_sub(lost), self.mended.saturating_sub(mended));
         let passed = self.finished.then_some(Passed {
             given_up: self.given_up,
@@ -69,7 +69,7 @@ impl Summary {
     }
 
     /// Counts one finding, and notes it while there is room.
-    pub(crate) fn add(&mut self, asset: &str, key: Option<&str>, found: &str, outcome: &Outcome) {
+    pub(super) fn add(&mut self, asset: &str, key: Option<&str>, found: &str, outcome: &Outcome) {
         let text = match outcome {
             Outcome::Mended => "repaired",
             Outcome::WouldMend => "would be repaired",
@@ -114,8 +114,8 @@ mod tests {
         let (lost, mended, passed) = (1, 1, None);
         let first = What::Reconciled { lost, mended, passed };
         assert_eq!(what(summary.since((0, 0))), first);
-        let told = summary.findings();
-        assert_eq!(summary.since(told), None);
+        let reported = summary.findings();
+        assert_eq!(summary.since(reported), None);
         summary.add("b", None, "no record", &Outcome::GivenUp);
         summary.add("c", None, "no record", &Outcome::Failed("503".into()));
         summary.finished = true;
@@ -125,11 +125,11 @@ mod tests {
         });
         let (lost, mended) = (1, 0);
         let ending = What::Reconciled { lost, mended, passed };
-        assert_eq!(what(summary.since(told)), ending);
+        assert_eq!(what(summary.since(reported)), ending);
     }
 
     #[test]
-    fn every_finding_is_counted_and_the_first_are_told() {
+    fn every_finding_is_counted_and_the_first_are_listed() {
         let mut summary = Summary::default();
         for _ in 0..NOTES_MAX {
             summary.add("a", None, "no record", &Outcome::Mended);

@@ -1,34 +1,35 @@
-//! What is to be done about one upload, one record, one job: pure, so that every case is a line in a table.
+//! What reconcile does with one upload and with one record.
 
 use jiff::{SignedDuration, Timestamp};
-use submit::{TRIES, given_up, tries};
-use vod_aws::Listed;
-use vod_core::record::{Job, Record, State};
+
+use super::{TRIES, is_given_up, tries};
+use crate::object::Listed;
+use crate::record::{Job, Record, State};
 
 /// How long things may take before they count as lost.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    pub(crate) now: Timestamp,
-    /// An upload's or an event's way.
-    pub(crate) grace: SignedDuration,
-    /// Before the first new try.
-    pub(crate) retry: SignedDuration,
+pub struct Limits {
+    pub now: Timestamp,
+    /// Until an upload or an event that is under way counts as lost.
+    pub grace: SignedDuration,
+    /// Before the first retry after a transient error. Each further one waits four times as long.
+    pub retry: SignedDuration,
 }
 
-/// What an upload in the listing needs.
+/// What to do about an upload in the listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UploadStep {
+pub enum UploadStep {
     Nothing,
     /// Its event may still be on its way.
     Wait,
     /// It has no record.
     Lost,
-    /// It came again after a failure, and nobody has noticed.
+    /// It was uploaded again after a failure, and no event of that was handled.
     CameAgain,
 }
 
-/// Decides about an upload.
-pub(crate) fn upload(listed: &Listed, record: Option<&Record>, patience: &Patience) -> UploadStep {
+/// Decides what to do about an upload.
+pub fn upload(listed: &Listed, record: Option<&Record>, limits: &Limits) -> UploadStep {
     let step = match record {
         None => UploadStep::Lost,
         Some(record)
@@ -41,74 +42,74 @@ pub(crate) fn upload(listed: &Listed, record: Option<&Record>, patience: &Patien
         }
         Some(_) => return UploadStep::Nothing,
     };
-    if listed.modified + patience.grace > patience.now {
+    if listed.modified + limits.grace > limits.now {
         UploadStep::Wait
     } else {
         step
     }
 }
 
-/// What a record needs.
+/// What to do about a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RecordStep {
+pub enum RecordStep {
     Nothing,
-    /// Something is still on its way, or a new try is not due yet.
+    /// Something is still under way, or a retry is not due yet.
     Wait,
-    /// Whoever had claimed it has died.
+    /// The invocation that had claimed it has died.
     TakeOver,
-    /// MediaConvert has jobs of it of which nothing was heard for a while.
+    /// It has jobs that have not reported for a while.
     Ask(Vec<Active>),
-    /// A transient error's new try is due.
+    /// The retry of a transient error is due.
     Retry,
-    /// Transient errors, and no try left.
+    /// Its errors are transient, and no retry is left.
     GiveUp,
-    /// Nobody has brought it as far as a job, and no repair is left; the record has yet to say so.
+    /// No repair has produced a job and none is left. The record does not say so yet.
     Abandon,
-    /// It says so.
+    /// The record says so.
     Abandoned,
 }
 
-/// Repairs of an upload that bring no job about, before it is left to a person: with their growing delays three days
-/// on AWS, which is longer than most outages.
-pub(crate) const REPAIRS: u32 = 8;
-/// So many of them come one right after the other where whoever had the claim died without a word: on AWS a pass or
-/// more apart.
-const AT_ONCE: u32 = 3;
-/// The longest delay.
+/// Repairs without a job after which an upload is left for manual repair. With their growing delays, they take three
+/// days on AWS, which is longer than most outages.
+pub const REPAIRS: u32 = 8;
+/// Repairs that follow each other without a delay if an invocation died while it had the claim. On AWS, they are a pass
+/// or more apart.
+const WITHOUT_DELAY: u32 = 3;
+/// The longest delay between two repairs or retries.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// An attempt that has not ended, as far as the record knows.
+/// An attempt whose job has not ended, as far as the record knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Active {
-    pub(crate) template: String,
-    pub(crate) attempt: u32,
-    pub(crate) job_id: String,
+pub struct Active {
+    pub template: String,
+    pub attempt: u32,
+    pub job_id: String,
 }
 
-/// Decides about a record.
-pub(crate) fn record(record: &Record, patience: &Patience) -> RecordStep {
+/// Decides what to do about a record.
+pub fn record(record: &Record, limits: &Limits) -> RecordStep {
     match record.state {
         State::Complete | State::Canceled | State::Ignored | State::Held => RecordStep::Nothing,
-        State::Error => failed(record, patience),
-        State::Queued | State::Submitted | State::Progressing => open(record, patience),
+        State::Error => failed(record, limits),
+        State::Queued | State::Submitted | State::Progressing => open(record, limits),
     }
 }
 
-fn open(record: &Record, patience: &Patience) -> RecordStep {
+fn open(record: &Record, limits: &Limits) -> RecordStep {
     if let Some(lease) = &record.lease {
-        return if lease.until > patience.now {
+        return if lease.until > limits.now {
             RecordStep::Wait
         } else {
-            take_over(record, patience)
+            take_over(record, limits)
         };
     }
     let active = record.latest_attempts().filter(|job| !job.state.is_terminal());
     let (known, planned): (Vec<&Job>, Vec<&Job>) = active.partition(|job| job.job_id.is_some());
     if !planned.is_empty() {
-        return take_over(record, patience);
+        return take_over(record, limits);
     }
-    // Progress shows in `updated_at`: who was heard of lately need not be asked.
-    if record.updated_at + patience.grace > patience.now {
+    // Progress moves `updated_at`: a job that has reported lately need not be asked for.
+    if record.updated_at + limits.grace > limits.now {
         return RecordStep::Wait;
     }
     let active = known.into_iter().map(|job| Active {
@@ -119,28 +120,28 @@ fn open(record: &Record, patience: &Patience) -> RecordStep {
     RecordStep::Ask(active.collect())
 }
 
-/// A claim whose holder has died. What kills whoever takes it over, reconcile too, must not do so for ever.
-fn take_over(record: &Record, patience: &Patience) -> RecordStep {
+/// A claim whose holder has died. If every invocation dies of it, reconcile's too, that must end.
+fn take_over(record: &Record, limits: &Limits) -> RecordStep {
     if record.repairs >= REPAIRS {
         return RecordStep::Abandon;
     }
-    let wait = match record.repairs.checked_sub(AT_ONCE) {
-        Some(more) => delay(patience.retry, more as usize),
+    let wait = match record.repairs.checked_sub(WITHOUT_DELAY) {
+        Some(more) => delay(limits.retry, more as usize),
         None => SignedDuration::ZERO,
     };
-    if record.updated_at + wait > patience.now {
+    if record.updated_at + wait > limits.now {
         RecordStep::Wait
     } else {
         RecordStep::TakeOver
     }
 }
 
-fn failed(record: &Record, patience: &Patience) -> RecordStep {
-    if given_up(record) {
-        // The queue has given up, and this has not: the message's way is gone again from its start.
+fn failed(record: &Record, limits: &Limits) -> RecordStep {
+    if is_given_up(record) {
+        // The queue has given up. Reconcile submits the upload again.
         return if record.repairs >= REPAIRS {
             RecordStep::Abandoned
-        } else if record.updated_at + delay(patience.retry, record.repairs as usize) > patience.now {
+        } else if record.updated_at + delay(limits.retry, record.repairs as usize) > limits.now {
             RecordStep::Wait
         } else {
             RecordStep::TakeOver
@@ -154,7 +155,7 @@ fn failed(record: &Record, patience: &Patience) -> RecordStep {
             if step == RecordStep::Nothing {
                 step = RecordStep::GiveUp;
             }
-        } else if job.finished_at.unwrap_or(record.updated_at) + delay(patience.retry, tries) > patience.now {
+        } else if job.finished_at.unwrap_or(record.updated_at) + delay(limits.retry, tries) > limits.now {
             step = RecordStep::Wait;
         } else {
             return RecordStep::Retry;
@@ -163,7 +164,7 @@ fn failed(record: &Record, patience: &Patience) -> RecordStep {
     step
 }
 
-/// The pause after `tries` tries: 1, 4, 16, … times the first, and never longer than a day.
+/// The pause after `tries` tries: 1, 4, 16, … times the first, and at most a day.
 fn delay(first: SignedDuration, tries: usize) -> SignedDuration {
     let doublings = u32::try_from(tries.saturating_sub(1) * 2)
         .unwrap_or(u32::MAX)
@@ -173,19 +174,14 @@ fn delay(first: SignedDuration, tries: usize) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
-    use vod_core::asset::AssetId;
-    use vod_core::error_codes::explain;
-    use vod_core::record::{JobState, Lease, Source};
-
     use super::*;
+    use crate::attempt::testing::{at, lease};
+    use crate::error_codes::explain;
+    use crate::record::JobState;
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    /// It is second 1000; the grace is 100 s, the first new try comes after 100 s.
-    fn patience() -> Patience {
-        Patience {
+    /// It is second 1000. The grace is 100 s, and the first retry comes after 100 s.
+    fn limits() -> Limits {
+        Limits {
             now: at(1000),
             grace: SignedDuration::from_secs(100),
             retry: SignedDuration::from_secs(100),
@@ -193,13 +189,8 @@ mod tests {
     }
 
     fn empty(state: State) -> Record {
-        let id = AssetId::new("vod", "input/a.mp4", None, "e");
-        let source = Source {
-            uploaded_at: at(10),
-            ..Source::default()
-        };
-        let mut record = Record::new(id, source, at(10));
-        record.state = state;
+        let mut record = crate::attempt::testing::record(state);
+        (record.source.uploaded_at, record.created_at, record.updated_at) = (at(10), at(10), at(10));
         record
     }
 
@@ -217,7 +208,7 @@ mod tests {
             (None, 10, 1, true, UploadStep::Lost),
             (None, 900, 1, true, UploadStep::Lost),
             (None, 901, 1, true, UploadStep::Wait),
-            // An older version that nobody knows still gets its word.
+            // An older version without a record is reported as well.
             (None, 10, 1, false, UploadStep::Lost),
             (Some(State::Error), 10, 1, true, UploadStep::Nothing),
             (Some(State::Error), 11, 1, true, UploadStep::CameAgain),
@@ -230,7 +221,7 @@ mod tests {
             (Some(State::Queued), 11, 1, true, UploadStep::Nothing),
         ] {
             let record = state.map(empty);
-            let step = upload(&listed(modified, size, latest), record.as_ref(), &patience());
+            let step = upload(&listed(modified, size, latest), record.as_ref(), &limits());
             assert_eq!(step, expected, "{state:?} {modified} {size} {latest}");
         }
     }
@@ -254,7 +245,7 @@ mod tests {
             (&[(1010, 20)][..], RecordStep::Nothing),
             (&[(1999, 900)], RecordStep::Retry),
             (&[(1999, 901)], RecordStep::Wait),
-            // The second new try waits four times as long.
+            // The second retry waits four times as long.
             (&[(1999, 20), (1999, 700)], RecordStep::Wait),
             (&[(1999, 20), (1999, 600)], RecordStep::Retry),
             (&[(1999, 20), (1010, 30)], RecordStep::Nothing),
@@ -262,17 +253,13 @@ mod tests {
             // Attempts from before the file was uploaded again do not count.
             (&[(1999, 1), (1999, 2), (1999, 40)], RecordStep::Retry),
         ] {
-            assert_eq!(record(&tried(failures), &patience()), expected, "{failures:?}");
+            assert_eq!(record(&tried(failures), &limits()), expected, "{failures:?}");
         }
     }
 
     #[test]
     fn open_records() {
-        let lease = |second| Lease {
-            holder: "h".into(),
-            until: at(second),
-            ..Lease::default()
-        };
+        let lease = |second| lease("h", second);
         let ask = RecordStep::Ask(vec![Active {
             template: "default".into(),
             attempt: 1,
@@ -292,7 +279,7 @@ mod tests {
             open.lease.clone_from(&lease);
             open.updated_at = at(updated);
             assert_eq!(
-                record(&open, &patience()),
+                record(&open, &limits()),
                 expected,
                 "{job_id:?} {lease:?} {updated}"
             );
@@ -300,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn repairs_come_ever_more_seldom_and_end() {
+    fn repairs_wait_longer_each_time_and_end() {
         let day = DAY.as_secs();
-        // Died without a word (the lease has run out), and failed with a reason.
+        // The holder died (its lease has expired), or the repair failed with a reason.
         for (repairs, died, failed) in [
             (0, 0, 100),
             (1, 0, 100),
@@ -315,35 +302,27 @@ mod tests {
         ] {
             let mut open = empty(State::Queued);
             open.jobs.push(Job::planned("default", None, 1));
-            open.lease = Some(Lease {
-                holder: "h".into(),
-                until: at(0),
-                ..Lease::default()
-            });
+            open.lease = Some(lease("h", 0));
             let mut given_up = empty(State::Error);
             (open.repairs, given_up.repairs) = (repairs, repairs);
             for (record, wait) in [(&mut open, died), (&mut given_up, failed)] {
-                let mut patience = patience();
-                patience.now = at(1_000_000);
-                record.updated_at = patience.now - SignedDuration::from_secs(wait);
-                assert_eq!(
-                    super::record(record, &patience),
-                    RecordStep::TakeOver,
-                    "{repairs}"
-                );
+                let mut limits = limits();
+                limits.now = at(1_000_000);
+                record.updated_at = limits.now - SignedDuration::from_secs(wait);
+                assert_eq!(super::record(record, &limits), RecordStep::TakeOver, "{repairs}");
                 record.updated_at += SignedDuration::from_secs(1);
-                assert_eq!(super::record(record, &patience), RecordStep::Wait, "{repairs}");
+                assert_eq!(super::record(record, &limits), RecordStep::Wait, "{repairs}");
                 record.repairs = REPAIRS;
             }
-            assert_eq!(super::record(&open, &patience()), RecordStep::Abandon);
-            assert_eq!(super::record(&given_up, &patience()), RecordStep::Abandoned);
+            assert_eq!(super::record(&open, &limits()), RecordStep::Abandon);
+            assert_eq!(super::record(&given_up, &limits()), RecordStep::Abandoned);
         }
     }
 
     #[test]
-    fn what_is_final_is_left_alone() {
+    fn final_records_are_left_alone() {
         for state in [State::Complete, State::Canceled, State::Ignored, State::Held] {
-            assert_eq!(record(&empty(state), &patience()), RecordStep::Nothing);
+            assert_eq!(record(&empty(state), &limits()), RecordStep::Nothing);
         }
     }
 }

@@ -11,10 +11,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use jiff::Timestamp;
-use lambda_runtime::{Context, LambdaEvent};
-use reconcile::{CURSOR, Config, Reconcile};
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use pipeline::{CHECKPOINT, Config, Delays, Options, Reconcile, Services, Submit, Summary};
 use vod_aws::{AwsConfig, MediaConvert, Time};
 
 const UPLOADS: usize = 40;
@@ -22,17 +20,17 @@ const PAGE: usize = 7;
 /// Seconds that an invocation has: enough to begin, and to have to stop within a page as well as between two.
 const LIMITS: [i64; 8] = [88, 96, 104, 112, 120, 128, 136, 144];
 
-/// A second goes by whenever somebody looks at the clock.
+/// A second passes whenever the clock is read.
 static CLOCK: AtomicI64 = AtomicI64::new(1_767_225_600);
 
 fn now() -> Timestamp {
     Timestamp::from_second(CLOCK.fetch_add(1, Ordering::SeqCst)).unwrap()
 }
 
-/// S3 with uploads that are too young to be lost, no record, no output, and reconcile's own document.
+/// S3 with uploads that are too young to be lost, no record, no output, and the checkpoint.
 #[derive(Debug, Clone, Default)]
 struct S3 {
-    cursor: Arc<Mutex<Option<Vec<u8>>>>,
+    checkpoint: Arc<Mutex<Option<Vec<u8>>>>,
     /// How often each record was asked for.
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
@@ -42,13 +40,13 @@ impl S3 {
         let path = request.uri().split('?').next().unwrap_or_default();
         let key = path.trim_start_matches("http://s3/vod").trim_start_matches('/');
         let missing = (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned());
-        if key == CURSOR {
-            let mut cursor = self.cursor.lock().unwrap();
+        if key == CHECKPOINT {
+            let mut checkpoint = self.checkpoint.lock().unwrap();
             if request.method() == "PUT" {
-                *cursor = request.body().bytes().map(<[u8]>::to_vec);
+                *checkpoint = request.body().bytes().map(<[u8]>::to_vec);
                 return (200, String::new());
             }
-            let kept = cursor.clone();
+            let kept = checkpoint.clone();
             return kept.map_or(missing, |kept| (200, String::from_utf8(kept).unwrap()));
         }
         if key.is_empty() && request.uri().contains("versioning") {
@@ -95,18 +93,13 @@ fn list(uri: &str) -> String {
     format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{entries}</ListBucketResult>")
 }
 
-async fn invoke(reconcile: &Reconcile, limit: i64) -> Value {
-    let mut context = Context::default();
-    let deadline = (CLOCK.load(Ordering::SeqCst) + limit) * 1000;
-    context.deadline = u64::try_from(deadline).unwrap();
-    reconcile
-        .handle(LambdaEvent::new(json!({}), context))
-        .await
-        .unwrap()
+async fn invoke(reconcile: &Reconcile, limit: i64) -> Summary {
+    let deadline = Timestamp::from_second(CLOCK.load(Ordering::SeqCst) + limit).unwrap();
+    reconcile.run(&Options::default(), "r", deadline).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_pass_goes_on_where_the_last_invocation_had_to_stop() {
+async fn a_pass_continues_where_the_last_invocation_had_to_stop() {
     let sleep = |_| -> vod_aws::Pause { Box::pin(std::future::pending()) };
     assert!(vod_aws::set_time(Time { now, sleep }));
     for limit in LIMITS {
@@ -126,23 +119,24 @@ async fn in_parts(limit: i64) {
     let s3 = S3::default();
     let connector = SharedHttpConnector::new(s3.clone());
     let http = http_client_fn(move |_, _| connector.clone());
-    let reconcile = Reconcile::with_clients(
-        vod_aws::s3_over(http.clone(), &aws),
-        MediaConvert::new(vod_aws::mediaconvert_over(http, &aws)),
-        Config::local("vod").unwrap(),
-    );
+    let mediaconvert = MediaConvert::new(vod_aws::mediaconvert_over(http.clone(), &aws));
+    let services = Services::new(vod_aws::s3_over(http, &aws), mediaconvert, "vod");
+    let delays = Delays {
+        grace: SignedDuration::from_mins(1),
+        retry: SignedDuration::from_secs(20),
+    };
+    let submit = Submit::new(services.clone(), Config::local("vod").unwrap());
+    let reconcile = Reconcile::new(services, submit, delays);
 
     let mut parts = vec![invoke(&reconcile, limit).await];
-    while parts.last().unwrap()["finished"] == false && parts.len() < UPLOADS {
+    while !parts.last().unwrap().finished && parts.len() < UPLOADS {
         parts.push(invoke(&reconcile, limit).await);
     }
     let last = parts.last().unwrap();
-    assert!(parts.len() > 2, "one invocation was enough: {last}");
-    assert_eq!(last["finished"], true, "{parts:#?}");
-    assert_eq!(
-        (&last["looked_at"], &last["waiting"]),
-        (&json!(UPLOADS), &json!(UPLOADS))
-    );
+    assert!(parts.len() > 2, "one invocation was enough: {last:?}");
+    assert!(last.finished, "{parts:#?}");
+    let uploads = u64::try_from(UPLOADS).unwrap();
+    assert_eq!((last.looked_at, last.waiting), (uploads, uploads));
     let asked = s3.asked.lock().unwrap().clone();
     assert_eq!(asked.len(), UPLOADS);
     assert!(asked.values().all(|times| *times == 1), "{asked:?}");

@@ -1,0 +1,53 @@
+//! Why a step failed.
+
+use vod_aws::{
+    CatalogError, CreateJobError, DocumentError, ListingError, MediaConvertError, SourceError, TemplatesError,
+};
+use vod_core::events::EventError;
+
+/// Why a step failed and must be repeated. What repeating cannot change ends in the record instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error("the event's options are malformed")]
+    Options(#[source] serde_json::Error),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Templates(#[from] TemplatesError),
+    #[error(transparent)]
+    MediaConvert(#[from] MediaConvertError),
+    #[error("failed to create a job of `{asset}`")]
+    CreateJob { asset: String, source: CreateJobError },
+    /// A record is claimed before its job is created, so somebody has deleted this one. The event goes to the dead
+    /// letters, and reconcile rebuilds the record.
+    #[error("there is no record of asset `{0}`")]
+    NoRecord(String),
+    #[error("too little time left to create a job safely; it is delivered again")]
+    OutOfTime,
+    #[error("the repair took longer than {0} s")]
+    SlowRepair(u64),
+}
+
+impl Error {
+    /// A word for alarms and logs. It stays the same when the code is rearranged.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) | Self::Options(_) => "UnknownEvent",
+            Self::Catalog(_) | Self::Document(_) => "CatalogUnavailable",
+            Self::Listing(_) | Self::Source(_) | Self::Templates(_) => "BucketUnavailable",
+            Self::MediaConvert(_) => "MediaConvertUnavailable",
+            Self::CreateJob { .. } => "CreateJobFailed",
+            Self::NoRecord(_) => "NoRecord",
+            Self::OutOfTime => "OutOfTime",
+            Self::SlowRepair(_) => "RepairFailed",
+        }
+    }
+}

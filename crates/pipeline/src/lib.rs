@@ -1,0 +1,36 @@
+//! The steps of the pipeline, with their I/O.
+//!
+//! The functions, the command and the simulation call them. What a step does is decided by the rules of
+//! [`vod_core::attempt`]; a step reads what a rule needs, and writes what it decided on condition that nobody has
+//! changed the record meanwhile. Each step can be repeated, and an invocation that dies in the middle of one leaves a
+//! state that the next one continues from.
+//!
+//! - [`Submit`]: an upload becomes a record and its jobs.
+//! - [`Complete`]: an event of MediaConvert goes on record.
+//! - [`Reconcile`]: uploads, records, jobs and outputs are compared, and what was lost is submitted again.
+
+mod complete;
+mod config;
+mod error;
+mod reconcile;
+mod services;
+mod submit;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use complete::Complete;
+pub use config::{
+    APPLICATION, BUCKET, Config, DEFAULT_TEMPLATE, JOB_TEMPLATE, MEDIACONVERT_QUEUE, MEDIACONVERT_ROLE_ARN,
+    OUTPUT_BUCKET, RULES_OFF,
+};
+pub use error::Error;
+pub use reconcile::{CHECKPOINT, Delays, Note, Options, Reconcile, Summary};
+pub use services::Services;
+pub use submit::Submit;
+
+/// When an invocation ends: at Lambda's deadline (milliseconds since 1970), or after `default` if there is none.
+pub fn deadline(epoch_ms: u64, default: SignedDuration) -> Timestamp {
+    let deadline = i64::try_from(epoch_ms).ok().filter(|&ms| ms > 0);
+    let deadline = deadline.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    deadline.unwrap_or_else(|| vod_aws::now() + default)
+}
