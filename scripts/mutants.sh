@@ -43,12 +43,16 @@ mutant no-reconcile crates/pipeline/src/reconcile/scan.rs \
     's/^\( *\)&& vod_aws::now() < self\.run\.stop$/\1\&\& vod_aws::now() > self.run.stop/' "$USUAL"
 # Another safeguard covers for these at the usual settings: see scripts/sim.sh.
 mutant no-lease crates/vod-core/src/attempt/next.rs 's/if lease\.until > now =>/if lease.until < lease.until =>/' \
-    "--uploads 150 --faults 8 --seed 1 --heard --token-seconds 1"
+    "--uploads 150 --faults 8 --seed 1 --heard --token-seconds 1 --removals 0"
 mutant no-batch-failures functions/submit/src/handler.rs \
     's/failures\.push(json!({"itemIdentifier": message\.id}));/failures.extend(None::<Value>);/' \
-    "--uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2"
+    "--uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2 --removals 0"
 mutant no-search crates/pipeline/src/submit.rs 's/if !invocation\.made_first(record)/if record.schema == 0/' \
-    "--uploads 120 --faults 10 --seed 3"
+    "--uploads 120 --faults 10 --seed 3 --removals 0"
+mutant no-tombstone crates/pipeline/src/submit.rs \
+    's/if removal\.as_ref()\.is_some_and(covers) {/if removal.as_ref().is_some_and(covers) \&\& object.key.is_empty() {/' "$USUAL --removals 10"
+mutant no-cancel crates/pipeline/src/complete.rs \
+    's/if let Change::Progress(_) = change {/if let Change::Canceled = change {/' "$USUAL --removals 10"
 
 if ((${#survived[@]})); then
     echo "not noticed: ${survived[*]}" >&2

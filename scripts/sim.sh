@@ -17,11 +17,13 @@ done
 if (($# == 0)); then
     # Where one safeguard covers for another, each is tested alone once: leases, the queue, the search.
     echo "== forgetful tokens: leases alone keep deliveries apart"
-    simulate --uploads 150 --faults 8 --seed 1 --heard --token-seconds 1
+    simulate --uploads 150 --faults 8 --seed 1 --heard --token-seconds 1 --removals 0
     echo "== no reconcile: what SQS brings again is enough"
-    simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2
+    simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2 --removals 0
     echo "== many deaths: the search alone finds jobs that are not on record"
-    simulate --uploads 120 --faults 10 --seed 3
+    simulate --uploads 120 --faults 10 --seed 3 --removals 0
+    echo "== many removals: what is taken down stays down"
+    simulate --uploads 2000 --seed 1 --removals 10
     echo "== vod up, killed 50 times"
     VOD_KILLS=50 scripts/test.sh --test kill || failed=1
 fi

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use pipeline::Summary;
 use serde_json::json;
 
 use crate::aws::AwsError;
@@ -23,29 +23,6 @@ pub(crate) struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The function's response; the function documents its members.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Summary {
-    pub(crate) looked_at: u64,
-    pub(crate) lost: u64,
-    pub(crate) mended: u64,
-    pub(crate) given_up: u64,
-    pub(crate) waiting: u64,
-    pub(crate) failed: u64,
-    pub(crate) dry_run: bool,
-    pub(crate) finished: bool,
-    pub(crate) notes: Vec<Note>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Note {
-    pub(crate) asset: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<String>,
-    pub(crate) found: String,
-    pub(crate) outcome: String,
 }
 
 /// Runs `vod reconcile`.
@@ -129,6 +106,8 @@ fn text(summary: &Summary) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::Note;
+
     use super::*;
 
     #[test]

@@ -78,7 +78,7 @@ def test_from_an_upload_to_its_removal(hybrid, film):
     assert (summary["lost"], summary["failed"], summary["finished"]) == (0, 0, True)
     assert hybrid.json("check") == []
 
-    assert "nobody is there to be asked" in hybrid.vod("rm", asset, ok=False)
+    assert "you cannot be asked" in hybrid.vod("rm", asset, ok=False)
     removed = hybrid.json("rm", asset, "--yes")
     assert removed["removed"] == asset and removed["outputs"] > 3
     (path, batch), = hybrid.aws.invalidations

@@ -21,14 +21,15 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 use form_urlencoded::Serializer;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request};
 use serde_json::Value;
+use vod_aws::MediaConvert;
 use vod_state::endpoints::Endpoints;
 
 use self::call::Call;
 use self::credentials::Cached;
 pub(crate) use self::error::{AwsError, Refusal};
-pub(crate) use self::sdk::{in_one_line, is_disk_full, sdk_error};
+pub(crate) use self::sdk::{in_one_line, sdk_error};
 use self::service::{LAMBDA, MEDIACONVERT, Protocol, Service};
 use crate::wire::{Answer, Wire};
 
@@ -223,6 +224,11 @@ impl Aws {
         Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
     }
 
+    /// A client for MediaConvert.
+    pub(crate) fn mediaconvert_client(&self) -> MediaConvert {
+        MediaConvert::from_sdk(&self.sdk)
+    }
+
     /// A call of MediaConvert; `path` is what follows the version.
     pub(crate) async fn mediaconvert(
         &self,
@@ -327,14 +333,6 @@ impl Aws {
             reason: format!("no request can be made of it ({error})"),
             hint: self.hint(service),
         })
-    }
-}
-
-/// The status of a refusal, for those to whom some refusals are an answer.
-pub(crate) fn status(error: &AwsError) -> Option<StatusCode> {
-    match error {
-        AwsError::Refused(refusal) => StatusCode::from_u16(refusal.status).ok(),
-        _ => None,
     }
 }
 

@@ -4,15 +4,15 @@ use std::error::Error;
 
 use anyhow::anyhow;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::delete_object::DeleteObjectError;
+use aws_sdk_s3::operation::delete_objects::DeleteObjectsError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_smithy_runtime_api::http::Response;
-use hyper::StatusCode;
 
 use super::error::{AwsError, Refusal};
-use super::status;
 use crate::output::plain;
 use crate::wire::root;
 
@@ -63,12 +63,6 @@ pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     told.join(": ")
 }
 
-/// Whether the local S3 has refused a write because its disk is full.
-pub(crate) fn is_disk_full(error: &anyhow::Error) -> bool {
-    let full = |refusal: AwsError| status(&refusal) == Some(StatusCode::INSUFFICIENT_STORAGE);
-    error.chain().filter_map(s3).any(full)
-}
-
 /// The refusal in an error of S3, by the operations that those crates use.
 fn s3(cause: &(dyn Error + 'static)) -> Option<AwsError> {
     fn of<E: SdkFailure>(cause: &(dyn Error + 'static), permission: &str) -> Option<AwsError> {
@@ -78,4 +72,6 @@ fn s3(cause: &(dyn Error + 'static)) -> Option<AwsError> {
         .or_else(|| of::<HeadObjectError>(cause, "s3:GetObject"))
         .or_else(|| of::<PutObjectError>(cause, "s3:PutObject"))
         .or_else(|| of::<ListObjectsV2Error>(cause, "s3:ListBucket"))
+        .or_else(|| of::<DeleteObjectError>(cause, "s3:DeleteObject"))
+        .or_else(|| of::<DeleteObjectsError>(cause, "s3:DeleteObject"))
 }

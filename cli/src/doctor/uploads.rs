@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{anyhow, ensure};
+use pipeline::{Note, Summary};
 
 use super::Told;
 use crate::dead_letters;
 use crate::output::pasted;
-use crate::reconcile::{Note, Summary, dry_run};
+use crate::reconcile::dry_run;
 use crate::stack::Stack;
 
 /// Uploads younger than this may still be on their way.

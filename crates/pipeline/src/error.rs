@@ -34,6 +34,15 @@ pub enum Error {
     OutOfTime,
     #[error("the repair took longer than {0} s")]
     SlowRepair(u64),
+    #[error("failed to delete {key:?}")]
+    Delete {
+        key: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("job {id} was canceled and is still {status}: repeat the removal in a while")]
+    JobContinues { id: String, status: String },
+    #[error("the record of asset `{0}` kept changing: repeat the removal")]
+    RecordContended(String),
 }
 
 impl Error {
@@ -48,6 +57,7 @@ impl Error {
             Self::NoRecord(_) => "NoRecord",
             Self::OutOfTime => "OutOfTime",
             Self::SlowRepair(_) => "RepairFailed",
+            Self::Delete { .. } | Self::JobContinues { .. } | Self::RecordContended(_) => "RemovalFailed",
         }
     }
 }

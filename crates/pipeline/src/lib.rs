@@ -8,6 +8,7 @@
 //! - [`Submit`]: an upload becomes a record and its jobs.
 //! - [`Complete`]: an event of MediaConvert goes on record.
 //! - [`Reconcile`]: uploads, records, jobs and outputs are compared, and what was lost is submitted again.
+//! - [`TakeDown`]: a video is removed, and stays so until its file is uploaded again.
 
 mod complete;
 mod config;
@@ -15,6 +16,7 @@ mod error;
 mod reconcile;
 mod services;
 mod submit;
+mod take_down;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,9 +26,10 @@ pub use config::{
     OUTPUT_BUCKET, RULES_OFF,
 };
 pub use error::Error;
-pub use reconcile::{CHECKPOINT, Delays, Note, Options, Reconcile, Summary};
+pub use reconcile::{CHECKPOINT, Delays, Note, OUTPUTS_OF_REMOVED, Options, Reconcile, Summary};
 pub use services::Services;
 pub use submit::Submit;
+pub use take_down::{Removed, RemovedUpload, TakeDown};
 
 /// When an invocation ends: at Lambda's deadline (milliseconds since 1970), or after `default` if there is none.
 pub fn deadline(epoch_ms: u64, default: SignedDuration) -> Timestamp {

@@ -24,6 +24,7 @@ use vod_aws::Listing;
 use vod_core::attempt::Invocation;
 use vod_core::attempt::repair::Limits;
 
+pub use self::check::OUTPUTS_OF_REMOVED;
 pub use self::summary::{Note, Summary};
 use crate::{Complete, Error, Services, Submit};
 
@@ -65,9 +66,9 @@ pub struct Options {
     pub grace_seconds: Option<u32>,
 }
 
-/// One invocation.
+/// The parameters of one invocation.
 #[derive(Debug, Clone)]
-struct Run {
+struct RunInfo {
     /// Report what would be done, and change nothing.
     dry_run: bool,
     limits: Limits,
@@ -77,7 +78,7 @@ struct Run {
     stop: Timestamp,
 }
 
-impl Run {
+impl RunInfo {
     fn new(options: &Options, delays: Delays, id: &str, deadline: Timestamp) -> Self {
         let now = vod_aws::now();
         let margin = SignedDuration::try_from(REPAIR_TIMEOUT).unwrap_or_default() + MARGIN;
@@ -124,7 +125,7 @@ impl Reconcile {
     /// next run continues there. Safe to run at any time, and twice at once. `id` names this run in the leases of its
     /// repairs.
     pub async fn run(&self, options: &Options, id: &str, deadline: Timestamp) -> Result<Summary, Error> {
-        let run = Run::new(options, self.delays, id, deadline);
+        let run = RunInfo::new(options, self.delays, id, deadline);
         scan::run(self, &run).await
     }
 

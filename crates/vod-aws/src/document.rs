@@ -3,7 +3,9 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime_api::http::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,6 +26,14 @@ pub struct DocumentError {
     action: &'static str,
     key: String,
     source: Source,
+}
+
+impl DocumentError {
+    /// Whether the local S3 has refused a write because its disk is full (507).
+    pub fn is_disk_full(&self) -> bool {
+        let refused = self.source.downcast_ref::<SdkError<PutObjectError, Response>>();
+        refused.and_then(status) == Some(507)
+    }
 }
 
 impl Document {
@@ -102,6 +112,6 @@ impl Document {
     }
 }
 
-fn status<E>(error: &SdkError<E, aws_smithy_runtime_api::http::Response>) -> Option<u16> {
+fn status<E>(error: &SdkError<E, Response>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }

@@ -61,6 +61,11 @@ impl MediaConvert {
         Self { client }
     }
 
+    /// With credentials, region and endpoints that were found elsewhere.
+    pub fn from_sdk(config: &aws_types::SdkConfig) -> Self {
+        Self::new(Client::new(config))
+    }
+
     /// Sends `body` as CreateJob and returns the job's id. The SDK retries throttling and faults by itself; the
     /// token in the body makes those retries safe for one minute.
     pub async fn create_job(&self, body: &Value) -> Result<String, CreateJobError> {
@@ -88,13 +93,14 @@ impl MediaConvert {
         id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
     }
 
-    /// Cancels a job. One that has ended by then, or that nobody knows any more, is left alone.
-    pub async fn cancel_job(&self, id: &str) -> Result<(), MediaConvertError> {
+    /// Cancels a job. `false`: it had ended, or is forgotten.
+    pub async fn cancel_job(&self, id: &str) -> Result<bool, MediaConvertError> {
         let answer = self.client.cancel_job().id(id).send().await;
-        let Err(error) = answer else { return Ok(()) };
+        let Err(error) = answer else { return Ok(true) };
         let status = error.raw_response().map(|answer| answer.status().as_u16());
-        if matches!(status, Some(400 | 404 | 409)) {
-            return Ok(());
+        let is_denied = error.code().is_some_and(|code| code.starts_with("AccessDenied"));
+        if matches!(status, Some(400 | 404 | 409)) && !is_denied {
+            return Ok(false);
         }
         Err(MediaConvertError {
             action: "cancel the job",

@@ -13,8 +13,8 @@ pub const OUTPUT: &str = "output/";
 pub const CATALOG: &str = "catalog/";
 /// The page.
 pub const WEB: &str = "web/";
-/// Cursors and the like.
-pub const OPS: &str = "ops/";
+/// Tombstones of removed videos.
+pub const REMOVED: &str = "ops/removed/";
 
 /// Longest template name that is kept as it is, in characters.
 const NAME_MAX: usize = 64;

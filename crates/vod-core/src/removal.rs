@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::events::is_newer;
-use crate::keys::OPS;
+use crate::keys::REMOVED;
 use crate::record::Record;
 
 /// The tombstone of an asset.
@@ -30,7 +30,7 @@ pub struct Removal {
 
 /// The key of an asset's tombstone.
 pub fn removal_key(id: &AssetId) -> String {
-    format!("{OPS}removed/{id}.json")
+    format!("{REMOVED}{id}.json")
 }
 
 impl Removal {

@@ -9,8 +9,10 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
-use pipeline::{Complete, Reconcile, Submit};
+use pipeline::{Complete, Reconcile, Submit, TakeDown};
 use serde_json::{Value, json};
+use vod_core::asset::AssetId;
+use vod_core::keys::record_key;
 
 use crate::options::{Mutation, chance};
 use crate::report::Upload;
@@ -22,6 +24,8 @@ const VISIBILITY: Duration = Duration::from_mins(6);
 const SUBMIT_TIME: Duration = Duration::from_mins(1);
 const COMPLETE_TIME: Duration = Duration::from_secs(30);
 const RECONCILE_TIME: Duration = Duration::from_mins(15);
+/// The longest that an owner waits for a removal.
+const REMOVAL_TIME: Duration = Duration::from_mins(10);
 /// From one scheduled run to the next.
 const PERIOD: Duration = Duration::from_mins(15);
 /// Deliveries of one message before it is a dead letter.
@@ -46,18 +50,26 @@ pub(crate) struct Wiring {
     submit: Submit,
     complete: Complete,
     reconcile: Reconcile,
+    take_down: TakeDown,
 }
 
 static WIRING: std::sync::OnceLock<Arc<Wiring>> = std::sync::OnceLock::new();
 
 impl Wiring {
     /// Puts the functions in their places and starts the pollers and the schedule.
-    pub(crate) fn start(world: &World, submit: Submit, complete: Complete, reconcile: Reconcile) {
+    pub(crate) fn start(
+        world: &World,
+        submit: Submit,
+        complete: Complete,
+        reconcile: Reconcile,
+        take_down: TakeDown,
+    ) {
         let wiring = Arc::new(Self {
             queue: Mutex::default(),
             submit,
             complete,
             reconcile,
+            take_down,
         });
         // One simulation per process.
         let _ = WIRING.set(Arc::clone(&wiring));
@@ -230,7 +242,9 @@ fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
 
 /// EventBridge tells `complete` of a job, and again when that fails.
 pub(crate) fn job_changed(world: &World, event: &Value) {
+    let text = |member: &str| event["detail"][member].as_str().unwrap_or_default().to_owned();
     for delay in travels(world) {
+        let (job_id, status) = (text("jobId"), text("status"));
         let (world, event) = (world.clone(), event.clone());
         time::spawn(async move {
             time::sleep(delay).await;
@@ -238,14 +252,11 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
             for _ in 0..3 {
                 let event = LambdaEvent::new(event.clone(), context(&world, COMPLETE_TIME));
                 world.state().count("invocations of complete");
-                if let Some(Ok(_)) = invoke(
-                    &world,
-                    COMPLETE_TIME,
-                    false,
-                    complete::handle(&wiring.complete, event),
-                )
-                .await
-                {
+                let recorded = complete::handle(&wiring.complete, event);
+                if let Some(Ok(_)) = invoke(&world, COMPLETE_TIME, false, recorded).await {
+                    if status == "PROGRESSING" {
+                        world.state().started(&job_id);
+                    }
                     return;
                 }
                 time::sleep(Duration::from_mins(1)).await;
@@ -256,6 +267,44 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
                 .entry("dead letters of job events")
                 .or_default() += 1;
         });
+    }
+}
+
+/// The owner takes a video down once it is in the catalog.
+pub(crate) fn remove(world: &World, id: AssetId) {
+    let world = world.clone();
+    time::spawn(async move {
+        // Many of them while the upload is being submitted.
+        let is_early = world.random(fastrand::Rng::bool);
+        time::sleep(world.between(0.0, if is_early { 5.0 } else { 1800.0 })).await;
+        let key = record_key(&id);
+        while !world.state().objects.contains_key(&key) {
+            time::sleep(world.between(0.01, 0.5)).await;
+        }
+        take_down(&world, &id).await;
+    });
+}
+
+/// Takes a video down, and again until that has succeeded.
+async fn take_down(world: &World, id: &AssetId) {
+    let Some(wiring) = WIRING.get() else { return };
+    loop {
+        world.state().count("removals");
+        if let Some(Ok(_)) = invoke(world, REMOVAL_TIME, false, wiring.take_down.run(id)).await {
+            world.state().removed.insert(id.to_string());
+            return;
+        }
+        time::sleep(world.between(1.0, 60.0)).await;
+    }
+}
+
+/// The owner does what reconcile asks for.
+fn follow(world: &World, summary: &Value) {
+    let notes = summary["notes"].as_array().into_iter().flatten();
+    let removed = notes.filter(|note| note["found"] == pipeline::OUTPUTS_OF_REMOVED);
+    for id in removed.filter_map(|note| note["asset"].as_str()?.parse::<AssetId>().ok()) {
+        let world = world.clone();
+        time::spawn(async move { take_down(&world, &id).await });
     }
 }
 
@@ -275,6 +324,7 @@ async fn schedule(world: World, wiring: Arc<Wiring>) {
         )
         .await;
         if let Some(Ok(summary)) = ended {
+            follow(&world, &summary);
             let mut state = world.state();
             if summary["finished"] == true {
                 for (name, count) in [

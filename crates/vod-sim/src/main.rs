@@ -1,5 +1,5 @@
 //! `make sim`: the functions' own crates and the real SDK against services in this process, in virtual time, under
-//! seeded faults. It fails when an upload is lost or encoded twice.
+//! seeded faults. It fails when an upload is lost or encoded twice, and when a video that was taken down comes back.
 //!
 //! Time is virtual through `vod_aws::set_time`, the one seam through which functions and SDK wait and look at the
 //! clock: tokio's paused time would need its test features in every build of the workspace.
@@ -23,7 +23,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::Parser;
 use jiff::SignedDuration;
-use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit};
+use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit, TakeDown};
 use vod_aws::{AwsConfig, MediaConvert};
 
 use crate::events::Wiring;
@@ -67,7 +67,12 @@ async fn simulate(world: World) -> anyhow::Result<Vec<Upload>> {
     let mut replaced: BTreeMap<Duration, usize> = BTreeMap::new();
     let gap = 3600.0 / world.options.rate;
     for number in 0..world.options.uploads {
-        uploads.push(upload(&world, key(number), number));
+        let upload = upload(&world, key(number), number);
+        let removals = chance::REMOVED * world.options.removals;
+        if removals > 0.0 && world.happens("videos removed", removals) {
+            events::remove(&world, upload.id());
+        }
+        uploads.push(upload);
         if world.happens("uploads replaced", chance::REPLACED) {
             let pause = world.between(0.0, 1200.0);
             replaced.insert(time::elapsed() + pause, uploads.len() - 1);
@@ -85,7 +90,7 @@ async fn simulate(world: World) -> anyhow::Result<Vec<Upload>> {
         replace(&world, &mut uploads, index);
     }
     let limit = time::elapsed() + TIMEOUT;
-    while world.state().settled < uploads.len() && time::elapsed() < limit {
+    while !world.state().is_settled(uploads.len()) && time::elapsed() < limit {
         time::sleep(LOOK).await;
     }
     time::sleep(AFTERMATH).await;
@@ -111,9 +116,10 @@ fn wire(world: &World) -> anyhow::Result<()> {
         retry: SignedDuration::from_mins(5),
     };
     let complete = Complete::new(services.clone(), config.jobs.application.clone());
+    let take_down = TakeDown::new(services.clone(), &config.jobs.output_bucket);
     let submit = Submit::new(services.clone(), config);
     let reconcile = Reconcile::new(services, submit.clone(), delays);
-    Wiring::start(world, submit, complete, reconcile);
+    Wiring::start(world, submit, complete, reconcile, take_down);
     Ok(())
 }
 

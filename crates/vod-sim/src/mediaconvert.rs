@@ -44,6 +44,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
         ("POST", "probe") => probe(world),
         ("GET", "search") => search(world, call),
         ("GET", path) => get(world, path.trim_start_matches("jobs/")),
+        ("DELETE", path) => cancel(world, path.trim_start_matches("jobs/")),
         _ => error(501, "NotImplementedException", "not simulated"),
     }
 }
@@ -56,15 +57,24 @@ fn folder(job: &Job) -> String {
     }
 }
 
+pub(crate) fn has_outputs(job: &Job) -> bool {
+    job.state == JobState::Complete && !job.deleted
+}
+
+/// Deletes an output, and with it all of its job.
+pub(crate) fn delete_output(state: &mut State, key: &str) {
+    let asset = key.split('/').nth(1).unwrap_or_default();
+    let of_asset = state.by_asset.get(asset).cloned().unwrap_or_default();
+    for index in of_asset {
+        let job = &mut state.jobs[index];
+        let prefix = format!("output/{asset}/{}", folder(job));
+        job.deleted |= FILES.iter().any(|file| key == format!("{prefix}{file}"));
+    }
+}
+
 /// Keys of the outputs of an asset's complete jobs, in order.
 pub(crate) fn outputs_of(state: &State, asset: &str) -> Vec<String> {
-    let jobs = state
-        .by_asset
-        .get(asset)
-        .into_iter()
-        .flatten()
-        .map(|&index| &state.jobs[index]);
-    let complete = jobs.filter(|job| job.state == JobState::Complete);
+    let complete = state.jobs_of(asset).filter(|job| has_outputs(job));
     let mut keys: Vec<String> = complete
         .flat_map(|job| FILES.map(|file| format!("output/{asset}/{}{file}", folder(job))))
         .collect();
@@ -149,6 +159,7 @@ fn add(state: &mut State, body: &Value, lag: Duration) -> usize {
         created: time::now(),
         finished: None,
         visible: time::elapsed() + lag,
+        deleted: false,
     };
     let settings = || (body["settings"].to_string(), job.asset.clone(), job.input.clone());
     state.settings.entry(job.attempt).or_insert_with(settings);
@@ -170,12 +181,21 @@ fn add(state: &mut State, body: &Value, lag: Duration) -> usize {
 
 async fn work_on(world: World, index: usize, start: Duration, work: Duration, fails: bool) {
     time::sleep(start.saturating_sub(time::elapsed())).await;
-    world.state().jobs[index].state = JobState::Progressing;
+    {
+        let job = &mut world.state().jobs[index];
+        if job.state == JobState::Canceled {
+            return;
+        }
+        job.state = JobState::Progressing;
+    }
     events::job_changed(&world, &event(&world, index, "PROGRESSING", json!({})));
     time::sleep(work).await;
     {
         let mut state = world.state();
         let job = &mut state.jobs[index];
+        if job.state == JobState::Canceled {
+            return;
+        }
         job.state = if fails {
             JobState::Error
         } else {
@@ -242,6 +262,7 @@ fn shown(state: &State, job: &Job) -> Value {
         JobState::Progressing => "PROGRESSING",
         JobState::Complete => "COMPLETE",
         JobState::Error => "ERROR",
+        JobState::Canceled => "CANCELED",
     };
     let mut shown = json!({
         "id": job.id, "status": status, "createdAt": job.created.as_second(), "role": "r",
@@ -274,6 +295,23 @@ fn get(world: &World, id: &str) -> Answer {
         Some(index) => json(200, &json!({ "job": shown(&state, &state.jobs[index]) })),
         None => error(404, "NotFoundException", "no such job"),
     }
+}
+
+/// Cancels a job that has not ended. Its slot stays taken: what it would have done is not simulated.
+fn cancel(world: &World, id: &str) -> Answer {
+    let mut state = world.state();
+    state.count("CancelJob");
+    let Some(index) = state.by_id.get(id).copied() else {
+        return error(404, "NotFoundException", "no such job");
+    };
+    let job = &mut state.jobs[index];
+    if !job.state.is_active() || world.is(Mutation::NoCancel) {
+        return error(409, "ConflictException", "the job has ended");
+    }
+    (job.state, job.finished) = (JobState::Canceled, Some(time::now()));
+    drop(state);
+    events::job_changed(world, &event(world, index, "CANCELED", json!({})));
+    json(202, &json!({}))
 }
 
 fn search(world: &World, call: &Call) -> Answer {

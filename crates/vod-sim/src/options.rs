@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// So many times as many faults of each kind
     #[arg(long, default_value_t = 1.0)]
     pub(crate) faults: f64,
+    /// So many times as many removals; 0: none
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) removals: f64,
     /// How long CreateJob knows a `clientRequestToken`; MediaConvert's minute hides what leases are for
     #[arg(long, default_value_t = 60.0)]
     pub(crate) token_seconds: f64,
@@ -61,6 +64,10 @@ pub(crate) enum Mutation {
     NoSearch,
     /// Reconcile is never called.
     NoReconcile,
+    /// Every tombstone that is read is older than the upload.
+    NoTombstone,
+    /// `CancelJob` cancels nothing.
+    NoCancel,
 }
 
 /// How likely each fault is.
@@ -83,6 +90,8 @@ pub(crate) mod chance {
     pub(crate) const REPLACED: f64 = 0.02;
     /// An upload of which every delivery dies.
     pub(crate) const CURSED: f64 = 0.001;
+    /// A video that its owner takes down.
+    pub(crate) const REMOVED: f64 = 0.01;
     /// A first attempt that ends with a transient error.
     pub(crate) const TRANSIENT: f64 = 0.01;
 }

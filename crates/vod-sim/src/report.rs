@@ -26,6 +26,12 @@ pub(crate) struct Upload {
     pub(crate) replaced: bool,
 }
 
+impl Upload {
+    pub(crate) fn id(&self) -> AssetId {
+        AssetId::new(BUCKET, &self.key, self.version.as_deref(), &self.etag)
+    }
+}
+
 /// What is wrong at the end; empty when all is well.
 pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
     let mut faults = state.violations.clone();
@@ -35,7 +41,12 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
     }
     let mut traceless = 0;
     for upload in uploads {
-        let id = AssetId::new(BUCKET, &upload.key, upload.version.as_deref(), &upload.etag);
+        let id = upload.id();
+        if state.removed.contains(id.as_str()) {
+            let left = left_of_removed(state, &id).map(|what| format!("{}: removed, and {what}", upload.key));
+            faults.extend(left);
+            continue;
+        }
         let count = successes.get(id.as_str()).copied().unwrap_or(0);
         let gone = upload.replaced && upload.version.is_none();
         if gone && !state.objects.contains_key(&record_key(&id)) {
@@ -61,10 +72,23 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
         .keys()
         .filter(|key| key.starts_with(CATALOG))
         .count();
-    if records + traceless != uploads.len() {
+    if records + traceless + state.removed.len() != uploads.len() {
         faults.push(format!("{records} records of {} uploads", uploads.len()));
     }
     faults
+}
+
+/// What is left of a removed video, which must be nothing.
+fn left_of_removed(state: &State, id: &AssetId) -> Option<&'static str> {
+    if state.objects.contains_key(&record_key(id)) {
+        Some("its record is there")
+    } else if state.jobs_of(id.as_str()).any(|job| job.state.is_active()) {
+        Some("its job goes on")
+    } else if state.jobs_of(id.as_str()).any(crate::mediaconvert::has_outputs) {
+        Some("its outputs are there")
+    } else {
+        None
+    }
 }
 
 /// What an upload's record says, if that is whole and true.

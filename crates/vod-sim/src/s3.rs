@@ -1,4 +1,4 @@
-//! S3 as far as the functions use it: GET, HEAD, conditional PUT, `ListObjectsV2`, `ListObjectVersions`,
+//! S3 as far as the pipeline uses it: GET, HEAD, conditional PUT and DELETE, `DeleteObjects`, `ListObjectsV2`, `ListObjectVersions`,
 //! `GetBucketVersioning`.
 
 use std::fmt::Write as _;
@@ -45,6 +45,8 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
         ("GET", "") => list(&mut world.state(), call),
         ("GET" | "HEAD", key) => get(world, call, key),
         ("PUT", key) => put(world, call, key),
+        ("POST", "") if call.query("delete").is_some() => delete_outputs(world, call),
+        ("DELETE", key) => delete(world, call, key),
         _ => error(501, "NotImplemented", "not simulated"),
     }
 }
@@ -76,26 +78,30 @@ fn get(world: &World, call: &Call, key: &str) -> Answer {
     }
 }
 
-/// A record as a reader without one of the safeguards would see it.
+/// A record or a tombstone as a reader without one of the safeguards would see it.
 fn seen(world: &World, key: &str, body: &Bytes) -> Bytes {
-    if !key.starts_with(vod_core::keys::CATALOG) {
-        return body.clone();
-    }
-    let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(body) else {
+    let mutations = [Mutation::NoLease, Mutation::NoTerminal, Mutation::NoTombstone];
+    let parsed = mutations
+        .into_iter()
+        .find(|mutation| world.is(*mutation))
+        .and_then(|mutation| Some((mutation, serde_json::from_slice::<serde_json::Value>(body).ok()?)));
+    let Some((mutation, mut document)) = parsed else {
         return body.clone();
     };
-    if world.is(Mutation::NoLease) {
-        if let Some(lease) = record.get_mut("lease") {
+    let is_record = key.starts_with(vod_core::keys::CATALOG);
+    if mutation == Mutation::NoLease && is_record {
+        if let Some(lease) = document.get_mut("lease") {
             lease["until"] = "1970-01-01T00:00:00Z".into();
         }
-    } else if world.is(Mutation::NoTerminal) {
-        for job in record["jobs"].as_array_mut().into_iter().flatten() {
+    } else if mutation == Mutation::NoTerminal && is_record {
+        for job in document["jobs"].as_array_mut().into_iter().flatten() {
             job["state"] = "SUBMITTED".into();
         }
-    } else {
-        return body.clone();
+    } else if mutation == Mutation::NoTombstone && key.starts_with(vod_core::keys::REMOVED) {
+        document["removed_at"] = "1970-01-01T00:00:00Z".into();
+        document["sequencer"].take();
     }
-    record.to_string().into()
+    document.to_string().into()
 }
 
 fn put(world: &World, call: &Call, key: &str) -> Answer {
@@ -121,6 +127,43 @@ fn put(world: &World, call: &Call, key: &str) -> Answer {
     }
     let etag = state.put(key.to_owned(), call.body.clone());
     Answer::new(200, "").with("etag", format!("\"{etag}\""))
+}
+
+/// `DELETE` with `If-Match`.
+fn delete(world: &World, call: &Call, key: &str) -> Answer {
+    if world.happens("409 of two writers", chance::CONFLICT) {
+        return error(409, "ConditionalRequestConflict", "try again");
+    }
+    let mut state = world.state();
+    state.count("S3 DELETE");
+    match state.objects.get(key) {
+        None => error(404, "NoSuchKey", "The specified key does not exist."),
+        Some(known) if call.if_match.as_ref() != Some(&known.etag) => error(
+            412,
+            "PreconditionFailed",
+            "At least one of the pre-conditions did not hold",
+        ),
+        Some(_) => {
+            state.delete(key);
+            Answer::new(204, "")
+        }
+    }
+}
+
+/// `DeleteObjects` below `output/`; its answer is quiet.
+fn delete_outputs(world: &World, call: &Call) -> Answer {
+    let mut state = world.state();
+    state.count("S3 DELETE");
+    let body = String::from_utf8_lossy(&call.body);
+    for key in body
+        .split("<Key>")
+        .skip(1)
+        .filter_map(|rest| rest.split("</Key>").next())
+    {
+        mediaconvert::delete_output(&mut state, key);
+    }
+    Answer::new(200, "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>")
+        .with("content-type", "application/xml".to_owned())
 }
 
 fn list(state: &mut State, call: &Call) -> Answer {
@@ -230,7 +273,9 @@ fn outputs(state: &State, xml: &mut String, prefix: &str, after: &str, max: usiz
                 .to_owned()
         };
         let after = name(after);
-        let mut assets = state.by_asset.keys().filter(|asset| ***asset > *after);
+        let has_outputs = |asset: &str| state.jobs_of(asset).any(mediaconvert::has_outputs);
+        let assets = state.by_asset.keys().filter(|asset| ***asset > *after);
+        let mut assets = assets.filter(|asset| has_outputs(asset));
         for asset in assets.by_ref().take(max) {
             let _ = write!(
                 xml,

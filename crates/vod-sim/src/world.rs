@@ -38,6 +38,13 @@ pub(crate) enum JobState {
     Progressing,
     Complete,
     Error,
+    Canceled,
+}
+
+impl JobState {
+    pub(crate) fn is_active(self) -> bool {
+        matches!(self, Self::Submitted | Self::Progressing)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +59,8 @@ pub(crate) struct Job {
     pub(crate) finished: Option<Timestamp>,
     /// SearchJobs finds it from here on.
     pub(crate) visible: Duration,
+    /// Whether its outputs were deleted.
+    pub(crate) deleted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +79,8 @@ pub(crate) struct State {
     /// CreateJob's token bucket.
     pub(crate) tickets: f64,
     pub(crate) refilled: Duration,
+    /// Assets that were taken down.
+    pub(crate) removed: BTreeSet<String>,
     /// Records that say COMPLETE, IGNORED, or ERROR for good.
     pub(crate) settled: usize,
     pub(crate) calls: BTreeMap<&'static str, u64>,
@@ -205,6 +216,37 @@ impl State {
             new.older.insert(0, before);
         }
         etag
+    }
+
+    /// Deletes an object.
+    pub(crate) fn delete(&mut self, key: &str) {
+        let Some(object) = self.objects.remove(key) else {
+            return;
+        };
+        if key.starts_with(vod_core::keys::CATALOG) && is_settled(&object.body) {
+            self.settled -= 1;
+        }
+    }
+
+    /// The jobs of an asset.
+    pub(crate) fn jobs_of(&self, asset: &str) -> impl Iterator<Item = &Job> {
+        let indexes = self.by_asset.get(asset).into_iter().flatten();
+        indexes.map(|&index| &self.jobs[index])
+    }
+
+    /// Whether every upload has its end, and every job of a removed video too.
+    pub(crate) fn is_settled(&self, uploads: usize) -> bool {
+        let mut jobs = self.removed.iter().flat_map(|asset| self.jobs_of(asset));
+        self.settled + self.removed.len() >= uploads && jobs.all(|job| !job.state.is_active())
+    }
+
+    /// Notes when a job of a removed video goes on although `complete` was told that it has started.
+    pub(crate) fn started(&mut self, job_id: &str) {
+        let job = self.by_id.get(job_id).map(|&index| &self.jobs[index]);
+        if let Some(job) = job.filter(|job| job.state.is_active() && self.removed.contains(&*job.asset)) {
+            let violation = format!("{}: its job {job_id} goes on after the removal", job.asset);
+            self.violations.push(violation);
+        }
     }
 
     fn recorded(&mut self, name: &str, before: Option<&Bytes>, after: &Bytes) {

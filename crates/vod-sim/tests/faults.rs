@@ -15,6 +15,8 @@ const LEASES: &[&str] = &[
     "--heard",
     "--token-seconds",
     "1",
+    "--removals",
+    "0",
 ];
 /// CreateJob refuses most calls, and nothing but the queue brings them again.
 const QUEUES: &[&str] = &[
@@ -27,12 +29,37 @@ const QUEUES: &[&str] = &[
     "--queues-only",
     "--create-rate",
     "2",
+    "--removals",
+    "0",
 ];
 /// So many deaths that some fall between CreateJob and the record.
-const DEATHS: &[&str] = &["--uploads", "120", "--faults", "10", "--seed", "3"];
+const DEATHS: &[&str] = &[
+    "--uploads",
+    "120",
+    "--faults",
+    "10",
+    "--seed",
+    "3",
+    "--removals",
+    "0",
+];
 
 /// So many slow answers that repairs are cut off in the middle.
-const SLOW: &[&str] = &["--uploads", "150", "--faults", "12"];
+const SLOW: &[&str] = &["--uploads", "150", "--faults", "12", "--removals", "0"];
+
+/// A fifth of the videos are taken down, half of them while they wait for their job.
+const REMOVALS: &[&str] = &[
+    "--uploads",
+    "150",
+    "--faults",
+    "4",
+    "--seed",
+    "2",
+    "--removals",
+    "5",
+    "--create-rate",
+    "2",
+];
 
 fn simulate(options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vod-sim"));
@@ -132,4 +159,19 @@ fn a_search_that_nobody_makes_is_missed() {
 #[test]
 fn reconcile_is_missed() {
     missed(STORM, "no-reconcile");
+}
+
+#[test]
+fn removed_videos_stay_removed_and_no_job_goes_on() {
+    well(REMOVALS);
+}
+
+#[test]
+fn removals_without_a_tombstone_are_noticed() {
+    missed(REMOVALS, "no-tombstone");
+}
+
+#[test]
+fn jobs_that_go_on_after_a_removal_are_noticed() {
+    missed(REMOVALS, "no-cancel");
 }

@@ -10,8 +10,11 @@ use vod_core::removal::Removal;
 use super::rebuild::{self, Adopted};
 use super::repair::{abandon, ask, resubmit};
 use super::summary::Outcome;
-use super::{Reconcile, Run, limited};
+use super::{Reconcile, RunInfo, limited};
 use crate::Error;
+
+/// The finding that a removal was not complete, or that a job went on after it. The owner removes the video again.
+pub const OUTPUTS_OF_REMOVED: &str = "outputs of a removed video: remove it again";
 
 /// The result of a check.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Checked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checker<'a> {
     pub(super) reconcile: &'a Reconcile,
-    pub(super) run: &'a Run,
+    pub(super) run: &'a RunInfo,
 }
 
 impl Checker<'_> {
@@ -164,8 +167,7 @@ impl Checker<'_> {
         match self.removal(id).await {
             Ok(None) => {}
             Ok(Some(_)) => {
-                let what = "outputs of a removed video: remove it again";
-                return Checked::one(id, "", what, Outcome::GivenUp);
+                return Checked::one(id, "", OUTPUTS_OF_REMOVED, Outcome::GivenUp);
             }
             Err(error) => return Checked::one(id, "", "its tombstone was not read", failed(&error)),
         }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use mediaconvert_job::group::GroupType;
-use mediaconvert_job::group::GroupType;
 use mediaconvert_job::names::{self, Destination, Identifiers};
 use serde_json::{Value, json};
 use vod_aws::OutputInfo;

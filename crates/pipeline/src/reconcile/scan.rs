@@ -21,7 +21,7 @@ use vod_core::object::Listed;
 
 use super::check::{Checked, Checker, Finding};
 use super::summary::Summary;
-use super::{CHECKPOINT, Reconcile, Run};
+use super::{CHECKPOINT, Reconcile, RunInfo};
 use crate::Error;
 
 /// Checks at one time. Each mostly waits for one answer of S3.
@@ -69,7 +69,7 @@ struct Started {
 }
 
 /// Continues where the last run stopped, or starts a new pass.
-pub(super) async fn run(reconcile: &Reconcile, run: &Run) -> Result<Summary, Error> {
+pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary, Error> {
     let mut document = Document::new(
         reconcile.services.s3.clone(),
         reconcile.inputs.bucket(),
@@ -141,7 +141,7 @@ impl CheckpointStore<'_> {
 /// The part of a pass in one run.
 struct Scan<'a> {
     checker: Checker<'a>,
-    run: &'a Run,
+    run: &'a RunInfo,
     /// Where the next page starts; `None` at the end of the pass.
     at: Option<Position>,
     summary: Summary,

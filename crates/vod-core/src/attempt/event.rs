@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_events_do_not_report_is_added() {
+    fn details_that_events_do_not_report_are_added() {
         let id = claimed(&[]).id;
         let own = format!("output/{id}/a/");
         let later = format!("output/{id}/a/a2/");

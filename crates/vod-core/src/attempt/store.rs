@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_replaces_what_was_planned() {
+    fn the_job_that_was_sent_replaces_the_planned_one() {
         let (settings, templates) = (settings(), templates(["a"]));
         let mut record = claimed(&templates);
         record.jobs[0].thumbnail_interval_ms = Some(7);

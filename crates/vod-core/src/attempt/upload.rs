@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_encoded_has_a_reason() {
+    fn an_upload_that_cannot_be_encoded_has_a_reason() {
         for (key, head, expected) in [
             ("input/a.mp4", Some(head(None, "e", 1)), None),
             ("input/a.mp4", None, Some("removed")),

@@ -1,0 +1,225 @@
+//! A video is taken down: tombstone, jobs, record, outputs, in this order.
+//!
+//! The tombstone comes first, so that an invocation that reads it starts nothing with the asset. Every step can be
+//! repeated: a removal that was interrupted is completed by the next one.
+
+use std::time::Duration;
+
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use jiff::SignedDuration;
+use vod_aws::{Listing, Versioned};
+use vod_core::asset::AssetId;
+use vod_core::keys::{asset_prefix, record_key};
+use vod_core::record::Record;
+use vod_core::removal::Removal;
+
+use crate::{Error, Services};
+
+/// How long a job may take to end after it was canceled.
+const CANCEL_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+/// The pause between two looks at a canceled job.
+const POLL: Duration = Duration::from_millis(200);
+/// Tries to delete a record that others write to at the same time.
+const TRIES: u32 = 12;
+/// The most keys of one `DeleteObjects` (S3 API reference).
+const DELETE_MAX: usize = 1000;
+
+/// Takes videos down. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TakeDown {
+    services: Services,
+    outputs: Listing,
+}
+
+/// What was removed.
+#[derive(Debug, Clone)]
+pub struct Removed {
+    /// The tombstone.
+    pub removal: Removal,
+    /// The number of objects that were deleted under `output/`.
+    pub outputs: usize,
+    /// Ids of the jobs that were canceled.
+    pub canceled: Vec<String>,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovedUpload {
+    Removed,
+    /// It did not exist any more.
+    Gone,
+    /// Another upload is at its key, and stays.
+    Replaced,
+}
+
+impl TakeDown {
+    pub fn new(services: Services, output_bucket: &str) -> Self {
+        Self {
+            outputs: Listing::new(services.s3.clone(), output_bucket.to_owned()),
+            services,
+        }
+    }
+
+    /// Removes a video. The caller then invalidates `/output/<asset>/*` at the edge, so that links that are still
+    /// valid lead nowhere.
+    pub async fn run(&self, asset: &AssetId) -> Result<Removed, Error> {
+        let mut outputs = 0;
+        let (removal, canceled) = match self.remove_record(asset).await {
+            // A full disk has no room for the tombstone, but objects can be deleted.
+            Err(Error::Document(error)) if error.is_disk_full() => {
+                outputs = self.remove_outputs(asset).await?;
+                if outputs == 0 {
+                    return Err(error.into());
+                }
+                self.remove_record(asset).await?
+            }
+            removed => removed?,
+        };
+        outputs += self.remove_outputs(asset).await?;
+        Ok(Removed {
+            removal,
+            outputs,
+            canceled,
+        })
+    }
+
+    /// Writes the tombstone, ends what is running and deletes the record: jobs must end before their outputs can be
+    /// deleted for good, and later attempts must not take the place of one of them. Returns the tombstone and the ids
+    /// of the jobs that were canceled.
+    async fn remove_record(&self, asset: &AssetId) -> Result<(Removal, Vec<String>), Error> {
+        let Services {
+            catalog, removals, ..
+        } = &self.services;
+        let mut canceled = Vec::new();
+        for _ in 0..TRIES {
+            let (found, now) = (catalog.get(asset).await?, vod_aws::now());
+            let record = found.as_ref().map(|found| &found.value);
+            let removal = |earlier: Option<&Removal>| Removal::new(asset, record, earlier, now);
+            let removal = removals.put(asset, removal).await?;
+            let Some(Versioned { value: record, etag }) = found else {
+                return Ok((removal, canceled));
+            };
+            for job in self.cancel_jobs(&record).await? {
+                // A record that has changed meanwhile may still list it as active.
+                if !canceled.contains(&job) {
+                    canceled.push(job);
+                }
+            }
+            // On condition: a job that goes on record at this moment must not be forgotten. A later one finds no
+            // record, and `complete` cancels it.
+            if self.delete_if(&record_key(asset), &etag).await? {
+                return Ok((removal, canceled));
+            }
+        }
+        Err(Error::RecordContended(asset.to_string()))
+    }
+
+    /// Cancels the jobs that have not ended, and waits for their end. Returns the ids of those that were canceled.
+    async fn cancel_jobs(&self, record: &Record) -> Result<Vec<String>, Error> {
+        let mediaconvert = &self.services.mediaconvert;
+        let active = record.jobs.iter().filter(|job| !job.state.is_terminal());
+        let mut canceled = Vec::new();
+        for id in active.filter_map(|job| job.job_id.as_deref()) {
+            if mediaconvert.cancel_job(id).await? {
+                canceled.push(id.to_owned());
+            }
+            let limit = vod_aws::now() + CANCEL_TIMEOUT;
+            while let Some(job) = mediaconvert.job(id).await?
+                && !job.has_ended()
+            {
+                if vod_aws::now() > limit {
+                    return Err(Error::JobContinues {
+                        id: id.to_owned(),
+                        status: job.status,
+                    });
+                }
+                vod_aws::sleep(POLL).await;
+            }
+        }
+        Ok(canceled)
+    }
+
+    /// Every key under `output/<asset>/`.
+    pub async fn outputs(&self, asset: &AssetId) -> Result<Vec<String>, Error> {
+        let (mut keys, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.outputs.keys(&asset_prefix(asset), after.as_deref()).await?;
+            keys.extend(page.entries);
+            match page.next {
+                Some(place) => after = Some(place.key),
+                None => return Ok(keys),
+            }
+        }
+    }
+
+    /// Deletes outputs until there are none: a job's last ones may have been written while the first were deleted.
+    async fn remove_outputs(&self, asset: &AssetId) -> Result<usize, Error> {
+        let mut removed = 0;
+        loop {
+            let keys = self.outputs(asset).await?;
+            if keys.is_empty() {
+                return Ok(removed);
+            }
+            for keys in keys.chunks(DELETE_MAX) {
+                self.delete_outputs(keys).await?;
+                removed += keys.len();
+            }
+        }
+    }
+
+    async fn delete_outputs(&self, keys: &[String]) -> Result<(), Error> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Delete {
+            key: keys.first().cloned().unwrap_or_default(),
+            source,
+        };
+        let objects = keys
+            .iter()
+            .map(|key| ObjectIdentifier::builder().key(key).build());
+        let objects = objects
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| failed(error.into()))?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+        let delete = delete.map_err(|error| failed(error.into()))?;
+        let (s3, bucket) = (&self.services.s3, self.outputs.bucket());
+        let answer = s3.delete_objects().bucket(bucket).delete(delete).send().await;
+        let answer = answer.map_err(|error| failed(error.into()))?;
+        match answer.errors().first() {
+            None => Ok(()),
+            Some(error) => Err(Error::Delete {
+                key: error.key().unwrap_or("?").to_owned(),
+                source: error.message().unwrap_or("no reason given").into(),
+            }),
+        }
+    }
+
+    /// Deletes the upload, unless another one is at its key by now.
+    pub async fn remove_upload(&self, asset: &AssetId, key: &str) -> Result<RemovedUpload, Error> {
+        let bucket = &self.services.bucket;
+        let Some(head) = self.services.sources.head(bucket, key, None).await? else {
+            return Ok(RemovedUpload::Gone);
+        };
+        // On condition: what is uploaded at this moment must not be lost.
+        let is_same = AssetId::new(bucket, key, head.version.as_deref(), &head.etag) == *asset;
+        if is_same && self.delete_if(key, &format!("\"{}\"", head.etag)).await? {
+            Ok(RemovedUpload::Removed)
+        } else {
+            Ok(RemovedUpload::Replaced)
+        }
+    }
+
+    /// Deletes an object of the bucket. `false`: it is not as it was read, but changed, being changed, or gone.
+    async fn delete_if(&self, key: &str, etag: &str) -> Result<bool, Error> {
+        let delete = self.services.s3.delete_object().bucket(&self.services.bucket);
+        let Err(error) = delete.key(key).if_match(etag).send().await else {
+            return Ok(true);
+        };
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        if matches!(status, Some(404 | 409 | 412)) {
+            return Ok(false);
+        }
+        Err(Error::Delete {
+            key: key.to_owned(),
+            source: error.into(),
+        })
+    }
+}
