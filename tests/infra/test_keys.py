@@ -115,7 +115,7 @@ def test_a_rotation_whose_time_is_not_known_can_be_retired_a_week_later(aws, dep
     deployed.run("keys", "rotate")
     secrets.untag_resource(SecretId="vod/signing", TagKeys=["vod:activated"])
     said = deployed.run("keys", "retire", ok=False).said
-    assert "counted from now" in said and "for 7 days" in said
+    assert "the 7 days start now" in said and "for 7 more days" in said
     tags = {tag["Key"]: tag["Value"] for tag in secrets.describe_secret(SecretId="vod/signing")["Tags"]}
     secrets.tag_resource(SecretId="vod/signing", Tags=[{"Key": "vod:activated", "Value": str(int(tags["vod:activated"]) - 7 * 86400)}])
     deployed.run("keys", "retire")

@@ -26,7 +26,7 @@ pub enum Error {
     MediaConvert(#[from] MediaConvertError),
     #[error("failed to create a job of `{asset}`")]
     CreateJob { asset: String, source: CreateJobError },
-    /// A record is claimed before its job is created, so somebody has deleted this one. The event goes to the dead
+    /// A record is claimed before its job is created, so this one was deleted. The event goes to the dead
     /// letters, and reconcile rebuilds the record.
     #[error("there is no record of asset `{0}`")]
     NoRecord(String),

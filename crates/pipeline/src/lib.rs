@@ -1,7 +1,7 @@
 //! The steps of the pipeline, with their I/O.
 //!
 //! The functions, the command and the simulation call them. What a step does is decided by the rules of
-//! [`vod_core::attempt`]; a step reads what a rule needs, and writes what it decided on condition that nobody has
+//! [`vod_core::attempt`]; a step reads what a rule needs, and writes what it decided on condition that no other writer has
 //! changed the record meanwhile. Each step can be repeated, and an invocation that dies in the middle of one leaves a
 //! state that the next one continues from.
 //!

@@ -1,7 +1,7 @@
 //! The life of an attempt: the rules by which an upload gets its jobs and a record reaches its end.
 //!
 //! Every rule is a function of the record and of what is known at the moment. The steps that call them (crate
-//! `pipeline`) do the I/O: they read the record, let a rule change it, and write it back on condition that nobody has
+//! `pipeline`) do the I/O: they read the record, let a rule change it, and write it back on condition that no other writer has
 //! changed it meanwhile.
 //!
 //! | rule | decides |

@@ -136,7 +136,7 @@ fn travels(world: &World) -> Vec<Duration> {
     (0..copies).map(delay).collect()
 }
 
-/// S3 tells of an upload.
+/// S3 sends the event of an upload.
 pub(crate) fn uploaded(world: &World, upload: &Upload, size: usize, number: usize) {
     let mut object = json!({
         "key": upload.key, "size": size, "eTag": upload.etag, "sequencer": format!("{number:016X}"),
@@ -240,7 +240,7 @@ fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
     });
 }
 
-/// EventBridge tells `complete` of a job, and again when that fails.
+/// EventBridge sends an event of a job to `complete`, and retries if that fails.
 pub(crate) fn job_changed(world: &World, event: &Value) {
     let text = |member: &str| event["detail"][member].as_str().unwrap_or_default().to_owned();
     for delay in travels(world) {

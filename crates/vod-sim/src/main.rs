@@ -46,13 +46,13 @@ fn main() -> anyhow::Result<ExitCode> {
     });
     // The SDK takes its jitter from here.
     fastrand::seed(options.seed);
-    let begun = Instant::now();
+    let started = Instant::now();
     let world = World::new(options);
     let course = world.clone();
     let uploads =
         time::run(async move { simulate(course).await }).context("the simulation makes no progress")??;
     let faults = report::faults(&world.state(), &uploads);
-    report::print(&world, &faults, begun, &mut std::io::stdout().lock())?;
+    report::print(&world, &faults, started, &mut std::io::stdout().lock())?;
     Ok(if faults.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -139,7 +139,7 @@ fn replace(world: &World, uploads: &mut Vec<Upload>, index: usize) {
 }
 
 fn upload(world: &World, key: String, number: usize) -> Upload {
-    // No real file: what a probe would find, the simulated MediaConvert tells.
+    // Not a real file: the simulated MediaConvert reports the result of a probe.
     let body = Bytes::from_static(b"these bytes represent a video");
     let size = body.len();
     let mut state = world.state();

@@ -8,14 +8,14 @@ use vod_core::metrics::What;
 
 use crate::world::World;
 
-/// A meter that takes an outcome which is told twice for a fault.
+/// A meter that reports a problem if an outcome is counted twice.
 pub(crate) fn meter(world: &World) -> Meter {
-    let (world, told) = (world.clone(), Mutex::new(HashSet::new()));
+    let (world, seen) = (world.clone(), Mutex::new(HashSet::new()));
     Meter::new(move |outcome| {
         let what = match outcome.what {
             What::Submitted { .. } => "submitted",
             What::Completed(_) => "completed",
-            // A message that was given up can be given up again, and reconcile finds again what it cannot mend.
+            // A message that was given up can be given up again, and reconcile finds again what it cannot repair.
             What::Failed { .. } | What::Canceled | What::Ignored | What::Reconciled { .. } => return,
         };
         let Some(subject) = &outcome.subject else { return };
@@ -25,8 +25,8 @@ pub(crate) fn meter(world: &World) -> Meter {
             subject.attempt,
             what,
         );
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.insert(once) {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.insert(once) {
             let asset = &subject.asset;
             let twice = format!("{asset}: {what} was counted twice");
             world.state().violations.push(twice);

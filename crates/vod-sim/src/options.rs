@@ -1,4 +1,4 @@
-//! What a simulation is told.
+//! Options of a simulation.
 
 use clap::{Parser, ValueEnum};
 

@@ -50,7 +50,7 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
         let count = successes.get(id.as_str()).copied().unwrap_or(0);
         let gone = upload.replaced && upload.version.is_none();
         if gone && !state.objects.contains_key(&record_key(&id)) {
-            // Its event was lost, and without versions nothing tells that it ever was.
+            // Its event was lost, and without versions there is no trace of it.
             traceless += 1;
             continue;
         }
@@ -143,7 +143,7 @@ fn unfinished(record: &Record) -> Option<&'static str> {
 pub(crate) fn print(
     world: &World,
     faults: &[String],
-    begun: Instant,
+    started: Instant,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
     let state = world.state();
@@ -173,7 +173,7 @@ pub(crate) fn print(
         out,
         "simulated time     {}, in {:.0} s",
         human(time::elapsed()),
-        begun.elapsed().as_secs_f64()
+        started.elapsed().as_secs_f64()
     )?;
     writeln!(
         out,

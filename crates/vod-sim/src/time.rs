@@ -123,7 +123,7 @@ pub(crate) fn run<T: Send + 'static>(main: impl Future<Output = T> + Send + 'sta
         if let Some(value) = take() {
             return Some(value);
         }
-        // Nothing can happen any more: a task waits for what nobody will do.
+        // Nothing can happen any more: a task waits for an event that never comes.
         let next = scheduler(advance)?;
         next.wake();
     }
@@ -142,7 +142,7 @@ fn adopt(tasks: &mut Vec<Option<(Task, Waker)>>, free: &mut Vec<usize>) {
     }
 }
 
-/// Moves the clock to the next timer that somebody still waits for.
+/// Moves the clock to the next timer that a task waits for.
 fn advance(scheduler: &mut Scheduler) -> Option<Waker> {
     loop {
         let Reverse((at, number)) = scheduler.timers.pop()?;

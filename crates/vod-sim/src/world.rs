@@ -240,7 +240,7 @@ impl State {
         self.settled + self.removed.len() >= uploads && jobs.all(|job| !job.state.is_active())
     }
 
-    /// Notes when a job of a removed video goes on although `complete` was told that it has started.
+    /// Notes when a job of a removed video continues although `complete` has received the event of its start.
     pub(crate) fn started(&mut self, job_id: &str) {
         let job = self.by_id.get(job_id).map(|&index| &self.jobs[index]);
         if let Some(job) = job.filter(|job| job.state.is_active() && self.removed.contains(&*job.asset)) {

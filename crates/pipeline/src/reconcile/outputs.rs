@@ -350,5 +350,4 @@ fn listed_groups(job: &Ended<'_>, observed: &Observed) -> Result<Vec<Value>, Mis
 }
 
 #[cfg(test)]
-#[path = "outputs_tests.rs"]
 mod tests;

@@ -16,11 +16,11 @@ pub struct Summary {
     pub lost: u64,
     /// Of those: brought back on their way. Always 0 in a dry run.
     pub mended: u64,
-    /// Nobody but a person can mend it; the notes say why.
+    /// Needs manual repair; the notes give the reason.
     pub given_up: u64,
     /// Still on its way, or waiting for its next try.
     pub waiting: u64,
-    /// Could not be looked at or mended this time; the next pass tries again.
+    /// Could not be checked or repaired this time; the next pass tries again.
     pub failed: u64,
     pub dry_run: bool,
     /// Whether the pass is through; otherwise the next run goes on where this one stopped.
