@@ -12,7 +12,6 @@ use lambda_runtime::{Context, LambdaEvent};
 use pipeline::{Complete, Reconcile, Submit, TakeDown};
 use serde_json::{Value, json};
 use vod_core::asset::AssetId;
-use vod_core::keys::record_key;
 
 use crate::options::{Mutation, chance};
 use crate::report::Upload;
@@ -24,6 +23,9 @@ const VISIBILITY: Duration = Duration::from_mins(6);
 const SUBMIT_TIME: Duration = Duration::from_mins(1);
 const COMPLETE_TIME: Duration = Duration::from_secs(30);
 const RECONCILE_TIME: Duration = Duration::from_mins(15);
+/// After a removal, no invocation that began before it is left.
+const SECOND_REMOVAL: Duration = Duration::from_mins(20);
+const CAME_BACK: &str = "removed videos claimed by a delivery in flight";
 /// The longest that an owner waits for a removal.
 const REMOVAL_TIME: Duration = Duration::from_mins(10);
 /// From one scheduled run to the next.
@@ -277,11 +279,16 @@ pub(crate) fn remove(world: &World, id: AssetId) {
         // Many of them while the upload is being submitted.
         let is_early = world.random(fastrand::Rng::bool);
         time::sleep(world.between(0.0, if is_early { 5.0 } else { 1800.0 })).await;
-        let key = record_key(&id);
-        while !world.state().objects.contains_key(&key) {
+        while !world.state().has_record(id.as_str()) {
             time::sleep(world.between(0.01, 0.5)).await;
         }
         take_down(&world, &id).await;
+        // A delivery that had read "no tombstone" before can still claim the upload, once (docs/semantics.md).
+        time::sleep(SECOND_REMOVAL).await;
+        if world.state().has_record(id.as_str()) {
+            *world.state().faults.entry(CAME_BACK).or_default() += 1;
+            take_down(&world, &id).await;
+        }
     });
 }
 

@@ -165,7 +165,8 @@ fn add(state: &mut State, body: &Value, lag: Duration) -> usize {
     state.settings.entry(job.attempt).or_insert_with(settings);
     let others = state.by_asset.entry(job.asset.clone()).or_default();
     for other in others.iter().map(|&other| &state.jobs[other]) {
-        if other.template == job.template && other.state != JobState::Error {
+        let counts = !matches!(other.state, JobState::Error | JobState::Canceled) && !other.deleted;
+        if other.template == job.template && counts {
             state.violations.push(format!(
                 "{} has two jobs: {} (attempt {}, {:?}) and {} (attempt {})",
                 job.asset, other.id, other.attempt, other.state, job.id, job.attempt

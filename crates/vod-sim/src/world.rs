@@ -228,6 +228,11 @@ impl State {
         }
     }
 
+    pub(crate) fn has_record(&self, asset: &str) -> bool {
+        let key = format!("{}{asset}.json", vod_core::keys::CATALOG);
+        self.objects.contains_key(&key)
+    }
+
     /// The jobs of an asset.
     pub(crate) fn jobs_of(&self, asset: &str) -> impl Iterator<Item = &Job> {
         let indexes = self.by_asset.get(asset).into_iter().flatten();
@@ -237,13 +242,15 @@ impl State {
     /// Whether every upload has its end, and every job of a removed video too.
     pub(crate) fn is_settled(&self, uploads: usize) -> bool {
         let mut jobs = self.removed.iter().flat_map(|asset| self.jobs_of(asset));
-        self.settled + self.removed.len() >= uploads && jobs.all(|job| !job.state.is_active())
+        let gone = self.removed.iter().filter(|asset| !self.has_record(asset));
+        self.settled + gone.count() >= uploads && jobs.all(|job| !job.state.is_active())
     }
 
     /// Notes when a job of a removed video continues although `complete` has received the event of its start.
     pub(crate) fn started(&mut self, job_id: &str) {
         let job = self.by_id.get(job_id).map(|&index| &self.jobs[index]);
-        if let Some(job) = job.filter(|job| job.state.is_active() && self.removed.contains(&*job.asset)) {
+        let is_removed = |asset: &str| self.removed.contains(asset) && !self.has_record(asset);
+        if let Some(job) = job.filter(|job| job.state.is_active() && is_removed(&job.asset)) {
             let violation = format!("{}: its job {job_id} goes on after the removal", job.asset);
             self.violations.push(violation);
         }
