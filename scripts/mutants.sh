@@ -52,7 +52,7 @@ mutant no-search crates/pipeline/src/submit.rs 's/if !invocation\.made_first(rec
 mutant no-tombstone crates/pipeline/src/submit.rs \
     's/if removal\.as_ref()\.is_some_and(covers) {/if removal.as_ref().is_some_and(covers) \&\& object.key.is_empty() {/' "$USUAL --removals 10"
 mutant no-cancel crates/pipeline/src/complete.rs \
-    's/if let Change::Progress(_) = change {/if let Change::Canceled = change {/' "$USUAL --removals 10"
+    's/if let Change::Progress(_) = change {/if let Change::Canceled = change {/' "$USUAL --removals 10 --create-rate 10"
 
 if ((${#survived[@]})); then
     echo "not noticed: ${survived[*]}" >&2

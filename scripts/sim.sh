@@ -23,7 +23,7 @@ if (($# == 0)); then
     echo "== many deaths: the search alone finds jobs that are not on record"
     simulate --uploads 120 --faults 10 --seed 3 --removals 0
     echo "== many removals: what is taken down stays down"
-    simulate --uploads 2000 --seed 1 --removals 10
+    simulate --uploads 2000 --seed 1 --removals 10 --create-rate 10
     echo "== vod up, killed 50 times"
     VOD_KILLS=50 scripts/test.sh --test kill || failed=1
 fi
