@@ -18,6 +18,8 @@ pub mod produced;
 mod room;
 pub mod support;
 
+pub use mediaconvert_job::error_code;
+
 /// The error of a job: `MediaConvert`'s code and a message like its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

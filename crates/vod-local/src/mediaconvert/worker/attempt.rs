@@ -103,7 +103,7 @@ impl Attempt<'_> {
     async fn fetch(&self, path: &Path) -> Result<(), Stop> {
         let url = self.job.input();
         let location = Location::parse(url).ok_or_else(|| Failure {
-            code: code::SETTING,
+            code: code::BAD_SETTING,
             message: "/inputs/0/fileInput: the local engine reads s3:// only".to_owned(),
         })?;
         let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
@@ -170,7 +170,7 @@ impl Attempt<'_> {
 
     async fn write(&self, file: &ProducedFile, out: &Path) -> Result<u64, Failure> {
         let to = Location::parse(&file.url).ok_or_else(|| Failure {
-            code: code::SETTING,
+            code: code::BAD_SETTING,
             message: format!("the destination {} is no s3:// URL", file.url),
         })?;
         let stored = transfer::store(self.service.s3(), &out.join(&file.path), &to).await;

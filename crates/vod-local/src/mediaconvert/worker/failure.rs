@@ -1,25 +1,16 @@
-//! What went wrong with a job, in MediaConvert's codes and words.
+//! Makes errors of jobs, with MediaConvert's codes and messages.
 
 use std::io::ErrorKind;
 
 use transcode::Failure;
+pub(super) use transcode::error_code as code;
 
 use super::super::transfer::{Kind, TransferError};
-
-/// MediaConvert's error codes (user guide, "MediaConvert error codes").
-pub(super) mod code {
-    pub(in super::super) const ACCELERATION: u32 = 1041;
-    pub(in super::super) const DENIED: u32 = 1401;
-    pub(in super::super) const NOT_FOUND: u32 = 1404;
-    pub(in super::super) const DISK_FULL: u32 = 1507;
-    pub(in super::super) const INTERNAL: u32 = 1999;
-    pub(in super::super) const SETTING: u32 = 1040;
-}
 
 pub(super) fn panicked() -> Failure {
     Failure {
         code: code::INTERNAL,
-        message: "a fault of the local engine: `vod up` has said where (\"panicked at\")".to_owned(),
+        message: "an internal error of the local engine: the log of `vod up` names the place (\"panicked at\")".to_owned(),
     }
 }
 
@@ -32,7 +23,7 @@ pub(super) fn folder_failure(error: &std::io::Error) -> Failure {
     }
 }
 
-/// In MediaConvert's words, so that whoever knows them finds them again.
+/// The error of an input that cannot be read, with MediaConvert's message.
 pub(super) fn input_failure(url: &str, error: &TransferError) -> Failure {
     let wrap = |detail: &str| {
         format!(
