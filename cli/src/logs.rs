@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{FormatFields, Writer, debug_fn};
 
-/// Starts logging to standard error, with the levels of `VOD_LOG` (`debug`, `vod_local=trace`), or of `default`.
+/// Starts logging to standard error, with the levels of `VOD_LOG` (`debug`, `local_s3=trace`), or of `default`.
 pub(crate) fn init(default: &str) {
     let filter = EnvFilter::try_from_env("VOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()

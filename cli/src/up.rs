@@ -14,7 +14,7 @@ use crate::{ffmpeg, output};
 
 /// Run the whole pipeline on this machine
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = vod_local::fault::SYNTAX)]
+#[command(after_long_help = vod_local::FAULT_SYNTAX)]
 pub(crate) struct Args {
     /// Address of S3 and MediaConvert (SigV4); port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]

@@ -4,23 +4,23 @@
 
 use http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use vod_fuzz::http::{SECRET, Text, Worlds};
+use vod_fuzz::http::{SECRET, Stacks, Text};
 
-static WORLDS: Worlds = Worlds::each(2_000);
+static STACKS: Stacks = Stacks::each(2_000);
 
 fuzz_target!(|text: &str| {
-    WORLDS.with(|world| {
-        let Some(text) = Text::parse(text, world) else {
+    STACKS.with(|stack| {
+        let Some(text) = Text::parse(text, stack) else {
             return;
         };
         let (method, uri) = (text.request.method().clone(), text.request.uri().clone());
         let service = text.service.clone();
         let request = match &service {
-            Some(service) => world.sign(service, text.request),
+            Some(service) => stack.sign(service, text.request),
             None => Some(text.into_request()),
         };
         let Some(request) = request else { return };
-        let answer = world.send(&world.api, request);
+        let answer = stack.send(&stack.api, request);
         let fine = answer.status.as_u16() < 500 || answer.status == StatusCode::NOT_IMPLEMENTED;
         assert!(
             fine,

@@ -42,7 +42,7 @@ fuzz_target!(|text: &str| {
     texts(text);
 });
 
-/// The only signature in the world is for the film, below its folder, until 60 seconds from now.
+/// The only signature in the stack is for the film, below its folder, until 60 seconds from now.
 fn opened(request: &Request<'_>) {
     let Ok(verified) = verify(KEYS.public_keys(), request) else {
         return;

@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vod_fuzz::http::{Exchange, FILM, OTHER, SECRET, Worlds};
+use vod_fuzz::http::{Exchange, FILM, OTHER, SECRET, Stacks};
 
-static WORLDS: Worlds = Worlds::each(100_000);
+static STACKS: Stacks = Stacks::each(100_000);
 
-fuzz_target!(|text: &str| WORLDS.exchange(text, |world| &world.signer, check));
+fuzz_target!(|text: &str| STACKS.exchange(text, |stack| &stack.signer, check));
 
 fn check(exchange: &Exchange) {
     let Exchange {

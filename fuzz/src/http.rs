@@ -4,14 +4,14 @@
 //! method has the request signed with the stack's key. Words in braces stand for what a viewer may hold, see
 //! [`Text::parse`].
 
-mod world;
+mod stack;
 
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
-pub use world::{Answer, FILM, OTHER, SECRET, World, Worlds};
+pub use stack::{Answer, FILM, OTHER, SECRET, Stack, Stacks};
 
 /// Placeholders of what opens a film: with one of them a request may be let in.
 const OPENS: [&str; 3] = ["{query}", "{cookies}", "{grant}"];
@@ -33,12 +33,12 @@ pub struct Text {
 impl Text {
     /// Reads a request. `{film}` and `{other}` are asset ids, `{query}`, `{cookies}` and `{grant}` open the film,
     /// `{token}` is a bearer token. `None` if HTTP has no such request.
-    pub fn parse(text: &str, world: &World) -> Option<Self> {
+    pub fn parse(text: &str, stack: &Stack) -> Option<Self> {
         // Nobody is told a secret that he knows: some errors say what was asked for.
         if [FILM, OTHER, SECRET].iter().any(|mark| text.contains(mark)) {
             return None;
         }
-        let filled = world.fill(text);
+        let filled = stack.fill(text);
         let (head, body) = filled.split_once("\n\n").unwrap_or((&filled, ""));
         let mut lines = head.lines();
         let line = lines.next()?;
@@ -81,18 +81,18 @@ pub struct Exchange {
     pub answer: Answer,
 }
 
-impl Worlds {
+impl Stacks {
     /// Sends the request that `text` is to one of the routers, and has the answer checked.
-    pub fn exchange(&self, text: &str, router: impl Fn(&World) -> &Router, check: impl Fn(&Exchange)) {
-        self.with(|world| {
-            let Some(text) = Text::parse(text, world) else {
+    pub fn exchange(&self, text: &str, router: impl Fn(&Stack) -> &Router, check: impl Fn(&Exchange)) {
+        self.with(|stack| {
+            let Some(text) = Text::parse(text, stack) else {
                 return;
             };
             check(&Exchange {
                 path: text.request.uri().path().to_owned(),
                 has_token: text.has_token,
                 has_signature: text.has_signature,
-                answer: world.send(router(world), text.into_request()),
+                answer: stack.send(router(stack), text.into_request()),
             });
         });
     }

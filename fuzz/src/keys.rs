@@ -1,4 +1,4 @@
-//! The keys of the world: those of vod-core's test vectors.
+//! The keys of the stack: those of vod-core's test vectors.
 
 use serde_json::json;
 use vod_core::asset::AssetId;

@@ -644,8 +644,8 @@ def _run(code, event):
 
 
 def _rust_policy(name):
-    """A table of crates/vod-local/src/edge/headers.rs, as header → value."""
-    source = (ROOT / "crates/vod-local/src/edge/headers.rs").read_text()
+    """A table of crates/local-edge/src/headers.rs, as header → value."""
+    source = (ROOT / "crates/local-edge/src/headers.rs").read_text()
     body = re.search(rf"const {name}: Policy = &\[(.*?)\n\];", source, re.S).group(1)
     body = re.sub(r"\\\n\s*", "", body)
     return {k.lower().replace("_", "-"): v for k, v in re.findall(r'\(\s*(\w+),\s*"([^"]*)",?\s*\)', body)}
@@ -722,7 +722,7 @@ CORS_RUST = {"AllowMethods": "METHODS", "AllowHeaders": "HEADERS", "ExposeHeader
 )
 def pages_of_allowed_origins_alone_may_read(template):
     built, plain = stack(template, AllowedOrigins=",".join(SITES)), stack(template)
-    source = (ROOT / "crates/vod-local/src/edge/cors.rs").read_text()
+    source = (ROOT / "crates/local-edge/src/cors.rs").read_text()
     local = {name: re.search(rf'const {constant}: &str = "(.*?)";', source).group(1) for name, constant in CORS_RUST.items()}
     seconds = int(re.search(r'const MAX_AGE: &str = "(\d+)";', source).group(1))
     policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("OutputHeaders", "OutputHeaders", "OutputHeaders", "ScriptHeaders")))
@@ -778,7 +778,7 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     assert aws_stub.refused_by_cloudfront(built) is None
     # CloudFront's quota, without asking for more.
     assert len(names) <= 10
-    origin = (ROOT / "crates/vod-local/src/edge/origin.rs").read_text()
+    origin = (ROOT / "crates/local-edge/src/origin.rs").read_text()
     local = re.search(r"const TO_FUNCTION: \[HeaderName; \d+\] = \[(.*?)\];", origin, re.S).group(1)
     assert {name.strip().lower().replace("_", "-") for name in local.split(",") if name.strip()} <= names
     assert policy["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
@@ -802,7 +802,7 @@ def no_viewer_gets_the_server_error_of_another(template):
     assert set(found) == set(range(500, 505))
     # A page of ours in its place would hide the problem+json of the signer.
     assert all(set(e) == {"ErrorCode", "ErrorCachingMinTTL"} and e["ErrorCachingMinTTL"] == 0 for e in found.values())
-    source = (ROOT / "crates/vod-local/src/edge/cache.rs").read_text()
+    source = (ROOT / "crates/local-edge/src/cache.rs").read_text()
     assert re.search(r"const SERVER_ERROR_TTL: i64 = (\d+);", source).group(1) == "0"
 
 

@@ -10,21 +10,19 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
+use local_base::clock;
+use local_base::queue::QueueSettings;
+use local_base::sigv4::Keys;
+use local_lambda::{Functions, Limits};
+use local_mediaconvert::{MediaConvert, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
+use vod_testkit::{TestState, aws, keys};
 
-use crate::db::Db;
-use crate::lambda::{Functions, Limits};
-use crate::mediaconvert::MediaConvert;
-use crate::queue::{QueueSettings, Queues};
-use crate::s3::S3Service;
-use crate::sigv4::Keys;
+use crate::api::Api;
 use crate::sqs::Sqs;
-use crate::testing::{aws, encoder, keys, s3_options};
-use crate::{clock, cloudfront, edge};
 
 const HOST: &str = "127.0.0.1:9000";
 
@@ -32,13 +30,12 @@ struct Shared {
     runtime: Runtime,
     api: Router,
     keys: Keys,
-    _state: TempDir,
+    _state: TestState,
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
-    let state = tempfile::tempdir().unwrap();
-    let keys = keys();
+    let (keys, state) = (keys(), runtime.block_on(TestState::new()));
     let api = runtime.block_on(api(&state, &keys));
     Shared {
         runtime,
@@ -48,41 +45,37 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     }
 });
 
-/// The API port's services, as the stack puts them together; jobs wait for ever.
-async fn api(state: &TempDir, keys: &Keys) -> Router {
+/// The services of the API port. No worker runs, so jobs stay SUBMITTED.
+async fn api(state: &TestState, keys: &Keys) -> Router {
     let clock = clock::system();
-    let db = Db::in_memory().unwrap();
-    let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
-    let s3 = S3Service::open(db.clone(), queues.clone(), state.path(), s3_options())
-        .await
-        .unwrap();
-    s3.ensure_bucket("vod").await.unwrap();
-    // Jobs and looks at files go nowhere.
+    // Probes fail: nothing listens there.
     let client = vod_aws::s3(&aws("http://127.0.0.1:9"));
-    let settings = encoder(state.path());
-    let jobs = MediaConvert::open(db, queues.clone(), clock.clone(), client, settings)
+    let settings = Settings::new(&keys.region, "job-events", state.file("work"));
+    let (db, queues) = (state.db.clone(), state.queues.clone());
+    let mediaconvert = MediaConvert::open(db, queues.clone(), clock.clone(), client, settings)
         .await
         .unwrap();
     let functions =
         Functions::builder(&keys.region).function("echo", Limits::default(), |event| async move {
             Ok::<_, Infallible>(event.payload)
         });
-    let routes = functions
-        .build()
-        .router(keys)
-        .merge(jobs.router(keys))
-        .merge(cloudfront::router(edge::Cache::default(), keys, clock));
     let queue = QueueSettings {
         visibility_timeout: Duration::from_secs(1),
         max_receive_count: 2,
     };
-    let sqs = Sqs::new(
-        queues,
-        keys.clone(),
-        &format!("http://{HOST}"),
-        &[("uploads", queue)],
-    );
-    sqs.before(routes.fallback_service(s3))
+    let services = Api {
+        functions: functions.build(),
+        mediaconvert,
+        cache: local_edge::Cache::default(),
+        sqs: Sqs::new(
+            queues,
+            keys.clone(),
+            &format!("http://{HOST}"),
+            &[("uploads", queue)],
+        ),
+        s3: state.s3().await,
+    };
+    services.router(keys, clock)
 }
 
 fn path() -> impl Strategy<Value = String> {

@@ -13,8 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode};
-
-use crate::edge::PublicUrl;
+use local_edge::PublicUrl;
 
 /// Decides which requests come in at a port. Cheap to clone.
 #[derive(Clone)]

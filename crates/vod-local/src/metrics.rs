@@ -13,6 +13,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, StatusCode, Uri};
+use local_base::queue::{Queues, dead_letter_name};
+use local_mediaconvert::MediaConvert;
 use mediaconvert_api::{Engine as _, Store as _};
 use vod_aws::Meter;
 use vod_core::metrics::{
@@ -21,8 +23,6 @@ use vod_core::metrics::{
 };
 
 use crate::door::is_loopback;
-use crate::mediaconvert::MediaConvert;
-use crate::queue::{Queues, dead_letter_name};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -147,25 +147,24 @@ fn is_from_here(request: &Request) -> bool {
 mod tests {
     use axum::body::Body;
     use http_body_util::BodyExt as _;
+    use local_mediaconvert::Settings;
     use tower::ServiceExt as _;
     use vod_core::metrics::{Outcome, What};
+    use vod_testkit::{TestState, aws};
 
     use super::*;
-    use crate::testing::{aws, encoder};
 
     const HERE: &str = "127.0.0.1:5000";
 
-    /// A router behind which everything is refused, as S3 refuses it.
-    async fn world(folder: &tempfile::TempDir) -> (Metrics, Router) {
-        let db = crate::db::Db::in_memory().unwrap();
-        let clock = crate::clock::system();
-        let queues = Queues::open(db.clone(), clock.clone()).await.unwrap();
+    /// Metrics before a router that refuses everything, as S3 refuses it.
+    async fn metrics(state: &TestState) -> (Metrics, Router) {
         let s3 = vod_aws::s3(&aws("http://127.0.0.1:9"));
-        let settings = encoder(folder.path());
-        let mediaconvert = MediaConvert::open(db, queues.clone(), clock, s3, settings)
+        let settings = Settings::new("us-east-1", "job-events", state.file("work"));
+        let (db, queues) = (state.db.clone(), state.queues.clone());
+        let mediaconvert = MediaConvert::open(db, queues, local_base::clock::system(), s3, settings)
             .await
             .unwrap();
-        let metrics = Metrics::new(queues, &["uploads"]);
+        let metrics = Metrics::new(state.queues.clone(), &["uploads"]);
         let router = Router::new().fallback(async || StatusCode::FORBIDDEN);
         let router = metrics.before(mediaconvert, router);
         (metrics, router)
@@ -187,8 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_are_for_programs_on_this_machine() {
-        let folder = tempfile::tempdir().unwrap();
-        let (_, router) = world(&folder).await;
+        let state = TestState::new().await;
+        let (_, router) = metrics(&state).await;
         for peer in [HERE, "[::1]:5000", "[::ffff:127.0.0.1]:5000"] {
             assert_eq!(ask(&router, peer, PATH, &[]).await.0, StatusCode::OK, "{peer}");
         }
@@ -218,9 +217,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_told_and_what_waits_is_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let (metrics, router) = world(&folder).await;
-        let queues = metrics.queues.clone();
+        let state = TestState::new().await;
+        let (metrics, router) = metrics(&state).await;
+        let queues = state.queues.clone();
         let meter = metrics.meter();
         for _ in 0..2 {
             let (what, subject) = (What::Ignored, None);
@@ -229,11 +228,7 @@ mod tests {
         queues.send("uploads", "a".into()).await.unwrap();
         queues.send("uploads", "b".into()).await.unwrap();
         queues.send("uploads-dlq", "c".into()).await.unwrap();
-        let settings = crate::queue::QueueSettings {
-            visibility_timeout: std::time::Duration::from_mins(1),
-            max_receive_count: 5,
-        };
-        queues.queue("uploads", settings).receive(1).await.unwrap();
+        state.queue("uploads").receive(1).await.unwrap();
         let (_, text) = ask(&router, HERE, PATH, &[]).await;
         for line in [
             "vod_uploads_ignored_total 2",

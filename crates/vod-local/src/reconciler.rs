@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use local_lambda::events::{InvokeError, Invoker};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-
-use crate::events::{InvokeError, Invoker};
 
 /// From the end of one run to the next.
 const PERIOD: Duration = Duration::from_mins(3);

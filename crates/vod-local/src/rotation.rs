@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use vod_core::cloudfront::{Keyring, PublicKeys};
-
 use vod_state::secrets::Secrets;
 
 /// Between two looks at the file.

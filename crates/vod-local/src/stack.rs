@@ -11,23 +11,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use local_base::access::{AccessLog, Port};
+use local_base::date;
+use local_base::fault::Faults;
+use local_base::serve::{Limits, serve};
+use local_edge::web_origin::WebOrigin;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use vod_state::endpoints::Endpoints;
+use vod_state::secrets::ChosenSecret;
 
 use self::ground::{check_secret, listen, lock, spawn};
 use self::parts::Base;
-use crate::access::{AccessLog, Port};
-use crate::cloudfront;
-use crate::date;
+use crate::api::Api;
 use crate::door::Door;
-use crate::edge;
-use crate::fault::Faults;
 use crate::reconciler;
-use crate::serve::{Limits, serve};
 use crate::web;
-use crate::web_origin::WebOrigin;
-use vod_state::endpoints::Endpoints;
-use vod_state::secrets::ChosenSecret;
 
 /// The one bucket.
 pub const BUCKET: &str = "vod";
@@ -52,7 +51,7 @@ pub struct StackOptions {
     pub jobs: usize,
     /// Longer videos are not encoded.
     pub play_time: Duration,
-    /// Faults on purpose, and files of them, see [`crate::fault::SYNTAX`].
+    /// Faults on purpose, and files of them, see [`local_base::fault::SYNTAX`].
     pub faults: Vec<String>,
 }
 
@@ -94,12 +93,15 @@ impl Stack {
         let mediaconvert = base.mediaconvert(&options).await?;
         private::tighten(&options.state);
         let functions = base.functions()?;
-        let cache = edge::Cache::default();
-        let routes = functions
-            .router(&base.keys)
-            .merge(mediaconvert.router(&base.keys))
-            .merge(cloudfront::router(cache.clone(), &base.keys, base.clock.clone()));
-        let mut services = base.sqs().before(routes.fallback_service(s3));
+        let cache = local_edge::Cache::default();
+        let api_services = Api {
+            functions,
+            mediaconvert: mediaconvert.clone(),
+            cache: cache.clone(),
+            sqs: base.sqs(),
+            s3,
+        };
+        let mut services = api_services.router(&base.keys, base.clock.clone());
         if let Some(faults) = &base.faults {
             services = faults.around(services);
         }
@@ -110,7 +112,7 @@ impl Stack {
         let api_router = date::stamp(api_router, base.clock.clone());
         let edge_options = base.edge(cache)?;
         let door = Door::edge(options.edge.ip(), edge_options.edge_url.as_ref());
-        let edge_router = access_log.watch(door.before(edge::router(edge_options)), Port::Edge);
+        let edge_router = access_log.watch(door.before(local_edge::router(edge_options)), Port::Edge);
         let edge_router = date::stamp(edge_router, base.clock.clone());
 
         let mut tasks = JoinSet::new();

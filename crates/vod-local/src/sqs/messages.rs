@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use local_base::queue::{Message, Queue, QueueSettings};
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::fault::Fault;
+use super::error::SqsError;
 use super::{Known, MESSAGE_MAX, Sqs};
-use crate::queue::{Message, Queue, QueueSettings};
 
-/// Length of the receipt handles that [`crate::queue`] makes.
+/// Length of the receipt handles that [`local_base::queue`] makes.
 const RECEIPT_LENGTH: usize = 48;
 /// SQS's longest visibility timeout, in seconds.
 const VISIBILITY_MAX: u64 = 12 * 3600;
@@ -51,43 +51,43 @@ pub(super) struct OfMessage {
 }
 
 impl OfMessage {
-    fn receipt(&self) -> Result<&str, Fault> {
+    fn receipt(&self) -> Result<&str, SqsError> {
         let receipt = self.receipt_handle.as_deref();
-        let receipt = receipt.ok_or(Fault::MissingParameter("ReceiptHandle"))?;
+        let receipt = receipt.ok_or(SqsError::MissingParameter("ReceiptHandle"))?;
         let ours =
             receipt.len() == RECEIPT_LENGTH && receipt.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if ours {
             Ok(receipt)
         } else {
-            Err(Fault::ReceiptHandleIsInvalid)
+            Err(SqsError::ReceiptHandleIsInvalid)
         }
     }
 }
 
 impl Sqs {
-    pub(super) async fn send(&self, path: &str, request: SendMessage) -> Result<Value, Fault> {
+    pub(super) async fn send(&self, path: &str, request: SendMessage) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         let body = request
             .message_body
             .filter(|body| !body.is_empty())
-            .ok_or(Fault::MissingParameter("MessageBody"))?;
+            .ok_or(SqsError::MissingParameter("MessageBody"))?;
         if body.len() > MESSAGE_MAX {
-            return Err(Fault::InvalidParameterValue(format!(
+            return Err(SqsError::InvalidParameterValue(format!(
                 "One or more parameters are invalid. Reason: Message must be shorter than {MESSAGE_MAX} bytes."
             )));
         }
         if request.delay_seconds > 0 {
-            return Err(Fault::Unsupported("DelaySeconds".to_owned()));
+            return Err(SqsError::Unsupported("DelaySeconds".to_owned()));
         }
         if !request.message_attributes.is_empty() {
-            return Err(Fault::Unsupported("MessageAttributes".to_owned()));
+            return Err(SqsError::Unsupported("MessageAttributes".to_owned()));
         }
         let digest = md5_hex(&body);
         let id = self.queues.send(&known.name, body).await?;
         Ok(json!({ "MessageId": id, "MD5OfMessageBody": digest }))
     }
 
-    pub(super) async fn receive(&self, path: &str, request: &ReceiveMessage) -> Result<Value, Fault> {
+    pub(super) async fn receive(&self, path: &str, request: &ReceiveMessage) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         let count = request.max_number_of_messages.unwrap_or(1);
         let count = usize::try_from(within("MaxNumberOfMessages", count, 1, 10)?).unwrap_or(1);
@@ -152,23 +152,23 @@ impl Sqs {
         described
     }
 
-    pub(super) async fn delete(&self, path: &str, request: &OfMessage) -> Result<Value, Fault> {
+    pub(super) async fn delete(&self, path: &str, request: &OfMessage) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         // As on AWS, the receipt of an earlier delivery deletes nothing and is no error.
         self.queue(known).delete(request.receipt()?).await?;
         Ok(json!({}))
     }
 
-    pub(super) async fn change_visibility(&self, path: &str, request: &OfMessage) -> Result<Value, Fault> {
+    pub(super) async fn change_visibility(&self, path: &str, request: &OfMessage) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         let seconds = request.visibility_timeout;
-        let seconds = seconds.ok_or(Fault::MissingParameter("VisibilityTimeout"))?;
+        let seconds = seconds.ok_or(SqsError::MissingParameter("VisibilityTimeout"))?;
         let timeout = Duration::from_secs(within("VisibilityTimeout", seconds, 0, VISIBILITY_MAX)?);
         let receipt = request.receipt()?;
         if self.queue(known).change_visibility(receipt, timeout).await? {
             return Ok(json!({}));
         }
-        Err(Fault::InvalidParameterValue(format!(
+        Err(SqsError::InvalidParameterValue(format!(
             "Value {receipt} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \
              available for visibility timeout change."
         )))
@@ -176,7 +176,11 @@ impl Sqs {
 }
 
 /// Long polling: answers as soon as there is a message, or when `patience` is over.
-async fn wait_for_messages(queue: &Queue, count: usize, patience: Duration) -> Result<Vec<Message>, Fault> {
+async fn wait_for_messages(
+    queue: &Queue,
+    count: usize,
+    patience: Duration,
+) -> Result<Vec<Message>, SqsError> {
     let begun = Instant::now();
     loop {
         let messages = queue.receive(count).await?;
@@ -190,11 +194,11 @@ async fn wait_for_messages(queue: &Queue, count: usize, patience: Duration) -> R
     }
 }
 
-fn within(name: &str, value: u64, least: u64, most: u64) -> Result<u64, Fault> {
+fn within(name: &str, value: u64, least: u64, most: u64) -> Result<u64, SqsError> {
     if (least..=most).contains(&value) {
         return Ok(value);
     }
-    Err(Fault::InvalidParameterValue(format!(
+    Err(SqsError::InvalidParameterValue(format!(
         "Value {value} for parameter {name} is invalid. Reason: Must be between {least} and {most}, if provided."
     )))
 }

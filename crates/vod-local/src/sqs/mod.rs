@@ -4,7 +4,7 @@
 //! AWS JSON 1.0 on the API port. `POST /` would be S3's, so what tells SQS is the header `X-Amz-Target`. Queues are
 //! those of the stack: none can be created or removed.
 
-mod fault;
+mod error;
 mod messages;
 mod moves;
 mod queues;
@@ -20,16 +20,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method};
+use local_base::ACCOUNT;
+use local_base::intake;
+use local_base::queue::{Queue, QueueSettings, Queues, dead_letter_name};
+use local_base::sigv4::Keys;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use self::fault::Fault;
-use self::moves::MoveTask;
-use crate::intake;
-use crate::lambda::ACCOUNT;
-use crate::queue::{Queue, QueueSettings, Queues, dead_letter_name};
-use crate::sigv4::Keys;
 use vod_ids as ids;
+
+use self::error::SqsError;
+use self::moves::MoveTask;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET: &str = "AmazonSQS.";
@@ -92,9 +92,9 @@ impl Sqs {
         let result = self.run(operation, &parts, body).await;
         let mut response = match result {
             Ok(value) => ([("content-type", CONTENT_TYPE)], value.to_string()).into_response(),
-            Err(fault) => {
-                tracing::debug!(operation, %fault, "queue request refused");
-                fault.into_response()
+            Err(error) => {
+                tracing::debug!(operation, %error, "queue request refused");
+                error.into_response()
             }
         };
         if let Ok(id) = HeaderValue::from_str(&ids::uuid()) {
@@ -103,7 +103,7 @@ impl Sqs {
         response
     }
 
-    async fn run(&self, operation: &str, parts: &Parts, body: Body) -> Result<Value, Fault> {
+    async fn run(&self, operation: &str, parts: &Parts, body: Body) -> Result<Value, SqsError> {
         self.keys.verify_head("sqs", parts, SystemTime::now())?;
         let whole = intake::read(body, BODY_MAX).await?;
         let body = whole.bytes();
@@ -120,28 +120,30 @@ impl Sqs {
             "ChangeMessageVisibility" => self.change_visibility(path, &read(body)?).await,
             "StartMessageMoveTask" => self.start_move(read(body)?).await,
             "ListMessageMoveTasks" => self.list_moves(&read(body)?),
-            _ => Err(Fault::UnknownOperation(operation.to_owned())),
+            _ => Err(SqsError::UnknownOperation(operation.to_owned())),
         }
     }
 
     /// The queue that a request names by its URL, in the body or, as older clients do, by posting to it.
-    fn known(&self, path: &str, url: Option<&str>) -> Result<&Known, Fault> {
+    fn known(&self, path: &str, url: Option<&str>) -> Result<&Known, SqsError> {
         let place = match url {
             Some(url) => url
                 .split_once("://")
                 .and_then(|(_, rest)| rest.find('/').map(|slash| &rest[slash..]))
                 .ok_or_else(|| {
-                    Fault::InvalidParameterValue(format!("The address {url} is not valid for this endpoint."))
+                    SqsError::InvalidParameterValue(format!(
+                        "The address {url} is not valid for this endpoint."
+                    ))
                 })?,
-            None if path == "/" => return Err(Fault::MissingParameter("QueueUrl")),
+            None if path == "/" => return Err(SqsError::MissingParameter("QueueUrl")),
             None => path,
         };
         let name = place
             .strip_prefix('/')
             .and_then(|place| place.strip_prefix(ACCOUNT))
             .and_then(|place| place.strip_prefix('/'))
-            .ok_or(Fault::QueueDoesNotExist)?;
-        self.by_name(name).ok_or(Fault::QueueDoesNotExist)
+            .ok_or(SqsError::QueueDoesNotExist)?;
+        self.by_name(name).ok_or(SqsError::QueueDoesNotExist)
     }
 
     fn by_name(&self, name: &str) -> Option<&Known> {
@@ -177,8 +179,8 @@ async fn divert(State(sqs): State<Sqs>, request: Request, next: Next) -> Respons
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| Fault::Serialization(error.to_string()))
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {
+    serde_json::from_slice(body).map_err(|error| SqsError::Serialization(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use vod_ids as ids;
 
 use super::Sqs;
-use super::fault::Fault;
-use vod_ids as ids;
+use super::error::SqsError;
 
 /// Tasks that are remembered, over all queues.
 const REMEMBERED: usize = 40;
@@ -45,22 +45,24 @@ pub(super) struct ListMessageMoveTasks {
 }
 
 impl Sqs {
-    pub(super) async fn start_move(&self, request: StartMessageMoveTask) -> Result<Value, Fault> {
-        let source_arn = request.source_arn.ok_or(Fault::MissingParameter("SourceArn"))?;
-        let dead = self.by_arn(&source_arn).ok_or(Fault::SourceDoesNotExist)?;
+    pub(super) async fn start_move(&self, request: StartMessageMoveTask) -> Result<Value, SqsError> {
+        let source_arn = request
+            .source_arn
+            .ok_or(SqsError::MissingParameter("SourceArn"))?;
+        let dead = self.by_arn(&source_arn).ok_or(SqsError::SourceDoesNotExist)?;
         let Some(source) = &dead.source else {
             let message = "Source queue must be configured as a Dead Letter Queue.";
-            return Err(Fault::InvalidParameterValue(message.to_owned()));
+            return Err(SqsError::InvalidParameterValue(message.to_owned()));
         };
         if let Some(rate) = request.max_number_of_messages_per_second
             && !(1..=500).contains(&rate)
         {
-            return Err(Fault::InvalidParameterValue(format!(
+            return Err(SqsError::InvalidParameterValue(format!(
                 "Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and 500."
             )));
         }
         let target = match &request.destination_arn {
-            Some(arn) => &self.by_arn(arn).ok_or(Fault::QueueDoesNotExist)?.name,
+            Some(arn) => &self.by_arn(arn).ok_or(SqsError::QueueDoesNotExist)?.name,
             None => source,
         };
         let moved = self.queues.move_all(&dead.name, target).await?;
@@ -83,11 +85,11 @@ impl Sqs {
         Ok(json!({ "TaskHandle": BASE64_STANDARD.encode(task) }))
     }
 
-    pub(super) fn list_moves(&self, request: &ListMessageMoveTasks) -> Result<Value, Fault> {
+    pub(super) fn list_moves(&self, request: &ListMessageMoveTasks) -> Result<Value, SqsError> {
         let arn = request.source_arn.as_deref();
-        let arn = arn.ok_or(Fault::MissingParameter("SourceArn"))?;
+        let arn = arn.ok_or(SqsError::MissingParameter("SourceArn"))?;
         if self.by_arn(arn).is_none() {
-            return Err(Fault::SourceDoesNotExist);
+            return Err(SqsError::SourceDoesNotExist);
         }
         let count = request.max_results.unwrap_or(1).clamp(1, LISTED_MAX);
         let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);

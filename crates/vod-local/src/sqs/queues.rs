@@ -1,11 +1,11 @@
 //! Operations about queues as a whole.
 
+use local_base::queue::dead_letter_name;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::fault::Fault;
+use super::error::SqsError;
 use super::{Known, MESSAGE_MAX, Sqs};
-use crate::queue::dead_letter_name;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -40,21 +40,21 @@ impl Sqs {
         }
     }
 
-    pub(super) fn queue_url(&self, request: &GetQueueUrl) -> Result<Value, Fault> {
+    pub(super) fn queue_url(&self, request: &GetQueueUrl) -> Result<Value, SqsError> {
         let name = request.queue_name.as_deref();
-        let known = self.by_name(name.ok_or(Fault::MissingParameter("QueueName"))?);
-        let known = known.ok_or(Fault::QueueDoesNotExist)?;
+        let known = self.by_name(name.ok_or(SqsError::MissingParameter("QueueName"))?);
+        let known = known.ok_or(SqsError::QueueDoesNotExist)?;
         Ok(json!({ "QueueUrl": self.url_of(&known.name) }))
     }
 
-    pub(super) async fn purge(&self, path: &str, request: &OfQueue) -> Result<Value, Fault> {
+    pub(super) async fn purge(&self, path: &str, request: &OfQueue) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         let messages = self.queues.purge(&known.name).await?;
         tracing::warn!(queue = known.name, messages, "queue purged");
         Ok(json!({}))
     }
 
-    pub(super) async fn attributes(&self, path: &str, request: &OfQueue) -> Result<Value, Fault> {
+    pub(super) async fn attributes(&self, path: &str, request: &OfQueue) -> Result<Value, SqsError> {
         let known = self.known(path, request.queue_url.as_deref())?;
         let all = self.all_attributes(known).await?;
         let mut wanted = Map::new();
@@ -64,7 +64,7 @@ impl Sqs {
                 Some(value) => drop(wanted.insert(name.clone(), value.clone())),
                 // Only of a queue that has dead letters.
                 None if name == "RedrivePolicy" => {}
-                None => return Err(Fault::InvalidAttributeName(name.clone())),
+                None => return Err(SqsError::InvalidAttributeName(name.clone())),
             }
         }
         Ok(if wanted.is_empty() {
@@ -74,7 +74,7 @@ impl Sqs {
         })
     }
 
-    async fn all_attributes(&self, known: &Known) -> Result<Map<String, Value>, Fault> {
+    async fn all_attributes(&self, known: &Known) -> Result<Map<String, Value>, SqsError> {
         let counts = self.queues.counts(&known.name).await?;
         let mut all = Map::new();
         let mut add = |name: &str, value: String| drop(all.insert(name.to_owned(), Value::from(value)));

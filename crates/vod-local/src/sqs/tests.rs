@@ -5,24 +5,24 @@ use std::time::Duration;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
+use local_base::db::Db;
 use serde_json::json;
 use tower::ServiceExt as _;
+use vod_testkit::keys;
 
 use super::*;
-use crate::db::Db;
-use crate::testing::keys;
 
 const SETTINGS: QueueSettings = QueueSettings {
     visibility_timeout: Duration::from_mins(1),
     max_receive_count: 5,
 };
 
-struct World {
+struct TestSqs {
     router: Router,
     queues: Queues,
 }
 
-impl World {
+impl TestSqs {
     async fn new() -> Self {
         // A received message stays hidden for 1 ms at least: this clock moves on at each look.
         let (start, looks) = (Timestamp::now(), AtomicI64::new(0));
@@ -81,14 +81,14 @@ const DEAD_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:uploads-dlq";
 
 #[tokio::test]
 async fn only_its_header_makes_a_request_sqss() {
-    let world = World::new().await;
+    let sqs = TestSqs::new().await;
     let plain = Request::post("http://here:1/").body(Body::empty()).unwrap();
-    assert_eq!(world.call(plain).await.2, "from S3");
+    assert_eq!(sqs.call(plain).await.2, "from S3");
     let unsigned = Request::post("http://here:1/")
         .header("x-amz-target", "AmazonSQS.ListQueues")
         .body(Body::from("{}"))
         .unwrap();
-    let (status, _, body) = world.call(unsigned).await;
+    let (status, _, body) = sqs.call(unsigned).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(
         body["__type"],
@@ -98,8 +98,8 @@ async fn only_its_header_makes_a_request_sqss() {
 
 #[tokio::test]
 async fn a_message_from_sending_to_deleting() {
-    let world = World::new().await;
-    let sent = world
+    let sqs = TestSqs::new().await;
+    let sent = sqs
         .ok(
             "SendMessage",
             json!({"QueueUrl": UPLOADS, "MessageBody": "hello"}),
@@ -107,7 +107,7 @@ async fn a_message_from_sending_to_deleting() {
         .await;
     assert_eq!(sent["MD5OfMessageBody"], "5d41402abc4b2a76b9719d911017c592");
     let receive = json!({"QueueUrl": UPLOADS, "MessageSystemAttributeNames": ["All"], "WaitTimeSeconds": 20});
-    let got = world.ok("ReceiveMessage", receive).await;
+    let got = sqs.ok("ReceiveMessage", receive).await;
     let message = &got["Messages"][0];
     assert_eq!(
         (&message["MessageId"], &message["Body"]),
@@ -116,7 +116,7 @@ async fn a_message_from_sending_to_deleting() {
     assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "1");
     assert!(message["Attributes"].get("DeadLetterQueueSourceArn").is_none());
     let names = json!({"QueueUrl": UPLOADS, "AttributeNames": ["All"]});
-    let attributes = &world.ok("GetQueueAttributes", names).await["Attributes"];
+    let attributes = &sqs.ok("GetQueueAttributes", names).await["Attributes"];
     assert_eq!(attributes["ApproximateNumberOfMessagesNotVisible"], "1");
     assert_eq!(
         attributes["RedrivePolicy"],
@@ -124,43 +124,37 @@ async fn a_message_from_sending_to_deleting() {
     );
     let receipt = &message["ReceiptHandle"];
     let now = json!({"QueueUrl": UPLOADS, "ReceiptHandle": receipt, "VisibilityTimeout": 0});
-    world.ok("ChangeMessageVisibility", now).await;
+    sqs.ok("ChangeMessageVisibility", now).await;
     // Posting to the queue's own URL names it as well.
-    let (_, _, again) = world
+    let (_, _, again) = sqs
         .post("/000000000000/uploads", "ReceiveMessage", &json!({}))
         .await;
     let receipt = &again["Messages"][0]["ReceiptHandle"];
-    world
-        .ok(
-            "DeleteMessage",
-            json!({"QueueUrl": UPLOADS, "ReceiptHandle": receipt}),
-        )
-        .await;
+    sqs.ok(
+        "DeleteMessage",
+        json!({"QueueUrl": UPLOADS, "ReceiptHandle": receipt}),
+    )
+    .await;
     assert_eq!(
-        world.queues.counts("uploads").await.unwrap(),
-        crate::queue::Counts::default()
+        sqs.queues.counts("uploads").await.unwrap(),
+        local_base::queue::Counts::default()
     );
 }
 
 #[tokio::test]
 async fn dead_letters_go_back_to_their_queue() {
-    let world = World::new().await;
-    world
-        .queues
-        .send("uploads-dlq", "poison".to_owned())
-        .await
-        .unwrap();
+    let sqs = TestSqs::new().await;
+    sqs.queues.send("uploads-dlq", "poison".to_owned()).await.unwrap();
     let look =
         json!({"QueueUrl": DEAD, "VisibilityTimeout": 0, "AttributeNames": ["DeadLetterQueueSourceArn"]});
-    let got = world.ok("ReceiveMessage", look).await;
+    let got = sqs.ok("ReceiveMessage", look).await;
     assert_eq!(
         got["Messages"][0]["Attributes"],
         json!({"DeadLetterQueueSourceArn": "arn:aws:sqs:us-east-1:000000000000:uploads"})
     );
-    world
-        .ok("StartMessageMoveTask", json!({"SourceArn": DEAD_ARN}))
+    sqs.ok("StartMessageMoveTask", json!({"SourceArn": DEAD_ARN}))
         .await;
-    let tasks = world
+    let tasks = sqs
         .ok("ListMessageMoveTasks", json!({"SourceArn": DEAD_ARN}))
         .await;
     assert_eq!(
@@ -170,14 +164,14 @@ async fn dead_letters_go_back_to_their_queue() {
         ),
         (&json!("COMPLETED"), &json!(1))
     );
-    assert_eq!(world.queues.counts("uploads").await.unwrap().visible, 1);
-    world.ok("PurgeQueue", json!({"QueueUrl": UPLOADS})).await;
-    assert_eq!(world.queues.counts("uploads").await.unwrap().visible, 0);
+    assert_eq!(sqs.queues.counts("uploads").await.unwrap().visible, 1);
+    sqs.ok("PurgeQueue", json!({"QueueUrl": UPLOADS})).await;
+    assert_eq!(sqs.queues.counts("uploads").await.unwrap().visible, 0);
 }
 
 #[tokio::test]
 async fn refusals_have_sqss_codes() {
-    let world = World::new().await;
+    let sqs = TestSqs::new().await;
     let nowhere = "http://here:1/000000000000/other";
     let table = [
         (
@@ -248,7 +242,7 @@ async fn refusals_have_sqss_codes() {
         ),
     ];
     for (operation, body, kind, code) in table {
-        let refused = world.refused(operation, body).await;
+        let refused = sqs.refused(operation, body).await;
         assert_eq!(refused, (kind.to_owned(), code.to_owned()), "{operation}");
     }
 }

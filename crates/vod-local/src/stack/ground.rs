@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-
 use vod_state::secrets::ChosenSecret;
 
 /// Looks at the state folder's lock before another stack is believed to hold it; 50 ms between two.

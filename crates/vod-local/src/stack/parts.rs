@@ -7,6 +7,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
+use local_base::clock::{self, Clock};
+use local_base::db::Db;
+use local_base::fault::Faults;
+use local_base::queue::{QueueSettings, Queues};
+use local_base::sigv4::Keys;
+use local_edge::EdgeOptions;
+use local_edge::web_origin::WebOrigin;
+use local_lambda::events::{Backoff, Delivery, Invoker, Poller};
+use local_lambda::{Functions, Limits};
+use local_mediaconvert::{MediaConvert, Settings};
+use local_s3::{Notification, S3Options, S3Service};
 use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit};
 use signer::auth::{Auth, Expected};
 use signer::{App, Parts, Scheme, Secret};
@@ -14,25 +25,14 @@ use tokio::net::TcpListener;
 use transcode::exec::Limits as EncodeLimits;
 use vod_aws::{AwsConfig, Catalog};
 use vod_core::queues::{JOB_EVENTS, UPLOADS};
+use vod_state::endpoints::{Endpoints, Programs};
+use vod_state::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 
 use super::ground::url;
 use super::{BUCKET, PageLink, REGION, StackOptions};
-use crate::clock::{self, Clock};
-use crate::db::Db;
-use crate::edge::{self, EdgeOptions};
-use crate::events::{Backoff, Delivery, Invoker, Poller};
-use crate::fault::Faults;
-use crate::lambda::{Functions, Limits};
-use crate::mediaconvert::{MediaConvert, Settings};
 use crate::metrics::Metrics;
-use crate::queue::{QueueSettings, Queues};
 use crate::rotation::SigningKeys;
-use crate::s3::{Notification, S3Options, S3Service};
-use crate::sigv4::Keys;
 use crate::sqs::Sqs;
-use crate::web_origin::WebOrigin;
-use vod_state::endpoints::{Endpoints, Programs};
-use vod_state::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 
 const ACCESS_KEY: &str = "vod";
 /// The stack's own token is good for a year.
@@ -73,8 +73,6 @@ const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(30),
 };
-/// `STATUS_UPDATE` events of a job are this far apart at least.
-const STATUS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What all parts are made of.
 pub(super) struct Base {
@@ -108,7 +106,7 @@ impl Base {
             None => url(edge)?,
         };
         let clock = clock::system();
-        crate::s3::check_state(&options.state)?;
+        local_s3::check_state(&options.state)?;
         let secrets = Secrets::open(&options.state)?;
         let keys = Keys {
             access_key: ACCESS_KEY.into(),
@@ -187,16 +185,13 @@ impl Base {
 
     pub(super) async fn mediaconvert(&self, options: &StackOptions) -> anyhow::Result<MediaConvert> {
         let settings = Settings {
-            region: REGION.to_owned(),
-            events_queue: JOB_EVENTS.to_owned(),
-            work: self.state.join("work"),
             concurrency: options.jobs,
-            status_interval: STATUS_INTERVAL,
             limits: EncodeLimits {
                 play_time: options.play_time,
                 ..EncodeLimits::default()
             },
             faults: self.faults.clone(),
+            ..Settings::new(REGION, JOB_EVENTS, self.state.join("work"))
         };
         let (db, queues, clock) = (self.db.clone(), self.queues.clone(), self.clock.clone());
         Ok(MediaConvert::open(
@@ -276,7 +271,7 @@ impl Base {
         }))
     }
 
-    pub(super) fn edge(&self, cache: edge::Cache) -> anyhow::Result<EdgeOptions> {
+    pub(super) fn edge(&self, cache: local_edge::Cache) -> anyhow::Result<EdgeOptions> {
         let public_url = self.public_url.as_deref().map(str::parse).transpose();
         Ok(EdgeOptions {
             api_url: self.api_url.clone(),

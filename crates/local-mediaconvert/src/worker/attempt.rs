@@ -1,0 +1,260 @@
+//! One attempt at one job: from its input to its outputs in the bucket.
+
+use std::path::Path;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use local_base::fault;
+use mediaconvert_api::{Engine as _, Event, Job, Location, Phase, Store as _};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use transcode::Failure;
+use transcode::exec::TranscodeError;
+use transcode::produced::{Produced, ProducedFile};
+
+use super::super::MediaConvert;
+use super::super::inspect;
+use super::super::scratch::Scratch;
+use super::super::transfer;
+use super::failure::{code, folder_failure, input_failure, output_failure};
+use super::{Stop, persist};
+
+/// A job during which the process died this often fails: it may be what kills the process. The limit is generous, because a
+/// machine may go down, and a person may kill a stack, at any time.
+const DEATHS: u32 = 10;
+/// Files that are written to the bucket at the same time.
+const PARALLEL_FILES: usize = 4;
+
+/// One attempt at one job.
+pub(super) struct Attempt<'a> {
+    pub(super) service: &'a MediaConvert,
+    pub(super) job: Job,
+    /// How often the process died during this job.
+    pub(super) deaths: u32,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Attempt<'_> {
+    /// Makes all outputs. Returns `outputGroupDetails` with paths.
+    pub(super) async fn run(&self) -> Result<Value, Stop> {
+        self.check_attempt()?;
+        let folder = Scratch::new(&self.service.settings().work, &self.job.id)
+            .await
+            .map_err(|error| folder_failure(&error))?;
+        let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+        self.fetch(&input).await?;
+
+        let url = self.job.input();
+        let probed = self
+            .unless_stopped(transcode::probe::probe(&input, &self.service.probe_limits()))
+            .await?;
+        let info = probed.map_err(|error| error.failure(url))?;
+        let details = inspect::input_details(url, &info);
+        self.store(move |job, _| {
+            job.enter(Phase::Transcoding);
+            vec![Event::InputInformation(details)]
+        })
+        .await?;
+
+        let plan = transcode::plan::plan(&self.job.settings, &info, &self.started())
+            .map_err(|refusal| refusal.failure())?;
+        self.warn(&plan.warnings).await?;
+        let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
+        drop(tokio::fs::remove_file(&input).await); // Frees disk space; otherwise it goes with the folder.
+
+        self.store(|job, _| {
+            job.enter(Phase::Uploading);
+            Vec::new()
+        })
+        .await?;
+        self.upload(&produced, &out).await?;
+        Ok(produced.output_group_details())
+    }
+
+    /// Refuses what AWS accepts at CreateJob and this engine cannot do, and jobs that kill the process each time.
+    fn check_attempt(&self) -> Result<(), Failure> {
+        let job = &self.job;
+        if self.deaths >= DEATHS {
+            let message = format!(
+                "`vod up` died {} times while it worked on this job: it may need more memory than there is",
+                self.deaths
+            );
+            return Err(Failure {
+                code: code::INTERNAL,
+                message,
+            });
+        }
+        if job
+            .acceleration_settings
+            .as_ref()
+            .is_some_and(|settings| settings["mode"] == "ENABLED")
+        {
+            let message =
+                "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back";
+            return Err(Failure {
+                code: code::ACCELERATION,
+                message: message.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, path: &Path) -> Result<(), Stop> {
+        let url = self.job.input();
+        let location = Location::parse(url).ok_or_else(|| Failure {
+            code: code::BAD_SETTING,
+            message: "/inputs/0/fileInput: the local engine reads s3:// only".to_owned(),
+        })?;
+        let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
+        let fetched = self.unless_stopped(fetching).await?;
+        fetched.map_err(|error| input_failure(url, &error))?;
+        Ok(())
+    }
+
+    async fn transcode(
+        &self,
+        plan: &transcode::plan::Plan,
+        input: &Path,
+        out: &Path,
+    ) -> Result<Produced, Stop> {
+        let (sender, receiver) = watch::channel(Progress::default());
+        let (limits, stop) = (
+            self.service.encode_limits(self.job.input()),
+            self.stop.child_token(),
+        );
+        let run = transcode::exec::run(plan, input, out, &limits, &stop, |progress| {
+            sender.send_replace(Progress {
+                percent: progress.percent,
+                frames: Some(progress.frames),
+            });
+        });
+        let faults = self.service.settings().faults.as_ref();
+        let run = fault::while_there_is_room(faults, &stop, TranscodeError::DiskFull, run);
+        let result = tokio::select! {
+            result = run => result,
+            never = self.report(Phase::Transcoding, receiver.clone()) => match never {},
+        };
+        drop(receiver);
+        result.map_err(|error| match error {
+            TranscodeError::Canceled => Stop::Ended,
+            TranscodeError::Files(error) => folder_failure(&error).into(),
+            error => error.failure(self.job.input()).into(),
+        })
+    }
+
+    /// Writes segments first and the master playlist last, so that everything that a playlist names exists when it appears.
+    async fn upload(&self, produced: &Produced, out: &Path) -> Result<(), Stop> {
+        let total: u64 = produced.files.iter().map(|file| file.size).sum();
+        let (sender, receiver) = watch::channel(Progress::default());
+        let (sender, mut written) = (&sender, 0_u64);
+        let write_all = async {
+            for stage in produced.files.chunk_by(|a, b| a.stage == b.stage) {
+                let files: Vec<_> = stage.iter().map(|file| self.write(file, out)).collect();
+                let mut files = stream::iter(files).buffer_unordered(PARALLEL_FILES);
+                while let Some(size) = files.try_next().await? {
+                    written += size;
+                    sender.send_replace(Progress {
+                        percent: percent(written, total),
+                        frames: None,
+                    });
+                }
+            }
+            Ok(())
+        };
+        let result = tokio::select! {
+            result = self.unless_stopped(write_all) => result?,
+            never = self.report(Phase::Uploading, receiver) => match never {},
+        };
+        result.map_err(Stop::Failed)
+    }
+
+    async fn write(&self, file: &ProducedFile, out: &Path) -> Result<u64, Failure> {
+        let to = Location::parse(&file.url).ok_or_else(|| Failure {
+            code: code::BAD_SETTING,
+            message: format!("the destination {} is no s3:// URL", file.url),
+        })?;
+        let stored = transfer::store(self.service.s3(), &out.join(&file.path), &to).await;
+        stored.map_err(|error| output_failure(&error))?;
+        Ok(file.size)
+    }
+
+    /// Reports the progress of a phase, at most once in each interval. Never returns; drop it when the phase is over.
+    async fn report(
+        &self,
+        phase: Phase,
+        mut progress: watch::Receiver<Progress>,
+    ) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(self.service.settings().status_interval).await;
+            if progress.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let Progress { percent, frames } = *progress.borrow_and_update();
+            let reported = self.service.store().change(&self.job.id, move |job, _| {
+                vec![job.advance(phase, percent, frames)]
+            });
+            // The next report makes up for a lost one.
+            if let Err(error) = reported.await {
+                tracing::warn!(job_id = self.job.id, %error, "failed to report progress");
+            }
+        }
+    }
+
+    async fn warn(&self, warnings: &[transcode::plan::Warning]) -> Result<(), Stop> {
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        let warnings = warnings.to_vec();
+        self.store(move |job, _| {
+            let warnings = warnings.iter();
+            warnings
+                .map(|warning| job.warn(warning.code, &warning.message))
+                .collect()
+        })
+        .await
+    }
+
+    /// Stores a change with its events. If the job has ended meanwhile, the work stops.
+    async fn store(
+        &self,
+        change: impl FnOnce(&mut Job, Timestamp) -> Vec<Event> + Clone + Send + 'static,
+    ) -> Result<(), Stop> {
+        let store = self.service.store();
+        let written = persist(self.stop, || store.change(&self.job.id, change.clone())).await;
+        if written.flatten().is_some() {
+            Ok(())
+        } else {
+            Err(Stop::Ended)
+        }
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        self.stop.run_until_cancelled(work).await.ok_or(Stop::Ended)
+    }
+
+    /// The start of the job for names that contain it: `YYYYMMDDTHHMMSS`.
+    fn started(&self) -> String {
+        let start = self
+            .job
+            .timing
+            .start_time
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        start
+            .unwrap_or_else(|| self.service.store().now())
+            .strftime("%Y%m%dT%H%M%S")
+            .to_string()
+    }
+}
+
+/// The progress of a phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Progress {
+    percent: u8,
+    frames: Option<u64>,
+}
+
+/// `part` of `whole` in percent; 100 if the whole is 0.
+fn percent(part: u64, whole: u64) -> u8 {
+    u8::try_from((part * 100).checked_div(whole).unwrap_or(100)).unwrap_or(100)
+}
