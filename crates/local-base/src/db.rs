@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_committed_is_there_after_opening_again() {
+    async fn committed_data_survives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vod.db");
         let db = Db::open(&path).unwrap();

@@ -29,7 +29,7 @@ const URI: &str = "http://127.0.0.1:9000/2015-03-31/functions/submit/invocations
 const NOW: u64 = 1_767_290_400;
 
 #[test]
-fn what_we_sign_we_accept() {
+fn our_own_signatures_are_accepted() {
     for uri in [
         URI,
         "http://127.0.0.1:9000/",
@@ -91,7 +91,7 @@ fn a_body_swapped_together_with_its_hash_header_is_refused() {
 }
 
 #[test]
-fn who_what_and_when() {
+fn a_signature_covers_key_request_and_time() {
     let (parts, body) = signed(&keys(), URI, "{}", at(NOW));
     let stranger = Keys {
         access_key: "someone".into(),
@@ -145,7 +145,7 @@ fn who_what_and_when() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_headers_are_named() {
     let strip = |header: &str, value: Option<&str>| {
         let (mut parts, body) = signed(&keys(), URI, "{}", at(NOW));
         match value {

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_stale_or_must_not_be_kept_is_not() {
+    async fn stale_and_uncacheable_responses_are_not_kept() {
         let cache = Cache::default();
         keep(&cache, "a", &entry(1, Some("max-age=5"))).await;
         assert!(cache.get("a", 104).is_some());

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_players_need_is_shared_and_the_page_is_not() {
+    fn cors_covers_players_and_not_the_page() {
         for shared in [
             "/play/g/a/video.m3u8",
             "/api/playback",

@@ -73,7 +73,7 @@ async fn turns_go_by_priority_then_age() {
 }
 
 #[tokio::test]
-async fn what_has_ended_stays_and_sends_nothing() {
+async fn an_ended_job_stays_and_sends_no_event() {
     let test = TestStore::new().await;
     let id = test.create("s3://b/1", None, 0).await.id;
     let cancel = |job: &mut Job, now| vec![job.cancel(now)];

@@ -218,7 +218,7 @@ async fn a_job_that_was_broken_off_starts_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_being_looked_at_stays_when_the_worker_starts() {
+async fn files_of_a_running_probe_survive_a_start_of_the_worker() {
     let mut stack = TestStack::new().await;
     stack.shutdown.cancel();
     (&mut stack.worker).await.unwrap();

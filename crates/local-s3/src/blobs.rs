@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_keeps_disappears() {
+    fn unreferenced_blobs_are_deleted() {
         let state = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(state.path()).unwrap();
         drop(blobs.create().unwrap());

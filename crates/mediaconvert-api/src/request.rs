@@ -169,7 +169,7 @@ mod tests {
     type Spoil = Box<dyn FnOnce(&mut Value)>;
 
     #[test]
-    fn what_is_refused_and_how() {
+    fn refusals_name_the_member() {
         let many: BTreeMap<String, String> = (0..11).map(|n| (format!("k{n}"), String::new())).collect();
         let table: [(Spoil, &str); 12] = [
             (

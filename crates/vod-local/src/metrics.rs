@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_told_and_what_waits_is_shown() {
+    async fn outcomes_and_queue_depths_are_shown() {
         let state = TestState::new().await;
         let (metrics, router) = metrics(&state).await;
         let queues = state.queues.clone();

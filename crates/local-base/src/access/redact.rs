@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_harmless_stays_as_it_is() {
+    fn harmless_text_is_kept() {
         for text in [
             "/output/my-film-b4032d909eef0738-3bfc2695/default/hls/video_360_00001.ts",
             "/web/hls.min.js",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_follows_play_is_a_grant() {
+    fn everything_after_play_is_a_grant() {
         for (text, expected) in [
             ("/play/eyJ.sig.K2.SHA256/a/hls/v.m3u8", "/play/…/a/hls/v.m3u8"),
             (

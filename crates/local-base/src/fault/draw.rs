@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_meets_with_does_not_depend_on_others() {
+    fn faults_of_one_call_do_not_depend_on_others() {
         let rule = rule("s3.503=0.5");
         let alone = strikes(7, &rule, &["a"; 50]);
         let mixed = strikes(7, &rule, &["a", "b", "c"].repeat(50));

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_event_is_about() {
+    fn the_subject_of_an_event() {
         let upload = json!({ "Records": [{ "s3": { "object": { "key": "input/a+b.mp4" } } }] });
         let metadata = json!({ "asset": "a-1", "template": "default", "attempt": "2" });
         let job = json!({ "detail": { "jobId": "1-x", "status": "COMPLETE", "userMetadata": metadata } });

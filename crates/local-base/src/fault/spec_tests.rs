@@ -14,7 +14,7 @@ fn rule(text: &str) -> Rule {
 }
 
 #[test]
-fn what_can_be_written() {
+fn all_forms_of_faults_are_parsed() {
     let span = |from, to| Span { from, to };
     let none = Span::default();
     let s3 = |operation| Place::Calls(Service::S3, operation);
@@ -118,7 +118,7 @@ fn what_can_be_written() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_there_is() {
+fn errors_list_the_alternatives() {
     let table = [
         ("events.drop", "not of the form PLACE.FAULT=WHEN"),
         ("drop=1", "not of the form PLACE.FAULT=WHEN"),
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_nearly_right_does_not_either(
+    fn near_misses_are_refused(
         place in "(events|uploads|s3|CreateJob|ffmpeg|disk|seed|[a-z0-9é]{0,6})",
         fault in "(drop|delay|409|503|slow|full|kill|[a-z0-9.]{0,6})",
         value in "(@[0-9]{0,22}|[0-9.eE+-]{0,9}|[0-9]{0,22}[KMGé]?|0.5:[0-9-]{0,12})",

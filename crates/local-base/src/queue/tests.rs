@@ -86,7 +86,7 @@ async fn an_undeleted_message_comes_back_and_the_old_receipt_is_worthless() {
 }
 
 #[tokio::test]
-async fn what_is_received_too_often_moves_to_the_dead_letters_with_its_id() {
+async fn a_message_received_too_often_moves_to_the_dead_letters_with_its_id() {
     let test = TestQueue::new().await;
     let id = test.queues.send("uploads", "poison".to_owned()).await.unwrap();
     test.queues.send("uploads", "good".to_owned()).await.unwrap();
@@ -214,7 +214,7 @@ async fn concurrent_receivers_share_the_messages_without_overlap() {
 }
 
 #[tokio::test]
-async fn who_waits_for_dead_letters_hears_of_one() {
+async fn a_waiting_receiver_gets_a_dead_letter() {
     let test = TestQueue::new().await;
     test.queues.send("uploads", "poison".to_owned()).await.unwrap();
     for _ in 0..SETTINGS.max_receive_count {

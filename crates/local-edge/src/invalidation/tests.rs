@@ -75,7 +75,7 @@ async fn sent(router: Router, method: &str, path: &str, body: Body) -> (u16, Str
 }
 
 #[tokio::test]
-async fn who_does_not_sign_is_refused_in_xml() {
+async fn an_unsigned_request_is_refused_in_xml() {
     let router = router(Cache::default(), &keys(), local_base::clock::system());
     let path = "/2020-05-31/distribution/ELOCAL/invalidation";
     let (status, content_type, body) = asked(router, "POST", path).await;
@@ -156,7 +156,7 @@ async fn invalidations_are_listed_the_newest_first() {
 }
 
 #[test]
-fn what_is_shown_is_escaped() {
+fn paths_are_escaped_in_xml() {
     let invalidation = Invalidation {
         id: "I1".to_owned(),
         created: Timestamp::UNIX_EPOCH,

@@ -74,7 +74,7 @@ async fn one_request_inside_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_http() {
+async fn malformed_http_is_refused() {
     let edge = TestEdge::new().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],

@@ -81,7 +81,7 @@ async fn objects_are_served_as_cloudfront_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_else_is_within_reach() {
+async fn no_other_object_is_reachable() {
     let edge = TestEdge::new().await;
     let query = edge.signature(NOW + 60).query();
     let asset = &edge.asset;

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_may_answer() {
+    fn valid_responses_of_a_function() {
         let failed = |ids: &[&str]| Outcome::Failed(ids.iter().map(ToString::to_string).collect());
         let report = |items: Value| json!({ "batchItemFailures": items });
         let table = [

@@ -10,7 +10,9 @@ use super::super::transfer::{Kind, TransferError};
 pub(super) fn panicked() -> Failure {
     Failure {
         code: code::INTERNAL,
-        message: "an internal error of the local engine: the log of `vod up` names the place (\"panicked at\")".to_owned(),
+        message:
+            "an internal error of the local engine: the log of `vod up` names the place (\"panicked at\")"
+                .to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, StorageClas
 use crate::server::{BUCKET, TestS3, code, noise};
 
 #[tokio::test]
-async fn what_is_put_comes_back_whatever_its_size() {
+async fn objects_of_all_sizes_are_read_back() {
     let server = TestS3::new().await;
     // Around the limit up to which a body lies in the database, and one of several batches.
     for (number, length) in [0, 1, 16_384, 16_385, 3_000_000].into_iter().enumerate() {
@@ -397,7 +397,7 @@ async fn buckets() {
 
 /// Promise 6: refuse what cannot be done.
 #[tokio::test]
-async fn what_it_does_not_do_is_refused() {
+async fn unsupported_operations_are_refused() {
     let server = TestS3::new().await;
     let put = || {
         server
