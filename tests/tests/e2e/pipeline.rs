@@ -344,7 +344,7 @@ fn the_commands_agree(stack: &LocalStack, asset: &str) -> anyhow::Result<()> {
     ensure!(http::get(&url, &[])?.status == 401);
 
     for (arguments, word) in [
-        (&["show", "input/nothing.mp4"][..], "nothing is uploaded"),
+        (&["show", "input/nothing.mp4"][..], "there is no upload"),
         (&["show", "film-0123456789abcdef-01234567"], "no record"),
         (&["sign", "film-0123456789abcdef-01234567"], "no such asset"),
         (&["upload", "/nonexistent.mp4"], "could not read"),
