@@ -48,7 +48,7 @@ checks() {
     row keys-settled stack '^K[A-Z0-9]+ +[A-Z0-9]+ +signs' vod keys show --stack "$STACK" --region "$REGION"
     row doctor stack 'ok +playback' vod doctor --stack "$STACK" --region "$REGION"
     row upload-to-playback film 'smoke test passed' film
-    row replication-status replica 'COMPLETED|PENDING' vod doctor --stack "$STACK" --region "$REGION"
+    row replication-status replica 'COMPLETED|PENDING' copy_of_the_newest
     row replication-metric replica 'OperationsFailedReplication' aws_text cloudwatch list-metrics --namespace AWS/S3 --metric-name OperationsFailedReplication
     row drift stack 'DETECTION_COMPLETE|DETECTION_IN_PROGRESS' drift
 }
@@ -77,6 +77,12 @@ drift() {
     local id
     id=$(aws_text cloudformation detect-stack-drift --stack-name "$STACK" --query StackDriftDetectionId)
     aws_text cloudformation describe-stack-drift-detection-status --stack-drift-detection-id "$id" --query DetectionStatus
+}
+copy_of_the_newest() {
+    local bucket key
+    bucket=$(output Bucket)
+    key=$(aws_text s3api list-objects-v2 --bucket "$bucket" --prefix input/ --query 'sort_by(Contents, &LastModified)[-1].Key')
+    aws_text s3api head-object --bucket "$bucket" --key "$key" --query ReplicationStatus
 }
 a_complete_asset() {
     vod ls --json --stack "$STACK" --region "$REGION" | jq -er 'first(.[] | select(.state == "COMPLETE") | .id)'

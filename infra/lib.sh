@@ -52,15 +52,25 @@ need() {
     done
 }
 
-# The vod command: $VOD, else the one that is built, else the one that cargo builds now.
-vod() {
+# The program of the vod command: $VOD, else the one that is built. Fails if there is none.
+built_vod() {
     local built
     for built in "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod; do
         if [ -x "$built" ]; then
-            "$built" "$@"
+            echo "$built"
             return
         fi
     done
+    return 1
+}
+
+# The vod command; cargo builds it first if there is none.
+vod() {
+    local built
+    if built=$(built_vod); then
+        "$built" "$@"
+        return
+    fi
     [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is not a program"
     need cargo
     cargo run -q --locked --manifest-path "$ROOT/Cargo.toml" -p vod -- "$@"
@@ -68,34 +78,13 @@ vod() {
 
 # --------------------------------------------------------------------------------------------------- calls
 
-# What AWS says, and what that means to a person.
+# The words of AWS, explained by vod if it is built: a failure is no reason to build it.
 explain() {
-    case $1 in
-        *"Unable to locate credentials"* | *NoCredentials*)
-            echo "there are no AWS credentials: run 'aws configure sso' or set AWS_PROFILE, then start again" ;;
-        *ExpiredToken* | *"token included in the request is expired"* | *"SSO session"*expired*)
-            echo "the AWS credentials have expired: sign in again ('aws sso login'), then start again" ;;
-        *InvalidClientTokenId* | *UnrecognizedClient* | *SignatureDoesNotMatch* | *InvalidAccessKeyId*)
-            echo "AWS does not know these credentials: check AWS_PROFILE and the keys" ;;
-        *"Could not connect to the endpoint"*)
-            echo "AWS cannot be reached in region '$REGION': check the region's name and the network" ;;
-        *AccessDenied* | *UnauthorizedOperation* | *"not authorized"*)
-            echo "the credentials lack a permission; AWS says: $(tail -n 1 <<<"$1")" ;;
-        *BucketAlreadyExists*)
-            echo "that bucket's name is taken by another account: choose one with --bucket" ;;
-        *LimitExceeded* | *TooMany* | *ServiceQuotaExceeded*)
-            echo "a quota of the account is used up: raise it in Service Quotas, or remove what is not used; AWS says: $(tail -n 1 <<<"$1")" ;;
-        *"Unable to validate the following destination"*)
-            echo "a notification of the bucket's own leads to a queue, topic or function that does not exist any more or does not let S3 in: find it with 'aws s3api get-bucket-notification-configuration --bucket …', take it out with put-bucket-notification-configuration, then start again" ;;
-        *"ambiguously defined"* | *"Configurations overlap"*)
-            echo "the bucket has a notification of its own for new objects under input/, and S3 sends such an event to one target only: limit that notification to another prefix ('aws s3api get-bucket-notification-configuration --bucket …' shows it), then start again" ;;
-        *"Versioning must be 'Enabled'"*)
-            echo "S3 copies from versioned buckets only: turn versioning on ('aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket …'), then start again" ;;
-        *"_IN_PROGRESS state"* | *OperationInProgress* | *InvalidChangeSetStatus* | *ResourceExistsException* | *BucketAlreadyOwnedByYou* | *OperationAborted*)
-            echo "another run is under way, or AWS has not finished the last one: wait until it has ended, then start again" ;;
-        *Throttling* | *"Rate exceeded"*) echo "AWS is throttling: start again in a minute" ;;
-        *) echo "$1" ;;
-    esac
+    local built
+    if built=$(built_vod) && "$built" explain-error <<<"$1" 2>/dev/null; then
+        return
+    fi
+    echo "$1"
 }
 
 # Runs the AWS CLI. A failure ends the script with a plain sentence.
@@ -188,7 +177,7 @@ delete_waf() {
 check_status() {
     case $STATUS in
         REVIEW_IN_PROGRESS) ;;
-        *_IN_PROGRESS) die "another run is under way (stack '$STACK' is $STATUS): wait until it has ended, then start again" ;;
+        *_IN_PROGRESS) die "another update is running (stack '$STACK' is $STATUS): wait until it has ended, then start again" ;;
         UPDATE_ROLLBACK_FAILED)
             die "stack '$STACK' is stuck in $STATUS: run 'aws cloudformation continue-update-rollback --stack-name $STACK --region $REGION', then start again" ;;
         DELETE_FAILED) die "stack '$STACK' is half deleted ($STATUS): run infra/destroy.sh --stack $STACK again first" ;;

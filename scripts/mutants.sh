@@ -35,8 +35,8 @@ mutant() {
 }
 
 ONLY=$*
-mutant no-if-none-match crates/vod-aws/src/catalog.rs 's/put\.if_none_match("\*")/put/' "$USUAL"
-mutant no-if-match crates/vod-aws/src/catalog.rs 's/Some(etag) => put\.if_match(etag)/Some(_) => put/' "$USUAL"
+mutant no-if-none-match crates/vod-aws/src/bucket.rs 's/put\.if_none_match("\*")/put/' "$USUAL"
+mutant no-if-match crates/vod-aws/src/bucket.rs 's/Some(etag) => put\.if_match(etag)/Some(_) => put/' "$USUAL"
 mutant no-terminal crates/vod-core/src/state.rs \
     's/if target\.rank() <= job\.state\.rank() {/if target == job.state {/' "$USUAL"
 mutant no-reconcile crates/pipeline/src/reconcile/scan.rs \

@@ -7,6 +7,7 @@ mod check;
 mod dead_letters;
 mod doctor;
 mod env;
+mod explain;
 mod ffmpeg;
 mod http;
 mod keys;
@@ -64,6 +65,8 @@ enum Command {
     DeadLetters(dead_letters::Args),
     Doctor(doctor::Args),
     Check(check::Args),
+    #[command(hide = true)]
+    ExplainError,
 }
 
 fn main() -> ExitCode {
@@ -122,6 +125,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(args) => return keys::run(choice, args).await,
         Command::Doctor(args) => return doctor::run(choice, args).await,
         Command::Check(args) => return check::run(choice, args).await,
+        Command::ExplainError => explain::run()?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -46,7 +46,7 @@ struct Removed {
 /// Runs `vod rm`. A removal that was interrupted is completed by running it again.
 pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     let asset = args.target.asset(stack).await?;
-    let services = Services::new(stack.s3(), stack.aws.mediaconvert_client(), &stack.bucket);
+    let services = Services::new(stack.s3(), stack.aws.mediaconvert(), &stack.bucket);
     let take_down = TakeDown::new(services.clone(), &stack.output_bucket);
     let record = services.catalog.get(&asset).await?.map(|record| record.value);
     let outputs = take_down.outputs(&asset).await?.len();

@@ -1,4 +1,4 @@
-//! Sends one HTTP request, plain or over TLS, on the HTTP stack of the SDK's clients.
+//! HTTP requests to the signer and the edge, over the HTTP stack of the SDK clients.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
-use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
@@ -26,7 +25,6 @@ pub(crate) struct Wire(Arc<Connector>);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
 
@@ -70,7 +68,6 @@ impl Wire {
             let body = body.map_err(|error| WireError::Broken(error.to_string()))?;
             Ok(Answer {
                 status,
-                headers: answer.headers().clone(),
                 body: body.to_bytes(),
             })
         };

@@ -177,7 +177,7 @@ def test_a_second_run_says_that_one_is_under_way(aws, deployed, other):
 
     aws.at("cloudformation", "ExecuteChangeSet", second)
     deployed.deploy("--set", "LogDays=60")
-    assert "another run is under way" in said[0], said
+    assert "another update is running" in said[0], said
     assert aws.parameters("vod")["LogDays"] == "60"
 
 
@@ -186,7 +186,7 @@ def test_two_first_deploys_at_once_leave_one_stack(aws, scripts):
     ended = []
     through = aws.at("secretsmanager", "CreateSecret", lambda: ended.append(scripts.deploy()))
     late = scripts.deploy(ok=False)
-    assert "another run is under way" in late.said, late.said
+    assert "another update is running" in late.said, late.said
     # vod waits 30 s for an answer and asks again: on a busy machine the other run is not through by then.
     assert through.wait(200)
     assert len(ended) == 1

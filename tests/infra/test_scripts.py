@@ -262,11 +262,11 @@ def test_a_bad_environment_gets_a_plain_sentence(aws, scripts, environment, word
 @pytest.mark.parametrize("fault, words", [
     (("sts", "GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired"), "sign in again"),
     (("sts", "GetCallerIdentity", "InvalidClientTokenId", "The security token is invalid"), "does not know these credentials"),
-    (("lambda", "GetAccountSettings", "AccessDeniedException", "User is not authorized to perform: lambda:GetAccountSettings", 403), "lack a permission"),
+    (("lambda", "GetAccountSettings", "AccessDeniedException", "User is not authorized to perform: lambda:GetAccountSettings", 403), "lack the permission lambda:GetAccountSettings"),
     (("s3", "GetBucketLocation", "AccessDenied", "Access Denied", 403), "belongs to another account"),
     (("s3", "CreateBucket", "BucketAlreadyExists", "The requested bucket name is not available", 409), "taken by another account"),
     (("secretsmanager", "CreateSecret", "LimitExceededException", "too many secrets"), "quota"),
-    (("cloudformation", "CreateChangeSet", "AccessDenied", "User is not authorized to perform: cloudformation:CreateChangeSet", 403), "lack a permission"),
+    (("cloudformation", "CreateChangeSet", "AccessDenied", "User is not authorized to perform: cloudformation:CreateChangeSet", 403), "lack the permission cloudformation:CreateChangeSet"),
 ])
 def test_what_aws_refuses_is_said_plainly(aws, scripts, fault, words):
     aws.fail_once(*fault)
@@ -297,7 +297,7 @@ def test_a_domain_whose_dns_is_elsewhere_gets_its_target(aws, scripts):
 
 
 @pytest.mark.parametrize("status, words", [
-    ("UPDATE_IN_PROGRESS", "another run is under way"),
+    ("UPDATE_IN_PROGRESS", "another update is running"),
     ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
     ("DELETE_FAILED", "infra/destroy.sh"),
 ])

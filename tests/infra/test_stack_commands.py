@@ -221,7 +221,7 @@ def test_a_profile_is_used_and_one_that_is_not_there_is_named(aws, stack, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     signed = [(a, t) for a, t in seen if a.startswith("AWS4")]
     assert signed and all("AKIDFROMPROCESS" in a and t == "session" for a, t in signed)
-    # Asked once for some twenty calls of three clients.
+    # Run once for the calls of all clients.
     assert (tmp_path / "runs").read_text().count("run") == 1
     assert "nowhere" in refused(stack, "ls", "--profile", "nowhere", **{**none, "AWS_REGION": "us-east-1"})
     said = refused(stack, "ls", "--profile", "sso", **none)
@@ -296,9 +296,9 @@ def test_a_stack_that_is_being_changed_works_with_a_word(aws, stack):  # noqa: F
 
 
 def test_a_stack_of_something_else_is_told_apart(aws, stack):  # noqa: F811
-    aws.stacks["vod"]["outputs"].pop("ReconcileRule")
+    aws.stacks["vod"]["outputs"].pop("ReconcileFunction")
     said = refused(stack)
-    assert "lacks the outputs ReconcileRule" in said and "infra/deploy.sh --stack vod" in said
+    assert "lacks the outputs ReconcileFunction" in said and "infra/deploy.sh --stack vod" in said
     aws.stacks["vod"]["outputs"] = {"Url": "https://example.org"}
     assert "not made from infra/template.yaml" in refused(stack)
 

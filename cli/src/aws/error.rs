@@ -10,7 +10,7 @@ pub(crate) enum AwsError {
          --profile), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
-    #[error("the AWS credentials cannot be had: {0}; `aws sso login` mends an SSO session that has ended")]
+    #[error("the AWS credentials could not be loaded: {0}; `aws sso login` renews an expired SSO session")]
     BadCredentials(String),
     #[error("{service} cannot be reached at {endpoint}: {reason}; {hint}")]
     Unreachable {
@@ -52,6 +52,20 @@ pub(crate) enum Kind {
 }
 
 impl AwsError {
+    /// Whether the credentials are missing or not accepted, so that no other call can succeed either.
+    pub(crate) fn is_about_credentials(&self) -> bool {
+        match self {
+            Self::NoCredentials(_) | Self::BadCredentials(_) => true,
+            Self::Refused(refusal) => {
+                matches!(
+                    refusal.kind(),
+                    Kind::Expired | Kind::UnknownKeys | Kind::Signature
+                )
+            }
+            Self::Unreachable { .. } => false,
+        }
+    }
+
     /// The permission whose absence it is due to.
     pub(crate) fn missing_permission(&self) -> Option<String> {
         match self {
@@ -88,7 +102,12 @@ impl Refusal {
             | "RequestLimitExceeded"
             | "SlowDown" => Kind::Throttled,
             _ if code.starts_with("LimitExceeded") || code.starts_with("ServiceQuotaExceeded") => Kind::Quota,
-            "ResourceExistsException" | "OperationInProgressException" => Kind::Busy,
+            "ResourceExistsException"
+            | "OperationInProgress"
+            | "OperationInProgressException"
+            | "InvalidChangeSetStatus"
+            | "BucketAlreadyOwnedByYou"
+            | "OperationAborted" => Kind::Busy,
             _ if self.message.contains("_IN_PROGRESS state") => Kind::Busy,
             _ if code.ends_with("DoesNotExist")
                 || code.ends_with("NonExistentQueue")

@@ -1,10 +1,8 @@
-//! Calls to AWS, and to a local stack, which speaks the same protocols.
+//! Calls to AWS, and to a local stack, which has the same APIs.
 //!
-//! S3 and CloudFront have their SDK crates. The rest of what this command asks (a dozen operations of eight services)
-//! goes out by hand, signed by aws-sigv4: an SDK crate for each would cost minutes of building, and CloudFormation's
-//! alone more than everything else here. Credentials, region and endpoints are aws-config's to find.
+//! S3, CloudFront and MediaConvert have SDK crates. The other four services are called through [`vod_aws::call`]; ADR 0006
+//! gives the reasons. aws-config finds credentials, region and endpoints.
 
-mod call;
 mod credentials;
 mod error;
 mod sdk;
@@ -15,27 +13,26 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_smithy_types::body::SdkBody;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 use form_urlencoded::Serializer;
-use hyper::{Method, Request};
 use serde_json::Value;
 use vod_aws::MediaConvert;
+use vod_aws::call::{Call, CallResponse, Caller};
 use vod_state::endpoints::Endpoints;
 
-use self::call::Call;
-use self::credentials::Cached;
 pub(crate) use self::error::{AwsError, Refusal};
-pub(crate) use self::sdk::{in_one_line, sdk_error};
-use self::service::{LAMBDA, MEDIACONVERT, Protocol, Service};
-use crate::wire::{Answer, Wire};
+use self::sdk::refused;
+pub(crate) use self::sdk::{in_one_line, media_error, sdk_error};
+use self::service::{LAMBDA, Protocol, Service};
+use crate::wire::{Wire, root};
 
-/// Nothing that is asked for here takes longer, but for functions.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest that a function may run (Lambda quotas), and a little for the way.
+/// Longest time until the first byte of a response.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that a function may run (Lambda quotas), and 10 s for the transfer.
 const FUNCTION: Duration = Duration::from_secs(15 * 60 + 10);
 /// Tries of one call, the first included.
 const ATTEMPTS: u32 = 4;
@@ -44,6 +41,7 @@ const ATTEMPTS: u32 = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Aws {
     sdk: SdkConfig,
+    http: SharedHttpClient,
     region: String,
     wire: Wire,
 }
@@ -59,8 +57,10 @@ pub(crate) enum Invoked {
 impl Aws {
     /// As the machine is set up for AWS: environment, profiles, SSO, instance roles.
     pub(crate) async fn load(region: Option<&str>, profile: Option<&str>) -> anyhow::Result<Self> {
+        let http = vod_aws::http();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(vod_aws::http())
+            .http_client(http.clone())
+            .identity_cache(credentials::cache())
             .timeout_config(timeouts())
             .retry_config(retries());
         if let Some(profile) = profile {
@@ -76,11 +76,9 @@ impl Aws {
             "no region is set: say --region NAME or set AWS_REGION"
         );
         anyhow::ensure!(is_region(&region), "`{region}` is no AWS region");
-        let provider = sdk.credentials_provider().map(Cached::new);
-        let mut sdk = sdk.into_builder();
-        sdk.set_credentials_provider(provider.map(SharedCredentialsProvider::new));
         Ok(Self {
-            sdk: sdk.build(),
+            sdk,
+            http,
             region,
             wire: Wire::new(),
         })
@@ -90,17 +88,20 @@ impl Aws {
     pub(crate) fn local(found: &Endpoints) -> Self {
         let (id, secret) = (found.access_key.clone(), found.secret_key.clone());
         let credentials = Credentials::new(id, secret, None, None, "endpoints.json");
+        let http = vod_aws::http();
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(&found.api)
-            .http_client(vod_aws::http())
+            .http_client(http.clone())
+            .identity_cache(credentials::cache())
             .region(Region::new(found.region.clone()))
             .retry_config(retries())
             .timeout_config(timeouts())
             .build();
         Self {
             sdk,
+            http,
             region: found.region.clone(),
             wire: Wire::new(),
         }
@@ -134,6 +135,10 @@ impl Aws {
         aws_sdk_cloudfront::Client::new(&self.sdk)
     }
 
+    pub(crate) fn mediaconvert(&self) -> MediaConvert {
+        MediaConvert::from_sdk(&self.sdk)
+    }
+
     /// `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or what the profile says instead of them.
     fn own_endpoint(&self, id: &str) -> Option<String> {
         let key = ServiceConfigKey::builder()
@@ -147,14 +152,14 @@ impl Aws {
         own.or_else(|| self.sdk.endpoint_url().map(str::to_owned))
     }
 
-    /// Where a service is.
+    /// The address of a service.
     pub(crate) fn endpoint(&self, service: &Service) -> String {
         let own = self.own_endpoint(service.id);
-        let url = own.unwrap_or_else(|| service.endpoint(&self.region));
+        let url = own.unwrap_or_else(|| vod_aws::call::endpoint(service.name, &self.region));
         url.trim_end_matches('/').to_owned()
     }
 
-    /// What to think of when nobody answers there.
+    /// What to check if the service cannot be reached.
     fn hint(&self, service: &Service) -> &'static str {
         match self.own_endpoint(service.id) {
             Some(_) => "does the local stack still run, is AWS_ENDPOINT_URL right?",
@@ -162,7 +167,7 @@ impl Aws {
         }
     }
 
-    /// An operation of a JSON service.
+    /// Calls an operation of a JSON service.
     pub(crate) async fn json(
         &self,
         service: &Service,
@@ -173,19 +178,11 @@ impl Aws {
             Protocol::Json { version, target } => (version, target),
             Protocol::Query { .. } | Protocol::Rest => ("1.1", service.id),
         };
-        let call = Call {
-            headers: vec![
-                ("content-type", format!("application/x-amz-json-{version}")),
-                ("x-amz-target", format!("{target}.{operation}")),
-            ],
-            body: request.to_string(),
-            ..Call::new(service, operation, Method::POST, "/".to_owned())
-        };
-        let answer = self.ok(&call).await?;
-        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+        let call = self.call(service, operation).json(version, target, request);
+        Ok(self.send(service, call).await?.json())
     }
 
-    /// An operation of a query service: the `<Operation>Result` of its answer.
+    /// Calls an operation of a query service. Returns the `<Operation>Result` of the response.
     pub(crate) async fn query(
         &self,
         service: &Service,
@@ -205,42 +202,15 @@ impl Aws {
         let call = Call {
             headers: vec![("content-type", kind.to_owned())],
             body,
-            ..Call::new(service, operation, Method::POST, "/".to_owned())
+            read_error: xml::error,
+            ..self.call(service, operation)
         };
-        let answer = self.ok(&call).await?;
-        let mut document = xml::parse(&String::from_utf8_lossy(&answer.body)).unwrap_or(Value::Null);
+        let response = self.send(service, call).await?;
+        let mut document = xml::parse(&response.body).unwrap_or(Value::Null);
         Ok(document[format!("{operation}Response")][format!("{operation}Result")].take())
     }
 
-    /// An operation of a REST service, by its method and path.
-    pub(crate) async fn rest(
-        &self,
-        service: &Service,
-        operation: &str,
-        method: Method,
-        path: String,
-    ) -> Result<Value, AwsError> {
-        let answer = self.ok(&Call::new(service, operation, method, path)).await?;
-        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
-    }
-
-    /// A client for MediaConvert.
-    pub(crate) fn mediaconvert_client(&self) -> MediaConvert {
-        MediaConvert::from_sdk(&self.sdk)
-    }
-
-    /// A call of MediaConvert; `path` is what follows the version.
-    pub(crate) async fn mediaconvert(
-        &self,
-        operation: &str,
-        method: Method,
-        path: &str,
-    ) -> Result<Value, AwsError> {
-        let path = format!("/2017-08-29/{path}");
-        self.rest(&MEDIACONVERT, operation, method, path).await
-    }
-
-    /// Runs a function and waits for what it gives.
+    /// Runs a function and waits for its result.
     pub(crate) async fn invoke(
         &self,
         function: &str,
@@ -248,18 +218,18 @@ impl Aws {
         event: &Value,
     ) -> Result<Invoked, AwsError> {
         let qualifier = qualifier.map_or_else(String::new, |name| format!("?Qualifier={name}"));
-        let path = format!("/2015-03-31/functions/{function}/invocations{qualifier}");
         let call = Call {
+            path: format!("/2015-03-31/functions/{function}/invocations{qualifier}"),
             headers: vec![("content-type", "application/json".to_owned())],
             body: event.to_string(),
-            patience: FUNCTION,
-            // Whether it ran is not known when the answer is lost.
+            timeout: FUNCTION,
+            // If the response is lost, the function may have run.
             attempts: 1,
-            ..Call::new(&LAMBDA, "InvokeFunction", Method::POST, path)
+            ..self.call(&LAMBDA, "InvokeFunction")
         };
-        let answer = self.ok(&call).await?;
-        let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-        if answer.headers.get("x-amz-function-error").is_none() {
+        let response = self.send(&LAMBDA, call).await?;
+        let value = response.json();
+        if response.headers.get("x-amz-function-error").is_none() {
             return Ok(Invoked::Value(value));
         }
         let text = |name: &str| value[name].as_str().unwrap_or("unknown").to_owned();
@@ -270,76 +240,42 @@ impl Aws {
         )))
     }
 
-    /// Sends a call until there is an answer that is no passing trouble. Anything but 2xx is an error.
-    async fn ok(&self, call: &Call<'_>) -> Result<Answer, AwsError> {
-        let mut attempt = 1;
-        loop {
-            let result = self.once(call).await;
-            let passing = match &result {
-                Err(AwsError::Refused(refusal)) => {
-                    refusal.status >= 500 || refusal.kind() == error::Kind::Throttled
-                }
-                Err(AwsError::Unreachable { .. }) => true,
-                _ => false,
-            };
-            if !passing || attempt >= call.attempts {
-                return result;
-            }
-            tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-            attempt += 1;
-        }
+    fn call(&self, service: &Service, operation: &str) -> Call {
+        Call::new(service.name, operation, self.endpoint(service))
     }
 
-    async fn once(&self, call: &Call<'_>) -> Result<Answer, AwsError> {
-        let endpoint = self.endpoint(call.service);
-        let unreachable = |reason: String| AwsError::Unreachable {
-            service: call.service.id.to_owned(),
-            endpoint: endpoint.clone(),
-            reason,
-            hint: self.hint(call.service),
-        };
-        let request = self.signed(call, &endpoint).await?;
-        let answer = self.wire.send(request, call.patience).await;
-        let answer = answer.map_err(|error| unreachable(error.to_string()))?;
-        if answer.status.is_success() {
-            return Ok(answer);
-        }
-        Err(AwsError::Refused(Box::new(call.refusal(&answer))))
-    }
-
-    /// Whether there are credentials; whether AWS takes them is another question.
-    pub(crate) async fn has_credentials(&self) -> Result<(), AwsError> {
-        self.credentials().await.map(|_| ())
-    }
-
-    async fn credentials(&self) -> Result<Credentials, AwsError> {
+    async fn send(&self, service: &Service, call: Call) -> Result<CallResponse, AwsError> {
         let provider = self.sdk.credentials_provider();
         let provider = provider.ok_or_else(|| AwsError::NoCredentials("none are set".to_owned()))?;
-        let found = provider.provide_credentials().await;
-        found.map_err(|error| credentials::explain(&error))
-    }
-
-    async fn signed(&self, call: &Call<'_>, endpoint: &str) -> Result<Request<SdkBody>, AwsError> {
-        let credentials = self.credentials().await?;
-        let service = call.service;
-        let request = call.sign(
-            &credentials.into(),
-            endpoint,
-            service.signing_region(&self.region),
+        let cache = self.sdk.identity_cache().unwrap_or_else(credentials::cache);
+        let caller = Caller::new(self.http.clone(), provider, cache, self.region.clone());
+        let (what, permission) = (
+            format!("{} {}", service.id, call.operation),
+            format!("{}:{}", service.name, call.operation),
         );
-        request.map_err(|error| AwsError::Unreachable {
-            service: service.id.to_owned(),
-            endpoint: endpoint.to_owned(),
-            reason: format!("no request can be made of it ({error})"),
-            hint: self.hint(service),
-        })
+        let endpoint = call.endpoint.clone();
+        let error = match caller.send(call).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        if let Some(refusal) = vod_aws::Refusal::of(&error) {
+            return Err(refused(&what, &permission, &refusal));
+        }
+        Err(
+            credentials::in_chain(&error).unwrap_or_else(|| AwsError::Unreachable {
+                service: service.id.to_owned(),
+                endpoint,
+                reason: root(&error),
+                hint: self.hint(service),
+            }),
+        )
     }
 }
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(PATIENCE)
+        .read_timeout(TIMEOUT)
         .build()
 }
 
@@ -358,15 +294,6 @@ fn is_region(name: &str) -> bool {
         && !middle.is_empty()
         && middle.iter().all(is_word)
         && matches!(number.as_bytes(), [digit] if digit.is_ascii_digit())
-}
-
-/// A value in a path or query, percent-encoded.
-pub(crate) fn encoded(value: &str) -> String {
-    // The form's plus would be a plus again in a path.
-    Serializer::new(String::new())
-        .append_key_only(value)
-        .finish()
-        .replace('+', "%20")
 }
 
 #[cfg(test)]

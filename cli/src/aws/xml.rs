@@ -1,14 +1,26 @@
-//! Answers of the query protocol as JSON: what follows reads one form only.
+//! Responses of the query protocol, read into JSON values.
 
+use aws_smithy_types::error::ErrorMetadata;
 use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
+use vod_aws::call::error_metadata;
+
+/// The code and message of an error response.
+pub(super) fn error(body: &[u8]) -> ErrorMetadata {
+    let document = parse(body).unwrap_or(Value::Null);
+    let error = &document["ErrorResponse"]["Error"];
+    error_metadata(
+        error["Code"].as_str().unwrap_or_default(),
+        error["Message"].as_str(),
+    )
+}
 
 /// Reads a document. An element with elements becomes an object, one with `member`s an array, any other its text.
-/// Nothing, if it is no XML.
-pub(super) fn parse(text: &str) -> Option<Value> {
-    let mut reader = Reader::from_str(text);
+/// `None`: it is not XML.
+pub(super) fn parse(body: &[u8]) -> Option<Value> {
+    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
     let mut root = Element::default();
     let mut open: Vec<(String, Element)> = Vec::new();
     loop {
@@ -38,7 +50,7 @@ pub(super) fn parse(text: &str) -> Option<Value> {
                 let parent = open.last_mut().map_or(&mut root, |(_, element)| element);
                 parent.children.push((name, element.value()));
             }
-            // Nobody at AWS sends one, and entities of one's own are how XML is abused.
+            // AWS sends none, and entities defined in a document are used for attacks.
             Event::DocType(_) => return None,
             Event::Eof => break,
             _ => {}
@@ -76,6 +88,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn errors() {
+        let body = b"<ErrorResponse><Error><Code>ValidationError</Code><Message>a &amp; b</Message></Error></ErrorResponse>";
+        for (body, expected) in [
+            (&body[..], (Some("ValidationError"), Some("a & b"))),
+            (b"<html>", (None, None)),
+        ] {
+            let meta = error(body);
+            assert_eq!((meta.code(), meta.message()), expected);
+        }
+    }
+
+    #[test]
     fn documents() {
         for (text, expected) in [
             ("<a>x</a>", Some(json!({"a": "x"}))),
@@ -92,7 +116,7 @@ mod tests {
             ("{}", None),
             ("", None),
         ] {
-            assert_eq!(parse(text), expected, "{text}");
+            assert_eq!(parse(text.as_bytes()), expected, "{text}");
         }
     }
 }

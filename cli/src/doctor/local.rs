@@ -1,19 +1,20 @@
-//! The chain of a local stack.
+//! The checks of a local stack.
 
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use vod_core::cloudfront::Keyring;
 use vod_state::endpoints::Endpoints;
 use vod_state::secrets::Secrets;
 
-use super::{Finding, events, functions, link, queues, storage, uploads, viewers};
+use super::{Finding, link, queues, uploads, viewers};
+use crate::aws::sdk_error;
 use crate::aws::service::SQS;
 use crate::ffmpeg;
 use crate::stack::{Choice, Stack};
 
-const LOG: &str = "look at the log of `vod up` for why it fails";
+const LOG: &str = "the log of `vod up` gives the reason";
 
 pub(super) async fn examine(choice: &Choice) -> Vec<Finding> {
     let (state, options) = (choice.state.as_path(), choice.options());
@@ -22,7 +23,7 @@ pub(super) async fn examine(choice: &Choice) -> Vec<Finding> {
     let Ok(stack) = Stack::find(choice).await else {
         return findings;
     };
-    let outdated = format!("{up}: what endpoints.json tells does not answer");
+    let outdated = format!("{up}: the address in endpoints.json does not respond");
     let api = link("api", outdated, api(&stack)).await;
     let answers = api.ok;
     findings.push(api);
@@ -33,24 +34,29 @@ pub(super) async fn examine(choice: &Choice) -> Vec<Finding> {
     findings
 }
 
-/// From an upload to its encode.
+/// The links from an upload to its encode.
 async fn uploads(stack: &Stack, options: &str, up: &str) -> Vec<Finding> {
-    let restart = format!("{up}: it makes what is missing");
-    let slow = "look at the log of `vod up`: the functions do not keep up";
+    let restart = format!("{up}: it creates what is missing");
+    let slow = "look at the log of `vod up`: the functions are too slow";
     let redrive =
         format!("see `vod dead-letters{options}`, fix the cause, then `vod dead-letters{options} redrive`");
     let lost = format!("run `vod reconcile{options}`: it sends lost uploads again");
-    let looked = uploads::look(stack).await;
-    let submit = functions::invoke(stack, "submit", functions::test_event());
-    let complete = functions::invoke(stack, "complete", functions::foreign_event());
+    let checked = uploads::check(stack).await;
+    // S3 sends this event when a notification is configured.
+    let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "vod"});
+    let foreign = json!({"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change",
+        "detail": {"jobId": "doctor", "status": "PROGRESSING", "userMetadata": {"application": "vod-doctor"}}});
     vec![
-        link("bucket", &restart, storage::bucket(stack)).await,
+        link("bucket", &restart, bucket(stack)).await,
         link("queue", slow, queues::local(stack)).await,
-        link("dead letters", redrive, uploads::dead(stack, &looked, options)).await,
-        link("submit", LOG, submit).await,
-        link("complete", LOG, complete).await,
-        link("notification", lost, async { uploads::records(&looked, options) }).await,
-        link("mediaconvert", &restart, events::encoder(stack, "Default")).await,
+        link("dead letters", redrive, uploads::dead(stack, &checked, options)).await,
+        link("submit", LOG, function(stack, "submit", test)).await,
+        link("complete", LOG, function(stack, "complete", foreign)).await,
+        link("notification", lost, async {
+            uploads::records(&checked, options)
+        })
+        .await,
+        link("mediaconvert", &restart, queues::encoder(stack, "Default")).await,
     ]
 }
 
@@ -63,11 +69,11 @@ async fn playback(stack: &Stack, up: &str) -> Vec<Finding> {
     ]
 }
 
-/// What must be there before there is a stack.
+/// The links that must be ok before a stack can run.
 async fn machine(state: &Path, options: &str) -> Vec<Finding> {
     let restore = "restore secrets.json; without it, stop the stack, remove the file and start again";
     let start = format!("start the stack with `vod{options} up`, or name its folder with --state");
-    // The stack has its own PATH; which ffmpeg this shell would find says nothing about it.
+    // The stack has its own PATH, so the ffmpeg of this shell does not matter.
     let running = Endpoints::read(state).ok().flatten();
     let programs = running.and_then(|found| found.programs).unwrap_or_default();
     vec![
@@ -97,7 +103,19 @@ fn endpoints(state: &Path) -> anyhow::Result<String> {
 async fn api(stack: &Stack) -> anyhow::Result<String> {
     let answer = stack.aws.json(&SQS, "ListQueues", &json!({})).await?;
     let queues = answer["QueueUrls"].as_array().map_or(0, Vec::len);
-    Ok(format!("answers, {queues} queues"))
+    Ok(format!("responds, {queues} queues"))
+}
+
+async fn bucket(stack: &Stack) -> anyhow::Result<String> {
+    let bucket = &stack.bucket;
+    let head = stack.s3().head_bucket().bucket(bucket).send().await;
+    head.map_err(|error| sdk_error(&format!("bucket `{bucket}`"), "s3:ListBucket", error))?;
+    Ok(format!("`{bucket}` exists"))
+}
+
+async fn function(stack: &Stack, name: &str, event: Value) -> anyhow::Result<String> {
+    stack.invoke(name, &event).await?;
+    Ok("responds".to_owned())
 }
 
 async fn edge(stack: &Stack) -> anyhow::Result<String> {

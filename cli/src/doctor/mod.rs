@@ -1,18 +1,11 @@
-//! `vod doctor`: walks the chain of a stack link by link, and says which one is broken and how to mend it.
+//! `vod doctor`: checks the links of a stack one by one, and says which one is broken and how to fix it.
 //!
-//! Looking changes nothing: the local functions get events that are nothing to them, `reconcile` only looks, and on AWS
-//! only what describes things is called.
+//! It changes nothing: the local functions get events that they ignore, `reconcile` makes a dry run, and on AWS only
+//! read operations are called.
 
-mod alarms;
 mod cloud;
-mod distribution;
-mod events;
-mod functions;
 mod local;
-mod policy;
 mod queues;
-mod replication;
-mod storage;
 mod uploads;
 mod viewers;
 
@@ -25,10 +18,10 @@ use crate::aws::AwsError;
 use crate::output;
 use crate::stack::Choice;
 
-/// No link may keep us waiting for longer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest time for one link.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Check every link of a stack, and say how to mend what is broken
+/// Check every link of a stack, and say how to fix what is broken
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print the findings as JSON
@@ -36,46 +29,46 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How a link is.
+/// The state of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Ok,
     Broken,
-    /// We may not look, or nobody answers us.
+    /// The credentials do not permit the check, or AWS did not respond to it.
     Unknown,
 }
 
-/// What was found at a link that is well.
+/// The result of a check that succeeded.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct Passed {
     detail: String,
-    /// What a person can do about something that does not break the link.
+    /// An action for something that does not break the link.
     advice: Option<String>,
 }
 
-impl From<String> for Told {
+impl From<String> for Passed {
     fn from(detail: String) -> Self {
         Self { detail, advice: None }
     }
 }
 
-/// What was found at one link.
+/// The result of the check of one link.
 #[derive(Debug, Serialize)]
 struct Finding {
     link: &'static str,
     state: State,
     ok: bool,
     detail: String,
-    /// How to correct what is broken, or what to do about something that does not break the link.
+    /// How to fix what is broken, or an action for something that does not break the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
-    /// The permission without which nothing can be said.
+    /// The permission that the check lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_permission: Option<String>,
 }
 
-/// Runs `vod doctor`. Exit code 1 unless every link is known to be well.
+/// Runs `vod doctor`. The exit code is 1 unless every link is ok.
 pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode> {
     let findings = match &choice.stack {
         None => Box::pin(local::examine(choice)).await,
@@ -85,7 +78,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
         output::json(&findings)?;
     } else {
         for finding in &findings {
-            tell(finding)?;
+            print(finding)?;
         }
     }
     let well = findings.iter().all(|finding| finding.ok);
@@ -96,7 +89,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
     })
 }
 
-fn tell(finding: &Finding) -> anyhow::Result<()> {
+fn print(finding: &Finding) -> anyhow::Result<()> {
     let word = match finding.state {
         State::Ok => "ok",
         State::Broken => "BROKEN",
@@ -106,36 +99,38 @@ fn tell(finding: &Finding) -> anyhow::Result<()> {
     output::line(&format!("{word:7} {:14} {detail}", finding.link))?;
     match &finding.remedy {
         Some(remedy) if finding.ok => output::line(&format!("{:22} you can: {remedy}", "")),
-        Some(remedy) => output::line(&format!("{:22} to mend it: {remedy}", "")),
+        Some(remedy) => output::line(&format!("{:22} to fix it: {remedy}", "")),
         None => Ok(()),
     }
 }
 
-/// Looks at one link. The look fails with what is wrong; where AWS would not let us look, the link is unknown.
-async fn link<T: Into<Told>>(
+/// Checks one link. If AWS refuses the check itself, the state of the link is unknown.
+async fn link<T: Into<Passed>>(
     name: &'static str,
     remedy: impl Into<String>,
-    look: impl Future<Output = anyhow::Result<T>>,
+    check: impl Future<Output = anyhow::Result<T>>,
 ) -> Finding {
     let mut advice = None;
-    let (state, detail, missing_permission) = match tokio::time::timeout(PATIENCE, look).await {
-        Ok(Ok(told)) => {
-            let told = told.into();
-            advice = told.advice;
-            (State::Ok, told.detail, None)
+    let (state, detail, missing_permission) = match tokio::time::timeout(TIMEOUT, check).await {
+        Ok(Ok(passed)) => {
+            let passed = passed.into();
+            advice = passed.advice;
+            (State::Ok, passed.detail, None)
         }
         Ok(Err(error)) => {
             let (state, permission) = judge(&error);
             (state, format!("{error:#}"), permission)
         }
         Err(_) => {
-            let late = format!("no response within {} seconds", PATIENCE.as_secs());
+            let late = format!("no response within {} seconds", TIMEOUT.as_secs());
             (State::Broken, late, None)
         }
     };
     let remedy = match (&missing_permission, state) {
         (_, State::Ok) => advice,
-        (Some(permission), _) => Some(format!("let these credentials do {permission}, then look again")),
+        (Some(permission), _) => Some(format!(
+            "give these credentials the permission {permission}, then check again"
+        )),
         (None, _) => Some(remedy.into()),
     };
     Finding {
@@ -151,7 +146,7 @@ async fn link<T: Into<Told>>(
 fn judge(error: &anyhow::Error) -> (State, Option<String>) {
     let aws = error.chain().find_map(|cause| cause.downcast_ref::<AwsError>());
     match aws {
-        // What does not exist or answer is broken; what AWS does not tell us is not known.
+        // A part that does not exist or respond is broken. If AWS does not give an answer, its state is unknown.
         None | Some(AwsError::Unreachable { .. }) => (State::Broken, None),
         Some(error) if error.is_missing() => (State::Broken, None),
         Some(error) => (State::Unknown, error.missing_permission()),
@@ -165,8 +160,8 @@ mod tests {
 
     fn refused(code: &str, status: u16) -> anyhow::Error {
         anyhow::Error::new(AwsError::Refused(Box::new(Refusal {
-            what: "IAM GetRole".to_owned(),
-            permission: "iam:GetRole".to_owned(),
+            what: "SQS GetQueueAttributes".to_owned(),
+            permission: "sqs:GetQueueAttributes".to_owned(),
             status,
             code: code.to_owned(),
             message: String::new(),
@@ -174,31 +169,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_not_be_seen_is_unknown() {
+    async fn a_check_that_is_not_permitted_is_unknown() {
         for (error, state, permission) in [
             (anyhow::anyhow!("wrong"), State::Broken, None),
-            (refused("NoSuchEntity", 404), State::Broken, None),
-            (refused("AccessDenied", 403), State::Unknown, Some("iam:GetRole")),
+            (refused("QueueDoesNotExist", 404), State::Broken, None),
             (
-                refused("AccessDenied", 403).context("the role"),
+                refused("AccessDenied", 403),
                 State::Unknown,
-                Some("iam:GetRole"),
+                Some("sqs:GetQueueAttributes"),
+            ),
+            (
+                refused("AccessDenied", 403).context("the queue"),
+                State::Unknown,
+                Some("sqs:GetQueueAttributes"),
             ),
             (refused("InternalError", 500), State::Unknown, None),
         ] {
-            let finding = link("role", "mend it", async { Err::<String, _>(error) }).await;
+            let finding = link("queue", "fix it", async { Err::<String, _>(error) }).await;
             assert_eq!(finding.state, state, "{finding:?}");
             assert_eq!(finding.missing_permission.as_deref(), permission);
             let remedy = finding.remedy.unwrap();
-            assert!(remedy.contains(permission.unwrap_or("mend it")), "{remedy}");
+            assert!(remedy.contains(permission.unwrap_or("fix it")), "{remedy}");
         }
-        let well = link("role", "mend it", async { Ok("well".to_owned()) }).await;
+        let well = link("queue", "fix it", async { Ok("well".to_owned()) }).await;
         assert!(well.ok && well.remedy.is_none());
-        let told = Told {
+        let passed = Passed {
             detail: "well".to_owned(),
             advice: Some("look".to_owned()),
         };
-        let noted = link("role", "mend it", async { Ok(told) }).await;
+        let noted = link("queue", "fix it", async { Ok(passed) }).await;
         assert_eq!((noted.ok, noted.remedy.as_deref()), (true, Some("look")));
     }
 }

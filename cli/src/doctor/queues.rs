@@ -1,38 +1,38 @@
-//! The queue of uploads, who may put messages into it, and what nobody could handle.
+//! The queue of uploads, its dead letters, and MediaConvert's queue.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::policy::lets;
+use crate::aws::media_error;
 use crate::aws::service::SQS;
 use crate::dead_letters;
 use crate::stack::Stack;
 use crate::stack::outputs::Outputs;
 
-/// Whether deliveries move: what waits is being worked on.
+/// Checks that messages which wait are also received.
 pub(super) async fn local(stack: &Stack) -> anyhow::Result<String> {
     let answer = stack.aws.json(&SQS, "ListQueues", &json!({})).await?;
-    let mut told = Vec::new();
+    let mut queues = Vec::new();
     let urls = answer["QueueUrls"].as_array().into_iter().flatten();
     for url in urls.filter_map(Value::as_str) {
         let attributes = attributes(stack, url).await?;
-        let (waiting, working) = waiting_and_working(&attributes);
-        // Only the queues that functions are fed from have a redrive policy.
+        let (waiting, in_flight) = waiting_and_in_flight(&attributes);
+        // Only the queues that feed functions have a redrive policy.
         if attributes["RedrivePolicy"].is_null() {
             continue;
         }
         let name = url.rsplit('/').next().unwrap_or(url);
         ensure!(
-            waiting == 0 || working > 0,
-            "{waiting} messages wait in `{name}` and nobody takes them"
+            waiting == 0 || in_flight > 0,
+            "{waiting} messages are waiting in `{name}`, but no consumer is receiving them"
         );
-        told.push(format!("{name}: {waiting} waiting, {working} at work"));
+        queues.push(format!("{name}: {waiting} waiting, {in_flight} in flight"));
     }
-    ensure!(!told.is_empty(), "there is no queue of uploads");
-    Ok(told.join("; "))
+    ensure!(!queues.is_empty(), "there is no queue of uploads");
+    Ok(queues.join("; "))
 }
 
-/// Whether the queue is there and keeps what fails. How many wait is told, not judged: the alarm on age does that.
+/// Checks that the queue exists and has dead letters. How many messages wait is reported only: an alarm watches their age.
 pub(super) async fn uploads(stack: &Stack, outputs: &Outputs) -> anyhow::Result<String> {
     let attributes = attributes(stack, &outputs.upload_queue).await?;
     let redrive = attributes["RedrivePolicy"].as_str();
@@ -43,27 +43,25 @@ pub(super) async fn uploads(stack: &Stack, outputs: &Outputs) -> anyhow::Result<
     let dead = outputs.upload_dead_letters.rsplit('/').next().unwrap_or_default();
     ensure!(
         target.rsplit(':').next() == Some(dead),
-        "what fails at every delivery would be lost: the queue has no dead letters"
+        "messages that fail at every delivery would be lost: the queue has no dead letters"
     );
-    let (waiting, working) = waiting_and_working(&attributes);
-    Ok(format!("{waiting} waiting, {working} at work"))
+    let (waiting, in_flight) = waiting_and_in_flight(&attributes);
+    Ok(format!("{waiting} waiting, {in_flight} in flight"))
 }
 
-/// Whether the bucket may put messages into the queue.
-pub(super) async fn policy(stack: &Stack, outputs: &Outputs) -> anyhow::Result<String> {
-    let attributes = attributes(stack, &outputs.upload_queue).await?;
-    let policy = attributes["Policy"].as_str().context("the queue has no policy")?;
-    let policy: Value = serde_json::from_str(policy).context("the queue's policy is no JSON")?;
-    let partition = outputs.upload_queue_arn.split(':').nth(1).unwrap_or("aws");
-    let bucket = format!("arn:{partition}:s3:::{}", outputs.bucket);
-    ensure!(
-        lets(&policy, "s3.amazonaws.com", "sqs:SendMessage", &bucket),
-        "the queue does not let the bucket `{}` send messages",
-        outputs.bucket
-    );
-    Ok("the bucket may send messages".to_owned())
+/// Checks that MediaConvert's queue takes jobs.
+pub(super) async fn encoder(stack: &Stack, queue: &str) -> anyhow::Result<String> {
+    let found = stack.aws.mediaconvert().queue(queue).await;
+    let found = found.map_err(media_error)?;
+    let found = found.with_context(|| format!("MediaConvert has no queue `{queue}`"))?;
+    ensure!(found.status == "ACTIVE", "the queue is {}", found.status);
+    Ok(format!(
+        "queue ACTIVE, {} jobs waiting, {} running",
+        found.submitted, found.progressing
+    ))
 }
 
+/// Checks that there are no dead letters.
 pub(super) async fn dead(stack: &Stack) -> anyhow::Result<String> {
     let counts = dead_letters::counts(stack).await?;
     let dead: Vec<String> = counts
@@ -81,7 +79,7 @@ async fn attributes(stack: &Stack, url: &str) -> anyhow::Result<Value> {
     Ok(answer["Attributes"].take())
 }
 
-fn waiting_and_working(attributes: &Value) -> (u64, u64) {
+fn waiting_and_in_flight(attributes: &Value) -> (u64, u64) {
     let count = |name: &str| {
         attributes[name]
             .as_str()

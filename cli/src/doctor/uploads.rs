@@ -1,13 +1,13 @@
-//! Uploads of a local stack: those that were lost on their way, and those that only a person can help.
+//! Uploads of a local stack: lost ones, and those that need a person.
 //!
-//! `reconcile` and the dead letters tell of the same uploads. Each upload is reported once: where a remedy works.
+//! `reconcile` and the dead letters may concern the same upload. Each upload is reported once, where a remedy works.
 
 use std::collections::BTreeSet;
 
 use anyhow::{anyhow, ensure};
 use pipeline::{Note, Summary};
 
-use super::Told;
+use super::Passed;
 use crate::dead_letters;
 use crate::output::pasted;
 use crate::reconcile::dry_run;
@@ -15,17 +15,17 @@ use crate::stack::Stack;
 
 /// Uploads younger than this may still be on their way.
 const GRACE_SECONDS: u32 = 60;
-/// Uploads that are named; the others are counted.
+/// Number of uploads that are named; the others are only counted.
 const NAMED: usize = 3;
 
-/// What `reconcile` would say.
-pub(super) async fn look(stack: &Stack) -> anyhow::Result<Summary> {
+/// Runs `reconcile` without changes.
+pub(super) async fn check(stack: &Stack) -> anyhow::Result<Summary> {
     dry_run(stack, GRACE_SECONDS).await
 }
 
-/// Whether every upload that has been there for a while has its record and is under way. Those that were given up are
-/// named: nothing is wrong with the stack because of them.
-pub(super) fn records(looked: &anyhow::Result<Summary>, options: &str) -> anyhow::Result<Told> {
+/// Checks that every upload older than the grace period has its record. Uploads that were given up are named, but are no
+/// fault of the stack.
+pub(super) fn records(looked: &anyhow::Result<Summary>, options: &str) -> anyhow::Result<Passed> {
     let summary = looked.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     let (given_up, lost): (Vec<_>, Vec<_>) =
         summary.notes.iter().partition(|note| note.outcome == "given up");
@@ -39,7 +39,7 @@ pub(super) fn records(looked: &anyhow::Result<Summary>, options: &str) -> anyhow
     let Some(first) = given_up.first() else {
         return Ok(text.into());
     };
-    Ok(Told {
+    Ok(Passed {
         detail: format!(
             "{text}; {} were given up ({})",
             summary.given_up,
@@ -61,13 +61,13 @@ fn named(notes: &[&Note]) -> String {
     words.join("; ")
 }
 
-/// Whether messages wait that no delivery could handle. Those of uploads that `reconcile` reports, or that have come to
-/// an end otherwise, are only remainders.
+/// Checks that there are no dead letters to act on. Those of uploads that have ended, or that `reconcile` reports, are
+/// leftovers.
 pub(super) async fn dead(
     stack: &Stack,
     looked: &anyhow::Result<Summary>,
     options: &str,
-) -> anyhow::Result<Told> {
+) -> anyhow::Result<Passed> {
     let letters = dead_letters::letters(stack).await?;
     let notes = looked.as_ref().map_or(&[][..], |summary| &summary.notes);
     let reported: BTreeSet<_> = notes.iter().map(|note| note.asset.as_str()).collect();
@@ -82,7 +82,7 @@ pub(super) async fn dead(
     if over.is_empty() {
         return Ok("none".to_owned().into());
     }
-    Ok(Told {
+    Ok(Passed {
         detail: format!(
             "none to act on; of uploads that have ended or are reported below: {}",
             of(&over)
@@ -122,9 +122,13 @@ mod tests {
             ("every upload has its record (9 looked at)", None)
         );
 
-        let told = records(&Ok(summary(&["given up"])), " --state /x").unwrap();
-        assert!(told.detail.contains("input/0.mp4: it failed"), "{}", told.detail);
-        let advice = told.advice.unwrap();
+        let passed = records(&Ok(summary(&["given up"])), " --state /x").unwrap();
+        assert!(
+            passed.detail.contains("input/0.mp4: it failed"),
+            "{}",
+            passed.detail
+        );
+        let advice = passed.advice.unwrap();
         assert!(advice.contains("`vod rm --state /x film-0 --source`"), "{advice}");
 
         let error = records(&Ok(summary(&["given up", "would be repaired"])), "")

@@ -1,4 +1,4 @@
-//! What viewers meet: the edge, the signer, and a link.
+//! The checks from a viewer's side: the edge, the signer, and a link.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use hyper::{Request, StatusCode};
 use serde_json::Value;
 use vod_core::record::State;
 
-use super::Told;
+use super::Passed;
 use crate::stack::Stack;
 use crate::stack::tokens::Tokens;
 use crate::wire::origin;
 
-/// An edge that is well answers at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time for a response of the edge.
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Videos that are tried until one plays.
 const TRIED: usize = 3;
 
-/// Whether the edge refuses what is not signed.
+/// Checks that the edge refuses unsigned requests.
 pub(super) async fn edge(stack: &Stack) -> anyhow::Result<String> {
     let unsigned = get(stack, &format!("{}/output/doctor", stack.edge)).await?;
     ensure!(
@@ -26,10 +26,10 @@ pub(super) async fn edge(stack: &Stack) -> anyhow::Result<String> {
         "a request without a signature got HTTP {} instead of 403",
         unsigned.as_u16()
     );
-    Ok("answers, and refuses what is not signed".to_owned())
+    Ok("responds, and refuses unsigned requests".to_owned())
 }
 
-/// Whether the signer answers, and lets nobody in without a token.
+/// Checks that the signer responds, and refuses requests without a token.
 pub(super) async fn signer(stack: &Stack) -> anyhow::Result<String> {
     let stranger = get(stack, &format!("{}/api/assets?limit=1", stack.edge)).await?;
     ensure!(
@@ -38,17 +38,16 @@ pub(super) async fn signer(stack: &Stack) -> anyhow::Result<String> {
         stranger.as_u16()
     );
     if matches!(*stack.tokens, Tokens::Provider) {
-        return Ok("answers; an identity provider makes its tokens (--token gives one)".to_owned());
+        return Ok("responds; an identity provider creates its tokens (pass one with --token)".to_owned());
     }
     stack.api().get::<Value>("/api/assets", &[("limit", "1")]).await?;
-    Ok("answers, and takes our token".to_owned())
+    Ok("responds, and accepts our token".to_owned())
 }
 
-/// Plays the first byte of something, as a viewer would. One video whose outputs are damaged does not count while
-/// others play.
-pub(super) async fn playback(stack: &Stack) -> anyhow::Result<Told> {
+/// Fetches the playlist of a video, as a viewer would. A damaged video is no fault of the stack while another one plays.
+pub(super) async fn playback(stack: &Stack) -> anyhow::Result<Passed> {
     if matches!(*stack.tokens, Tokens::Provider) {
-        let text = "not tried: it needs a token of the identity provider (--token gives one)";
+        let text = "not tried: it needs a token of the identity provider (pass one with --token)";
         return Ok(text.to_owned().into());
     }
     let page: Value = stack.api().get("/api/assets", &[("limit", "100")]).await?;
@@ -68,13 +67,13 @@ pub(super) async fn playback(stack: &Stack) -> anyhow::Result<Told> {
     }
 }
 
-fn played(stack: &Stack, id: &str, failures: &[(String, anyhow::Error)]) -> Told {
+fn played(stack: &Stack, id: &str, failures: &[(String, anyhow::Error)]) -> Passed {
     let text = format!("a fresh link to `{id}` plays");
     let Some((bad, error)) = failures.first() else {
         return text.into();
     };
     let options = &stack.options;
-    Told {
+    Passed {
         detail: format!("{text}; {error:#}"),
         advice: Some(format!(
             "look at it with `vod show{options} {bad}`; upload the file again to have it encoded again"
@@ -96,13 +95,13 @@ async fn plays(stack: &Stack, id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The status of an answer to a stranger.
+/// The status of a response to a request without a token.
 pub(super) async fn get(stack: &Stack, url: &str) -> anyhow::Result<StatusCode> {
     // Without its path and query, which may hold a signature.
     let place = origin(url);
     let request = Request::get(url).body(SdkBody::empty());
     let request = request.map_err(|_| anyhow!("`{place}` is no address"))?;
-    let answer = stack.aws.wire().send(request, PATIENCE).await;
+    let answer = stack.aws.wire().send(request, TIMEOUT).await;
     let answer = answer.map_err(|error| anyhow!("could not reach {place}: {error}"))?;
     Ok(answer.status)
 }

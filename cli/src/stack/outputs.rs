@@ -14,27 +14,18 @@ pub(crate) struct Outputs {
     pub(crate) output_bucket: String,
     pub(crate) url: String,
     pub(crate) distribution: String,
-    pub(crate) key_group: String,
-    pub(crate) signing_secret: String,
     pub(crate) jwt_secret: String,
     pub(crate) upload_queue: String,
     pub(crate) upload_queue_arn: String,
     pub(crate) upload_dead_letters: String,
     pub(crate) job_event_dead_letters: String,
-    pub(crate) job_events_rule: String,
-    pub(crate) reconcile_rule: String,
     pub(crate) mediaconvert_queue: String,
-    pub(crate) mediaconvert_role: String,
-    pub(crate) submit: String,
     pub(crate) complete: String,
     pub(crate) signer: String,
     pub(crate) reconcile: String,
-    pub(crate) alarm_topic: String,
     /// The required `iss` and `aud` of a token.
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
-    /// The bucket in another region that receives copies of the uploads.
-    pub(crate) replica: Option<String>,
     /// An identity provider makes the tokens.
     pub(crate) has_provider: bool,
 }
@@ -72,25 +63,17 @@ impl Outputs {
             output_bucket: reader.take("OutputBucket"),
             url: reader.take("Url").trim_end_matches('/').to_owned(),
             distribution: reader.take("DistributionId"),
-            key_group: reader.take("KeyGroupId"),
-            signing_secret: reader.take("SigningSecretArn"),
             jwt_secret: reader.take("JwtSecretArn"),
             upload_queue: reader.take("UploadQueueUrl"),
             upload_queue_arn: reader.take("UploadQueueArn"),
             upload_dead_letters: reader.take("UploadDeadLettersUrl"),
             job_event_dead_letters: reader.take("JobEventDeadLettersUrl"),
-            job_events_rule: reader.take("JobEventsRule"),
-            reconcile_rule: reader.take("ReconcileRule"),
             mediaconvert_queue: reader.take("MediaConvertQueueArn"),
-            mediaconvert_role: reader.take("MediaConvertRoleArn"),
-            submit: reader.take("SubmitFunction"),
             complete: reader.take("CompleteFunction"),
             signer: reader.take("SignerFunction"),
             reconcile: reader.take("ReconcileFunction"),
-            alarm_topic: reader.take("AlarmTopicArn"),
             issuer: parameter("AuthIssuer"),
             audience: parameter("AuthAudience"),
-            replica: parameter("ReplicaBucketName"),
             has_provider: parameter("AuthJwksUrl").is_some(),
         };
         if reader.missing.is_empty() {
@@ -108,10 +91,9 @@ impl Outputs {
         );
     }
 
-    /// The name of a function on AWS.
+    /// The name on AWS of a function that the command invokes.
     pub(crate) fn function<'a>(&'a self, name: &'a str) -> &'a str {
         match name {
-            "submit" => &self.submit,
             "complete" => &self.complete,
             "signer" => &self.signer,
             "reconcile" => &self.reconcile,
@@ -124,27 +106,20 @@ impl Outputs {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 13] = [
         "Bucket",
         "OutputBucket",
         "Url",
         "DistributionId",
-        "KeyGroupId",
-        "SigningSecretArn",
         "JwtSecretArn",
         "UploadQueueUrl",
         "UploadQueueArn",
         "UploadDeadLettersUrl",
         "JobEventDeadLettersUrl",
-        "JobEventsRule",
-        "ReconcileRule",
         "MediaConvertQueueArn",
-        "MediaConvertRoleArn",
-        "SubmitFunction",
         "CompleteFunction",
         "SignerFunction",
         "ReconcileFunction",
-        "AlarmTopicArn",
     ];
 
     fn description() -> Description {
@@ -206,7 +181,7 @@ mod tests {
         });
         let error = error.unwrap_err().to_string();
         assert!(
-            error.contains("not made from infra/template.yaml") && error.contains("KeyGroupId"),
+            error.contains("not made from infra/template.yaml") && error.contains("JwtSecretArn"),
             "{error}"
         );
     }

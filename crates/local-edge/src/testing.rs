@@ -156,9 +156,8 @@ impl TestEdge {
         let (signing, keyring_now) = watch::channel(Arc::new(keyring("K2P256")));
         let app = App::new(SignerParts {
             catalog: Catalog::new(client.clone(), "vod".to_owned()),
-            s3: client.clone(),
+            outputs: vod_aws::Bucket::new(client.clone(), "vod"),
             bucket: "vod".to_owned(),
-            output_bucket: "vod".to_owned(),
             signing: Secret::watched(keyring_now),
             auth: Secret::fixed(Auth::hs256(SECRET, Expected::default()).unwrap()),
             scheme: if edge_url.is_some() {

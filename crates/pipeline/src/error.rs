@@ -1,8 +1,6 @@
 //! Why a step failed.
 
-use vod_aws::{
-    CatalogError, CreateJobError, DocumentError, ListingError, MediaConvertError, SourceError, TemplatesError,
-};
+use vod_aws::{BucketError, CreateJobError, MediaConvertError};
 use vod_core::events::EventError;
 
 /// Why a step failed and must be repeated. What repeating cannot change ends in the record instead.
@@ -13,15 +11,7 @@ pub enum Error {
     #[error("the event's options are malformed")]
     Options(#[source] serde_json::Error),
     #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    #[error(transparent)]
-    Document(#[from] DocumentError),
-    #[error(transparent)]
-    Listing(#[from] ListingError),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Templates(#[from] TemplatesError),
+    Bucket(#[from] BucketError),
     #[error(transparent)]
     MediaConvert(#[from] MediaConvertError),
     #[error("failed to create a job of `{asset}`")]
@@ -34,11 +24,6 @@ pub enum Error {
     OutOfTime,
     #[error("the repair took longer than {0} s")]
     SlowRepair(u64),
-    #[error("failed to delete {key:?}")]
-    Delete {
-        key: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     #[error("job {id} was canceled and is still {status}: repeat the removal in a while")]
     JobContinues { id: String, status: String },
     #[error("the record of asset `{0}` kept changing: repeat the removal")]
@@ -50,14 +35,13 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Event(_) | Self::Options(_) => "UnknownEvent",
-            Self::Catalog(_) | Self::Document(_) => "CatalogUnavailable",
-            Self::Listing(_) | Self::Source(_) | Self::Templates(_) => "BucketUnavailable",
+            Self::Bucket(error) => error.error_type(),
             Self::MediaConvert(_) => "MediaConvertUnavailable",
             Self::CreateJob { .. } => "CreateJobFailed",
             Self::NoRecord(_) => "NoRecord",
             Self::OutOfTime => "OutOfTime",
             Self::SlowRepair(_) => "RepairFailed",
-            Self::Delete { .. } | Self::JobContinues { .. } | Self::RecordContended(_) => "RemovalFailed",
+            Self::JobContinues { .. } | Self::RecordContended(_) => "RemovalFailed",
         }
     }
 }

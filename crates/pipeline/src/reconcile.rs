@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use vod_aws::Listing;
+use vod_aws::Bucket;
 use vod_core::attempt::Invocation;
 use vod_core::attempt::repair::Limits;
 
@@ -42,8 +42,8 @@ pub struct Reconcile {
     services: Services,
     submit: Submit,
     complete: Complete,
-    inputs: Listing,
-    outputs: Listing,
+    inputs: Bucket,
+    outputs: Bucket,
     delays: Delays,
 }
 
@@ -113,8 +113,8 @@ impl Reconcile {
         let config = submit.config();
         Self {
             complete: Complete::new(services.clone(), config.jobs.application.clone()),
-            inputs: Listing::new(services.s3.clone(), config.bucket.clone()),
-            outputs: Listing::new(services.s3.clone(), config.jobs.output_bucket.clone()),
+            inputs: Bucket::new(services.s3.clone(), config.bucket.clone()),
+            outputs: Bucket::new(services.s3.clone(), config.jobs.output_bucket.clone()),
             submit,
             services,
             delays,

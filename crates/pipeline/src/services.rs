@@ -1,6 +1,7 @@
 //! The clients that all steps share.
 
-use vod_aws::{AwsConfig, Catalog, MediaConvert, Meter, Removals, Sources};
+use vod_aws::{AwsConfig, Bucket, BucketError, Catalog, MediaConvert, Meter, Removals};
+use vod_core::object::Head;
 
 /// What the steps read and write. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -12,7 +13,6 @@ pub struct Services {
     pub meter: Meter,
     pub removals: Removals,
     pub s3: aws_sdk_s3::Client,
-    pub sources: Sources,
 }
 
 impl Services {
@@ -23,7 +23,6 @@ impl Services {
             mediaconvert,
             meter: Meter::default(),
             removals: Removals::new(s3.clone(), bucket.to_owned()),
-            sources: Sources::new(s3.clone()),
             s3,
         }
     }
@@ -32,6 +31,11 @@ impl Services {
     pub fn connect(aws: &AwsConfig, bucket: &str) -> Self {
         let mediaconvert = MediaConvert::new(vod_aws::mediaconvert(aws));
         Self::new(vod_aws::s3(aws), mediaconvert, bucket)
+    }
+
+    /// Reads the metadata of an upload, in the bucket that its event names. `None`: it does not exist.
+    pub(crate) async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, BucketError> {
+        Bucket::new(self.s3.clone(), bucket).head(key).await
     }
 
     /// Reports outcomes to `meter`.

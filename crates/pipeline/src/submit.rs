@@ -88,8 +88,7 @@ impl Submit {
     /// Reads the object and its tombstone. `None`: the video was removed by its owner.
     async fn load(&self, object: &ObjectCreated) -> Result<Option<Loaded>, Error> {
         // The object as it is now, whatever version was uploaded: MediaConvert reads no other.
-        let sources = &self.services.sources;
-        let head = sources.head(&object.bucket, &object.key, None).await?;
+        let head = self.services.head(&object.bucket, &object.key).await?;
         let source = upload::source(object, head.as_ref(), vod_aws::now());
         let id = source.asset_id();
         tracing::Span::current().record("asset", id.as_str());
@@ -271,13 +270,13 @@ impl Submit {
     /// anything to start.
     #[tracing::instrument(skip_all, fields(asset = %id))]
     pub async fn retry(&self, id: &AssetId, invocation: &Invocation) -> Result<bool, Error> {
-        let Services { catalog, sources, .. } = &self.services;
+        let catalog = &self.services.catalog;
         let templates = self.templates().await?;
         let Some(known) = catalog.get(id).await? else {
             return Ok(false);
         };
         let source = known.value.source;
-        let head = sources.head(&source.bucket, &source.key, None).await?;
+        let head = self.services.head(&source.bucket, &source.key).await?;
         let media = match head {
             Some(head) if upload::is_current(&source, &head) => Some(self.media(&source).await),
             _ => None,

@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use jiff::SignedDuration;
-use vod_aws::{Listing, Versioned};
+use vod_aws::{Bucket, Versioned};
 use vod_core::asset::AssetId;
 use vod_core::keys::{asset_prefix, record_key};
 use vod_core::record::Record;
@@ -21,14 +20,12 @@ const CANCEL_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 /// Tries to delete a record that others write to at the same time.
 const TRIES: u32 = 12;
-/// The most keys of one `DeleteObjects` (S3 API reference).
-const DELETE_MAX: usize = 1000;
 
 /// Takes videos down. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TakeDown {
     services: Services,
-    outputs: Listing,
+    outputs: Bucket,
 }
 
 /// What was removed.
@@ -55,7 +52,7 @@ pub enum RemovedUpload {
 impl TakeDown {
     pub fn new(services: Services, output_bucket: &str) -> Self {
         Self {
-            outputs: Listing::new(services.s3.clone(), output_bucket.to_owned()),
+            outputs: Bucket::new(services.s3.clone(), output_bucket),
             services,
         }
     }
@@ -66,7 +63,7 @@ impl TakeDown {
         let mut outputs = 0;
         let (removal, canceled) = match self.remove_record(asset).await {
             // A full disk has no room for the tombstone, but objects can be deleted.
-            Err(Error::Document(error)) if error.is_disk_full() => {
+            Err(Error::Bucket(error)) if error.is_disk_full() => {
                 outputs = self.remove_outputs(asset).await?;
                 if outputs == 0 {
                     return Err(error.into());
@@ -107,7 +104,7 @@ impl TakeDown {
             }
             // On condition: a job that goes on record at this moment must not be forgotten. A later one finds no
             // record, and `complete` cancels it.
-            if self.delete_if(&record_key(asset), &etag).await? {
+            if self.uploads().delete_if(&record_key(asset), &etag).await? {
                 return Ok((removal, canceled));
             }
         }
@@ -160,66 +157,28 @@ impl TakeDown {
             if keys.is_empty() {
                 return Ok(removed);
             }
-            for keys in keys.chunks(DELETE_MAX) {
-                self.delete_outputs(keys).await?;
-                removed += keys.len();
-            }
-        }
-    }
-
-    async fn delete_outputs(&self, keys: &[String]) -> Result<(), Error> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Delete {
-            key: keys.first().cloned().unwrap_or_default(),
-            source,
-        };
-        let objects = keys
-            .iter()
-            .map(|key| ObjectIdentifier::builder().key(key).build());
-        let objects = objects
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| failed(error.into()))?;
-        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
-        let delete = delete.map_err(|error| failed(error.into()))?;
-        let (s3, bucket) = (&self.services.s3, self.outputs.bucket());
-        let answer = s3.delete_objects().bucket(bucket).delete(delete).send().await;
-        let answer = answer.map_err(|error| failed(error.into()))?;
-        match answer.errors().first() {
-            None => Ok(()),
-            Some(error) => Err(Error::Delete {
-                key: error.key().unwrap_or("?").to_owned(),
-                source: error.message().unwrap_or("no reason given").into(),
-            }),
+            self.outputs.delete(&keys).await?;
+            removed += keys.len();
         }
     }
 
     /// Deletes the upload, unless another one is at its key by now.
     pub async fn remove_upload(&self, asset: &AssetId, key: &str) -> Result<RemovedUpload, Error> {
         let bucket = &self.services.bucket;
-        let Some(head) = self.services.sources.head(bucket, key, None).await? else {
+        let Some(head) = self.services.head(bucket, key).await? else {
             return Ok(RemovedUpload::Gone);
         };
         // On condition: what is uploaded at this moment must not be lost.
         let is_same = AssetId::new(bucket, key, head.version.as_deref(), &head.etag) == *asset;
-        if is_same && self.delete_if(key, &format!("\"{}\"", head.etag)).await? {
+        let etag = format!("\"{}\"", head.etag);
+        if is_same && self.uploads().delete_if(key, &etag).await? {
             Ok(RemovedUpload::Removed)
         } else {
             Ok(RemovedUpload::Replaced)
         }
     }
 
-    /// Deletes an object of the bucket. `false`: it is not as it was read, but changed, being changed, or gone.
-    async fn delete_if(&self, key: &str, etag: &str) -> Result<bool, Error> {
-        let delete = self.services.s3.delete_object().bucket(&self.services.bucket);
-        let Err(error) = delete.key(key).if_match(etag).send().await else {
-            return Ok(true);
-        };
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
-        if matches!(status, Some(404 | 409 | 412)) {
-            return Ok(false);
-        }
-        Err(Error::Delete {
-            key: key.to_owned(),
-            source: error.into(),
-        })
+    fn uploads(&self) -> Bucket {
+        Bucket::new(self.services.s3.clone(), &self.services.bucket)
     }
 }

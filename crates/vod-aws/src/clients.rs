@@ -1,6 +1,6 @@
 //! SDK clients: one HTTP stack (hyper 1, rustls, aws-lc), fixed credentials, bounded waiting.
 //!
-//! `aws-config` is left out: it pulls in three more SDK crates to find what Lambda always has in its environment.
+//! `aws-config` is not used: it adds three SDK crates to find what Lambda always has in its environment.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::config::AwsConfig;
 
 /// Tries of one call, the first included: the SDK backs off with jitter on 429, 5xx and broken connections.
 const ATTEMPTS: u32 = 4;
-/// A connection that is not there after this long will not come.
-const CONNECT: Duration = Duration::from_secs(3);
-/// Until the first byte of an answer.
+/// Longest time for a connection to be made.
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+/// Longest time until the first byte of a response.
 const READ: Duration = Duration::from_secs(30);
 
 /// The HTTP stack of all clients: rustls on aws-lc, with the system's certificates.
@@ -29,7 +29,7 @@ pub fn http() -> SharedHttpClient {
         .build_https()
 }
 
-fn credentials(config: &AwsConfig) -> Credentials {
+pub(crate) fn credentials(config: &AwsConfig) -> Credentials {
     let (id, secret) = (config.access_key_id.clone(), config.secret_access_key.clone());
     Credentials::new(id, secret, config.session_token.clone(), None, "environment")
 }
@@ -67,7 +67,7 @@ pub fn s3_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_s3::Client
     aws_sdk_s3::Client::from_conf(builder.build())
 }
 
-/// A client for MediaConvert. AWS no longer wants an endpoint per account: none is looked up.
+/// A client for MediaConvert. AWS no longer requires an endpoint per account, so none is looked up.
 pub fn mediaconvert(config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
     mediaconvert_over(http(), config)
 }

@@ -1,4 +1,4 @@
-//! Time as the functions see it: one seam, so that a simulation can run a day in a minute.
+//! The clock of the functions and of the SDK. A simulation replaces it, so that a day takes a minute.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 /// A pause.
 pub type Pause = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
-/// Where time comes from, in place of the system.
+/// A clock that replaces the system's.
 #[derive(Debug, Clone, Copy)]
 pub struct Time {
     pub now: fn() -> Timestamp,
@@ -21,12 +21,12 @@ pub struct Time {
 
 static TIME: OnceLock<Time> = OnceLock::new();
 
-/// Puts another time in place, once and for the whole process. Returns whether it was the first.
+/// Replaces the clock of the whole process, once. Returns whether it was the first call.
 pub fn set_time(time: Time) -> bool {
     TIME.set(time).is_ok()
 }
 
-/// The time now. Leases, delays and the times in records follow this clock and no other.
+/// The current time. Leases, delays and the times in records use only this clock.
 pub fn now() -> Timestamp {
     TIME.get().map_or_else(Timestamp::now, |time| (time.now)())
 }
@@ -39,7 +39,7 @@ pub async fn sleep(duration: Duration) {
     }
 }
 
-/// `future`, or nothing when it takes longer; it is dropped then.
+/// The output of `future`. `None`: it took longer than `duration` and was dropped.
 pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
@@ -65,7 +65,7 @@ pub(crate) fn sdk_sleep() -> SharedAsyncSleep {
     SharedAsyncSleep::new(SdkSleep)
 }
 
-/// The SDK's clock, for signatures and for how fast an answer flows.
+/// The SDK's clock, for signatures and for the throughput of responses.
 #[derive(Debug)]
 struct SdkTime;
 

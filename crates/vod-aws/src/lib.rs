@@ -1,8 +1,10 @@
-//! What the functions do on AWS: SDK clients built once and small, the catalog on S3, MediaConvert.
+//! The calls of the functions to AWS: small SDK clients that are built once, the catalog on S3, MediaConvert.
 //!
-//! The only crate that knows the MediaConvert SDK (170,000 lines): keep it so. Locally the same clients speak
-//! to the same APIs at other addresses, given by `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_MEDIACONVERT`.
+//! This is the only crate that depends on the MediaConvert SDK (170,000 lines). On one machine the same clients call
+//! the same APIs at other addresses, given by `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_MEDIACONVERT`.
 
+mod bucket;
+pub mod call;
 mod catalog;
 mod clients;
 mod clock;
@@ -12,19 +14,20 @@ mod listing;
 mod logs;
 mod mediaconvert;
 mod meter;
+mod refusal;
 mod removals;
-mod source;
 mod templates;
 
-pub use catalog::{Catalog, CatalogError, Ids, Versioned};
+pub use bucket::{Bucket, BucketError, BucketErrorKind, Versioned};
+pub use catalog::{Catalog, Ids};
 pub use clients::{http, mediaconvert, mediaconvert_over, s3, s3_over};
 pub use clock::{Pause, Time, now, set_time, sleep, within};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};
-pub use document::{Document, DocumentError};
-pub use listing::{Entries, Listing, ListingError, Place};
+pub use document::Document;
+pub use listing::{Entries, Place};
 pub use logs::{chain, init_logs};
-pub use mediaconvert::{CreateJobError, JobInfo, MediaConvert, MediaConvertError, OutputInfo};
+pub use mediaconvert::{CreateJobError, JobInfo, MediaConvert, MediaConvertError, OutputInfo, QueueInfo};
 pub use meter::Meter;
+pub use refusal::Refusal;
 pub use removals::Removals;
-pub use source::{SourceError, Sources};
-pub use templates::{TemplatesError, load_templates};
+pub use templates::load_templates;

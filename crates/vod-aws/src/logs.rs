@@ -1,4 +1,4 @@
-//! Logs of a Lambda: JSON lines with the fields of the spans they stand in.
+//! Logs of a Lambda function: JSON lines with the fields of their spans.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -21,17 +21,17 @@ pub fn init_logs() {
         .with_max_level(level.unwrap_or(Level::INFO))
         .without_time()
         .finish();
-    // Fails only where a subscriber is set already, which is as well.
+    // Fails only if a subscriber is set already, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// An error with its causes on one line. Among them is what a service has answered: its code, and its message.
+/// An error with its causes on one line, including the code and message of a service that refused a call.
 pub fn chain<E: Error + ?Sized>(error: &E) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // Wrappers often say just what they wrap.
+        // Wrappers often repeat the text of their cause.
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);

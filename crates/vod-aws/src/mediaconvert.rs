@@ -1,7 +1,7 @@
-//! MediaConvert through the SDK, with the job's JSON as we built it.
+//! MediaConvert through the SDK, with the job's JSON as the pipeline built it.
 //!
-//! The SDK has no way to take JSON, and its typed model drops settings newer than itself. So its request is built with
-//! what is required and its body replaced before it is signed: typed answers, the SDK's retries, our bytes.
+//! The SDK has no way to take JSON, and its typed model drops settings newer than itself. So the request is built with
+//! the required members only, and its body is replaced before it is signed.
 
 mod jobs;
 
@@ -10,50 +10,95 @@ use std::time::Duration;
 use aws_sdk_mediaconvert::Client;
 use aws_sdk_mediaconvert::config::Config;
 use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_mediaconvert::operation::get_queue::GetQueueError;
 use aws_sdk_mediaconvert::types::{
-    Codec, Job, JobStatus, Order, ProbeInputFile, ProbeResult, Track, TrackType,
+    Codec, Job, JobStatus, Order, ProbeInputFile, ProbeResult, QueueStatus, Track, TrackType,
 };
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde_json::Value;
 use vod_core::record::{self, Media, PixelAspect, TrackKind};
 
 pub use self::jobs::{JobInfo, OutputInfo};
+use crate::refusal::Refusal;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// CreateJob with all its retries ends within this: MediaConvert knows a `clientRequestToken` for one minute only,
+/// Longest time for CreateJob with all its retries: MediaConvert remembers a `clientRequestToken` for one minute only,
 /// and a retry after that would make a second job.
 const CREATE_TIME: Duration = Duration::from_secs(50);
-/// Pages of SearchJobs looked at before giving up; 20 jobs each.
+/// Largest number of pages of SearchJobs that are read; 20 jobs each.
 const SEARCH_PAGES: usize = 50;
 
 /// Longest input that SearchJobs takes, in characters.
 const TERM_MAX: usize = 300;
 
-/// What the functions do with MediaConvert. Cheap to clone.
+/// A client for the calls of the pipeline. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MediaConvert {
     client: Client,
 }
 
-/// Why no job was created.
+/// The reason why no job was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateJobError {
-    /// The job itself is at fault: trying again cannot help.
+    /// The job itself is at fault, so a retry cannot help.
     #[error("MediaConvert refused the job ({status}): {message}")]
     Refused { status: u16, message: String },
-    /// Throttled, unreachable, not permitted: the same job may pass later.
+    /// Throttled, unreachable or not permitted: the same job may be accepted later.
     #[error("failed to create the job")]
     Failed(#[source] Source),
 }
 
+/// A call of MediaConvert that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action}")]
 pub struct MediaConvertError {
     action: &'static str,
+    refusal: Option<Refusal>,
     source: Source,
+}
+
+/// A queue of MediaConvert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueInfo {
+    /// `ACTIVE` or `PAUSED`.
+    pub status: String,
+    /// Jobs that wait.
+    pub submitted: i32,
+    /// Jobs that run.
+    pub progressing: i32,
+}
+
+impl MediaConvertError {
+    fn new<E>(action: &'static str, error: SdkError<E, Response>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        Self {
+            action,
+            refusal: Refusal::of(&error),
+            source: error.into(),
+        }
+    }
+
+    /// The permission that the call needs on AWS.
+    pub fn permission(&self) -> &'static str {
+        match self.action {
+            "cancel the job" => "mediaconvert:CancelJob",
+            "read the job" => "mediaconvert:GetJob",
+            "read the queue" => "mediaconvert:GetQueue",
+            "probe the input" => "mediaconvert:Probe",
+            _ => "mediaconvert:SearchJobs",
+        }
+    }
+
+    /// The refusal by MediaConvert. `None`: the call failed for another reason.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
 }
 
 impl MediaConvert {
@@ -61,8 +106,8 @@ impl MediaConvert {
         Self { client }
     }
 
-    /// With credentials, region and endpoints that were found elsewhere.
-    pub fn from_sdk(config: &aws_types::SdkConfig) -> Self {
+    /// With the configuration of the command: its credentials, region, endpoints, retries and time limits.
+    pub fn from_sdk(config: &SdkConfig) -> Self {
         Self::new(Client::new(config))
     }
 
@@ -74,7 +119,7 @@ impl MediaConvert {
         let answer = self
             .client
             .create_job()
-            // Whatever the builder insists on; the body that is sent is `text`.
+            // The builder requires these; the body that is sent is `text`.
             .role(body["role"].as_str().unwrap_or_default())
             .client_request_token(body["clientRequestToken"].as_str().unwrap_or_default())
             .customize()
@@ -93,29 +138,43 @@ impl MediaConvert {
         id.ok_or_else(|| CreateJobError::Failed("the answer names no job id".into()))
     }
 
-    /// Cancels a job. `false`: it had ended, or is forgotten.
+    /// Cancels a job. `false`: it had ended already, or MediaConvert no longer knows it.
     pub async fn cancel_job(&self, id: &str) -> Result<bool, MediaConvertError> {
         let answer = self.client.cancel_job().id(id).send().await;
         let Err(error) = answer else { return Ok(true) };
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
-        let is_denied = error.code().is_some_and(|code| code.starts_with("AccessDenied"));
-        if matches!(status, Some(400 | 404 | 409)) && !is_denied {
-            return Ok(false);
+        let error = MediaConvertError::new("cancel the job", error);
+        match error.refusal() {
+            Some(refusal) if refusal.is_denial() => Err(error),
+            Some(refusal) if matches!(refusal.status(), 400 | 404 | 409) => Ok(false),
+            _ => Err(error),
         }
-        Err(MediaConvertError {
-            action: "cancel the job",
-            source: error.into(),
-        })
     }
 
-    /// What MediaConvert finds in an input.
+    /// Reads the state of a queue. `None`: it does not exist.
+    pub async fn queue(&self, name: &str) -> Result<Option<QueueInfo>, MediaConvertError> {
+        let answer = match self.client.get_queue().name(name).send().await {
+            Ok(answer) => answer,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetQueueError::is_not_found_exception) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(MediaConvertError::new("read the queue", error)),
+        };
+        Ok(answer.queue().map(|queue| QueueInfo {
+            status: queue.status().map_or("", QueueStatus::as_str).to_owned(),
+            submitted: queue.submitted_jobs_count().unwrap_or(0),
+            progressing: queue.progressing_jobs_count().unwrap_or(0),
+        }))
+    }
+
+    /// Probes an input.
     pub async fn probe(&self, url: &str) -> Result<Media, MediaConvertError> {
         let file = ProbeInputFile::builder().file_url(url).build();
         let answer = self.client.probe().input_files(file).send().await;
-        let answer = answer.map_err(|error| MediaConvertError {
-            action: "probe the input",
-            source: error.into(),
-        })?;
+        let answer = answer.map_err(|error| MediaConvertError::new("probe the input", error))?;
         Ok(answer.probe_results().first().map(media).unwrap_or_default())
     }
 
@@ -136,10 +195,7 @@ impl MediaConvert {
                 .order(Order::Descending)
                 .max_results(20);
             let answer = search.set_next_token(token).send().await;
-            let answer = answer.map_err(|error| MediaConvertError {
-                action: "search for the job",
-                source: error.into(),
-            })?;
+            let answer = answer.map_err(|error| MediaConvertError::new("search for the job", error))?;
             for job in answer.jobs() {
                 if is_of(job, metadata) {
                     return Ok(job.id().map(str::to_owned));
@@ -152,15 +208,16 @@ impl MediaConvert {
                 return Ok(None);
             }
         }
-        // Whether it exists is not known: taken for missing, it could be made twice.
+        // Whether the job exists is not known. If it were reported as missing, it could be created twice.
         Err(MediaConvertError {
             action: "search for the job",
+            refusal: None,
             source: format!("more than {SEARCH_PAGES} pages of jobs are newer than {since}").into(),
         })
     }
 }
 
-/// What finds the jobs of an input: SearchJobs takes "your input file URL or your partial input file name", 300
+/// The term that finds the jobs of an input. SearchJobs takes "your input file URL or your partial input file name", 300
 /// characters at most (API reference). Of a longer one the end of the name is enough, because metadata is compared.
 fn search_term(url: &str) -> &str {
     if url.chars().count() <= TERM_MAX {
@@ -175,7 +232,7 @@ fn is_of(job: &Job, metadata: &Value) -> bool {
     let (Some(found), Some(wanted)) = (job.user_metadata(), metadata.as_object()) else {
         return false;
     };
-    // A job that someone has cancelled is no success and is in nobody's way.
+    // A canceled job does not count as the job of its attempt.
     job.status() != Some(&JobStatus::Canceled)
         && wanted
             .iter()
@@ -188,7 +245,7 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     match (status, error.as_service_error()) {
-        // 403 is a matter of our own permissions, 402 and 429 of limits: they pass once someone mends them.
+        // 403 is about our own permissions, 402 and 429 about limits: the same job may be accepted later.
         (Some(status @ (400 | 404 | 409 | 422)), Some(service)) => {
             let message = service.message().unwrap_or("no reason given").to_owned();
             CreateJobError::Refused { status, message }
@@ -216,7 +273,7 @@ fn media(result: &ProbeResult) -> Media {
         .iter()
         .filter(|track| track.track_type() == Some(&TrackType::Audio))
         .count();
-    // Declared by the container, by the pictures, or by both; the container goes first, as in players.
+    // The container, the pictures or both declare it. The container has precedence, as in players.
     let aspect = video.and_then(|video| {
         let coded = || video.codec_metadata()?.sample_aspect_ratio();
         let aspect = video.sample_aspect_ratio().or_else(coded)?;
@@ -229,7 +286,7 @@ fn media(result: &ProbeResult) -> Media {
         frame_rate: rate,
         rotation: video.map(|video| quarter_turns(video.rotation())),
         pixel_aspect: aspect,
-        // Without any track the probe has found nothing, which is not the same as no sound.
+        // Without any track the probe found nothing, which does not mean that there is no audio.
         audio_tracks: if tracks.is_empty() {
             None
         } else {
@@ -239,7 +296,7 @@ fn media(result: &ProbeResult) -> Media {
     }
 }
 
-/// A track in our words. Of data tracks captions and what has a language count; timecodes and the like do not.
+/// A track in the record's terms. Of data tracks, captions and those with a language count; timecodes do not.
 fn track(track: &Track) -> Option<record::Track> {
     let language = match track.track_type()? {
         TrackType::Audio => track.audio_properties().and_then(|audio| audio.language_code()),
@@ -253,7 +310,7 @@ fn track(track: &Track) -> Option<record::Track> {
         (TrackType::Data, _) if language.is_some() => TrackKind::Subtitles,
         _ => return None,
     };
-    // It goes into what people read.
+    // It is shown to people.
     let plain =
         |language: &&str| language.len() <= 8 && language.bytes().all(|byte| byte.is_ascii_alphanumeric());
     Some(record::Track {

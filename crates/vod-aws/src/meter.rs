@@ -1,4 +1,4 @@
-//! Where outcomes are told: lines for `CloudWatch` on Lambda, counters on one machine.
+//! The sink for outcomes: lines for `CloudWatch` on Lambda, counters on one machine.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -8,19 +8,19 @@ use vod_core::metrics::{self, Outcome};
 
 type Sink = dyn Fn(&Outcome) + Send + Sync;
 
-/// Whoever is told what has happened; by default nobody. Cheap to clone.
+/// Sink for outcomes; does nothing by default. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Meter(Option<Arc<Sink>>);
 
 impl Meter {
-    /// Tells `sink`.
+    /// A meter that passes outcomes to `sink`.
     pub fn new(sink: impl Fn(&Outcome) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(sink)))
     }
 
-    /// Writes one line of the Embedded Metric Format to standard output, where Lambda takes it from.
+    /// Writes one line of the Embedded Metric Format to standard output, which Lambda collects.
     ///
-    /// The line goes past `tracing`: `CloudWatch` wants `_aws` at the top of the object, not inside a log's fields.
+    /// It does not use `tracing`, because `CloudWatch` requires `_aws` at the top of the object, not inside a log's fields.
     pub fn emf(application: &str) -> Self {
         let application = application.to_owned();
         Self::new(move |outcome| {
@@ -36,12 +36,12 @@ impl Meter {
         })
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a sink.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Tells what has happened. Call it once, and only when it stands on record.
+    /// Reports an outcome. Call it once, after the outcome was written to the record.
     pub fn tell(&self, outcome: &Outcome) {
         if let Some(sink) = &self.0 {
             sink(outcome);

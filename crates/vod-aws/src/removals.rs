@@ -1,10 +1,11 @@
-//! Tombstones of videos that were taken down (see [`vod_core::removal`]).
+//! Tombstones of removed videos (see [`vod_core::removal`]).
 
 use aws_sdk_s3::Client;
 use vod_core::asset::AssetId;
 use vod_core::removal::{Removal, removal_key};
 
-use crate::document::{Document, DocumentError};
+use crate::bucket::BucketError;
+use crate::document::Document;
 
 /// The tombstones of one bucket. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,22 +19,22 @@ impl Removals {
         Self { s3, bucket }
     }
 
-    /// The asset's tombstone, if it was ever taken down.
-    pub async fn get(&self, id: &AssetId) -> Result<Option<Removal>, DocumentError> {
+    /// Reads the tombstone of an asset. `None`: the asset was never removed.
+    pub async fn get(&self, id: &AssetId) -> Result<Option<Removal>, BucketError> {
         self.document(id).read().await
     }
 
-    /// Writes a tombstone that follows from the one there is. Returns it.
+    /// Writes the tombstone that `make` derives from the existing one. Returns it.
     pub async fn put(
         &self,
         id: &AssetId,
         mut make: impl FnMut(Option<&Removal>) -> Removal,
-    ) -> Result<Removal, DocumentError> {
+    ) -> Result<Removal, BucketError> {
         let mut document = self.document(id);
         loop {
             let earlier: Option<Removal> = document.read().await?;
             let removal = make(earlier.as_ref());
-            // Only another removal at the same instant can be in the way.
+            // Only another removal of the same asset at the same time can prevent the write.
             if document.write(&removal).await? {
                 return Ok(removal);
             }

@@ -38,5 +38,6 @@ async fn run(reconcile: &Reconcile, event: LambdaEvent<Value>) -> Result<Summary
         payload => serde_json::from_value(payload).map_err(Error::Options)?,
     };
     let deadline = pipeline::deadline(event.context.deadline, SignedDuration::from_mins(5));
-    reconcile.run(&options, &event.context.request_id, deadline).await
+    // Boxed, because the future is deeply nested.
+    Box::pin(reconcile.run(&options, &event.context.request_id, deadline)).await
 }

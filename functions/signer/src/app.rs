@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use vod_aws::Catalog;
+use vod_aws::{Bucket, Catalog};
 use vod_core::cloudfront::Keyring;
 
 use crate::auth::Auth;
@@ -35,12 +35,10 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Parts {
     /// The records.
     pub catalog: Catalog,
-    /// Reads playlists.
-    pub s3: aws_sdk_s3::Client,
+    /// The bucket of `output/`, with the playlists.
+    pub outputs: Bucket,
     /// Bucket of the uploads and records: it is part of an asset's id.
     pub bucket: String,
-    /// Bucket of `output/`.
-    pub output_bucket: String,
     /// The keys that sign and verify.
     pub signing: Secret<Keyring>,
     /// Who may ask.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
-use vod_aws::CatalogError;
+use vod_aws::BucketError;
 use vod_core::asset::AssetId;
 use vod_core::cloudfront::Keyring;
 use vod_core::events::is_newer;
@@ -138,7 +138,7 @@ fn no_store(body: &impl Serialize) -> Response {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn unavailable(error: CatalogError) -> Problem {
+fn unavailable(error: BucketError) -> Problem {
     Problem::unavailable("the catalog", &error)
 }
 

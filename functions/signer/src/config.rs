@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vod_aws::{AwsConfig, Catalog, EnvReader};
+use vod_aws::{AwsConfig, Bucket, Catalog, EnvReader};
 
 use crate::app::{App, Parts, Scheme};
 use crate::auth::{Auth, Expected};
@@ -74,9 +74,8 @@ impl Config {
         };
         App::new(Parts {
             catalog: Catalog::new(s3.clone(), self.bucket.clone()),
-            s3,
+            outputs: Bucket::new(s3, self.output_bucket),
             bucket: self.bucket,
-            output_bucket: self.output_bucket,
             signing: Secret::remote(secrets, self.signing_secret, |text| {
                 vod_core::cloudfront::Keyring::from_json(text).map_err(|error| error.to_string())
             }),

@@ -5,7 +5,6 @@
 
 use std::io::Write as _;
 
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +23,7 @@ use crate::{thumbnails, viewer};
 
 /// Largest playlist that is read, in bytes: with P-256 signatures and gzip, ten hours of two-second segments
 /// stay within Lambda's answer of 6 MB.
-const SIZE_MAX: i64 = 2 << 20;
+const SIZE_MAX: usize = 2 << 20;
 
 /// An answer below this many bytes is not worth compressing.
 const GZIP_MIN: usize = 1_024;
@@ -143,39 +142,18 @@ fn missing() -> Problem {
     Problem::not_found("no such playlist")
 }
 
-/// The text of an object, `None` if it does not exist.
+/// The text of an object. `None`: it does not exist.
 async fn read(app: &App, key: &str) -> Result<Option<String>, Problem> {
-    let answer = app
-        .s3
-        .get_object()
-        .bucket(&app.output_bucket)
-        .key(key)
-        .send()
-        .await;
-    let object = match answer {
-        Ok(object) => object,
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(GetObjectError::is_no_such_key) =>
-        {
-            return Ok(None);
+    let found = app.outputs.get(key, SIZE_MAX).await;
+    let found = found.map_err(|error| {
+        if error.is_damaged() {
+            Problem::bad_file(format!("the playlist has more than {SIZE_MAX} bytes"))
+        } else {
+            Problem::unavailable("the storage", &error)
         }
-        Err(error) => return Err(Problem::unavailable("the storage", &error)),
-    };
-    if object.content_length().is_none_or(|length| length > SIZE_MAX) {
-        return Err(Problem::bad_file(format!(
-            "the playlist has more than {SIZE_MAX} bytes"
-        )));
-    }
-    let bytes = object
-        .body
-        .collect()
-        .await
-        .map_err(|error| Problem::unavailable("the storage", &error))?;
-    let text =
-        String::from_utf8(bytes.to_vec()).map_err(|_| Problem::bad_file("the playlist is not UTF-8"))?;
-    Ok(Some(text))
+    })?;
+    let text = found.map(|found| String::from_utf8(found.value)).transpose();
+    text.map_err(|_| Problem::bad_file("the playlist is not UTF-8"))
 }
 
 /// The track of seek previews of an asset whose outputs hold none: it follows from the record.

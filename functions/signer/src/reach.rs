@@ -1,6 +1,6 @@
 //! Which records a viewer may list: only ids that the token covers are counted, and only their records are read.
 
-use vod_aws::{Catalog, CatalogError};
+use vod_aws::{BucketError, Catalog};
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, record_key};
 
@@ -29,7 +29,7 @@ pub(crate) async fn visible(
     prefix: &str,
     after: Option<&str>,
     limit: usize,
-) -> Result<Visible, CatalogError> {
+) -> Result<Visible, BucketError> {
     let mut found = Visible::default();
     let mut place = after.map(str::to_owned);
     let keys = if viewer.is_limited() { KEYS } else { limit + 1 };

@@ -275,9 +275,8 @@ async fn build(state: &TestState, keys: &Keys, keyring: &Arc<vod_core::cloudfron
     let client = vod_aws::s3(&aws(&api_url));
     let app = App::new(Parts {
         catalog: Catalog::new(client.clone(), BUCKET.to_owned()),
-        s3: client.clone(),
+        outputs: vod_aws::Bucket::new(client.clone(), BUCKET),
         bucket: BUCKET.to_owned(),
-        output_bucket: BUCKET.to_owned(),
         signing: Secret::watched(watch::channel(keyring.clone()).1),
         auth: Secret::fixed(Auth::hs256(JWT_SECRET, Expected::default()).expect("the secret is long enough")),
         scheme: Scheme::Http,

@@ -1,6 +1,6 @@
 //! The check of one upload, one record or one output folder, and what is found there.
 
-use vod_aws::CatalogError;
+use vod_aws::BucketError;
 use vod_core::asset::AssetId;
 use vod_core::attempt::repair::{self, RecordStep, UploadStep};
 use vod_core::object::Listed;
@@ -70,7 +70,7 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     pub(super) async fn upload(self, listed: &Listed) -> Checked {
         let source = Source {
-            bucket: self.reconcile.inputs.bucket().to_owned(),
+            bucket: self.reconcile.inputs.name().to_owned(),
             key: listed.key.clone(),
             version: listed.version.clone(),
             etag: listed.etag.clone(),
@@ -200,10 +200,11 @@ impl Checker<'_> {
 }
 
 /// A record that is damaged stays so; one that could not be fetched may be fetched next time.
-fn unreadable(error: &CatalogError) -> Outcome {
-    match error {
-        CatalogError::Damaged { .. } => Outcome::GivenUp,
-        error => Outcome::Failed(vod_aws::chain(error)),
+fn unreadable(error: &BucketError) -> Outcome {
+    if error.is_damaged() {
+        Outcome::GivenUp
+    } else {
+        Outcome::Failed(vod_aws::chain(error))
     }
 }
 

@@ -171,8 +171,7 @@ fn describe(record: &mut Record, prepared: &Prepared) {
 
 /// Whether the object at the key is this very asset: only then is its content worth a probe.
 async fn is_current(reconcile: &Reconcile, id: &AssetId, source: &Source) -> Result<bool, Error> {
-    let sources = &reconcile.services.sources;
-    let head = sources.head(&source.bucket, &source.key, None).await?;
+    let head = reconcile.services.head(&source.bucket, &source.key).await?;
     Ok(head.is_some_and(|head| {
         AssetId::new(&source.bucket, &source.key, head.version.as_deref(), &head.etag) == *id
     }))

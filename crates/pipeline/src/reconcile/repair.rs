@@ -175,7 +175,7 @@ pub(super) fn last_event(
         settings: Some(&job.settings),
         details: &job.outputs,
         warnings: &job.warnings,
-        output_bucket: reconcile.outputs.bucket(),
+        output_bucket: reconcile.outputs.name(),
         input: &job.input,
     };
     if job.status == "COMPLETE" {
@@ -210,7 +210,7 @@ pub(super) fn event_of_outputs(
         settings,
         details: &[],
         warnings: &[],
-        output_bucket: reconcile.outputs.bucket(),
+        output_bucket: reconcile.outputs.name(),
         input: &input,
     };
     if let Ok(event) = outputs::complete(&ended, observed) {

@@ -70,11 +70,7 @@ struct Started {
 
 /// Continues where the last run stopped, or starts a new pass.
 pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary, Error> {
-    let mut document = Document::new(
-        reconcile.services.s3.clone(),
-        reconcile.inputs.bucket(),
-        CHECKPOINT,
-    );
+    let mut document = Document::new(reconcile.services.s3.clone(), reconcile.inputs.name(), CHECKPOINT);
     let last = if run.dry_run {
         None
     } else {

@@ -1,4 +1,4 @@
-//! Jobs as MediaConvert tells them afterwards, for whoever has lost their events.
+//! Jobs as MediaConvert reports them later, for callers that lost their events.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::{MediaConvert, MediaConvertError, SEARCH_PAGES, search_term};
 
-/// A job, with what is needed to write its last event again.
+/// A job, with what is needed to derive its last event again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobInfo {
     pub id: String,
-    /// MediaConvert's word: `SUBMITTED`, `PROGRESSING`, `COMPLETE`, `CANCELED`, `ERROR`.
+    /// MediaConvert's value: `SUBMITTED`, `PROGRESSING`, `COMPLETE`, `CANCELED`, `ERROR`.
     pub status: String,
     pub metadata: HashMap<String, String>,
     /// URL of its first input.
@@ -27,13 +27,13 @@ pub struct JobInfo {
     pub warnings: Vec<u32>,
     /// Percent, while it runs.
     pub percent: Option<u8>,
-    /// The part of its settings that names its outputs, in the wire's spelling: `{"outputGroups": […]}`.
+    /// The part of its settings that names its outputs, in the spelling of the API: `{"outputGroups": […]}`.
     pub settings: Value,
-    /// Of each output group its outputs, in the order of the settings. GetJob tells no paths.
+    /// The outputs of each output group, in the order of the settings. GetJob returns no paths.
     pub outputs: Vec<Vec<OutputInfo>>,
 }
 
-/// What GetJob tells of one output.
+/// The details of one output from GetJob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutputInfo {
     pub duration_ms: Option<u64>,
@@ -51,14 +51,14 @@ impl JobInfo {
         Some((of("template")?, of("attempt")?.parse().ok()?))
     }
 
-    /// Whether nothing more happens to it.
+    /// Whether the job has ended.
     pub fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "COMPLETE" | "ERROR" | "CANCELED")
     }
 }
 
 impl MediaConvert {
-    /// One job. `None`: MediaConvert does not know it, or no longer (it forgets after three months).
+    /// Reads one job. `None`: MediaConvert does not know it, or no longer does (it keeps jobs for three months).
     pub async fn job(&self, id: &str) -> Result<Option<JobInfo>, MediaConvertError> {
         match self.client.get_job().id(id).send().await {
             Ok(answer) => Ok(answer.job().map(info)),
@@ -69,10 +69,7 @@ impl MediaConvert {
             {
                 Ok(None)
             }
-            Err(error) => Err(MediaConvertError {
-                action: "read the job",
-                source: error.into(),
-            }),
+            Err(error) => Err(MediaConvertError::new("read the job", error)),
         }
     }
 
@@ -90,10 +87,8 @@ impl MediaConvert {
             let search = search
                 .set_input_file(input.map(|url| search_term(url).to_owned()))
                 .set_next_token(token);
-            let answer = search.send().await.map_err(|error| MediaConvertError {
-                action: "search for jobs",
-                source: error.into(),
-            })?;
+            let answer = search.send().await;
+            let answer = answer.map_err(|error| MediaConvertError::new("search for jobs", error))?;
             found.extend(answer.jobs().iter().map(info).filter(&mut wanted));
             let oldest = answer.jobs().last().and_then(|job| job.created_at());
             let reached = oldest.is_none_or(|time| time.secs() < since.as_second());

@@ -261,9 +261,8 @@ impl Base {
         };
         Ok(App::new(Parts {
             catalog: Catalog::new(s3.clone(), BUCKET.to_owned()),
-            s3,
+            outputs: vod_aws::Bucket::new(s3, BUCKET),
             bucket: BUCKET.to_owned(),
-            output_bucket: BUCKET.to_owned(),
             signing: Secret::watched(self.signing_keys.signing()),
             auth: Secret::fixed(Auth::hs256(&self.secrets.jwt_secret, Expected::default())?),
             scheme,

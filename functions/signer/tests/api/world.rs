@@ -139,9 +139,8 @@ impl World {
         let keyring = Arc::new(Keyring::from_json(&secret.to_string()).unwrap());
         let app = App::new(Parts {
             catalog: Catalog::new(s3.clone(), "vod".to_owned()),
-            s3,
+            outputs: vod_aws::Bucket::new(s3, "vod"),
             bucket: "vod".to_owned(),
-            output_bucket: "vod".to_owned(),
             signing: Secret::watched(tokio::sync::watch::channel(keyring.clone()).1),
             auth: Secret::fixed(Auth::hs256(SECRET, Expected::default()).unwrap()),
             scheme: Scheme::Http,

@@ -1,7 +1,5 @@
 //! What is signed and sent is exactly our body, and answers become the right kind of error.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
-
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;

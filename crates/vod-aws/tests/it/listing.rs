@@ -1,7 +1,5 @@
 //! Listings of a versioned bucket, from answers in the form of the S3 API reference (`ListObjectVersions`).
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
-
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
@@ -9,7 +7,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use vod_aws::{AwsConfig, Listing, Place};
+use vod_aws::{AwsConfig, Bucket, Place};
 
 /// Gives recorded answers in turn, and keeps what was asked.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +25,7 @@ impl HttpConnector for Recorded {
     }
 }
 
-fn listing(answers: &[&'static str]) -> (Listing, Recorded) {
+fn listing(answers: &[&'static str]) -> (Bucket, Recorded) {
     let recorded = Recorded::default();
     recorded.answers.lock().unwrap().extend(answers);
     let connector = SharedHttpConnector::new(recorded.clone());
@@ -40,7 +38,7 @@ fn listing(answers: &[&'static str]) -> (Listing, Recorded) {
         mediaconvert_endpoint: None,
     };
     let s3 = vod_aws::s3_over(http_client_fn(move |_, _| connector.clone()), &config);
-    (Listing::new(s3, "vod".to_owned()), recorded)
+    (Bucket::new(s3, "vod"), recorded)
 }
 
 /// A replaced upload, a removed one, and one from before the bucket had versions; the page ends in mid-key.
