@@ -133,7 +133,8 @@ fn claims_without_if_none_match_are_missed() {
 
 #[test]
 fn changes_without_if_match_are_missed() {
-    missed(STORM, "no-if-match");
+    // A removal would never end: it repeats until the record that it deletes is the one that it read.
+    missed(&[STORM, &["--removals", "0"]].concat(), "no-if-match");
 }
 
 #[test]
