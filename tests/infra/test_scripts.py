@@ -367,7 +367,7 @@ def test_keys_rotate_in_the_two_key_order(aws, deployed, algorithm):
     assert second["active"] == second["keys"][1]["id"] == aws_stub.key_id(aws.parameters("vod")["PublicKeyTwo"])
     assert second["keys"][1]["algorithm"] == algorithm
     assert "`vod keys retire --stack vod --region us-east-1` first" in scripts.run("keys", "rotate", ok=False).said
-    assert "7 days" in scripts.run("keys", "retire", ok=False).said
+    assert "7 more days" in scripts.run("keys", "retire", ok=False).said
     assert secret(aws) == second
 
     tags = [{"Key": "vod:activated", "Value": str(int(time.time()) - 7 * 86400)}]
@@ -417,7 +417,7 @@ def test_an_interrupted_rotation_goes_on(aws, deployed, fault):
     aws.fail_once(*fault)
     scripts.run("keys", "rotate", ok=False)
     made = secret(aws)["keys"]
-    assert "going on with a rotation" in scripts.run("keys", "rotate").said
+    assert "continuing an interrupted rotation" in scripts.run("keys", "rotate").said
     ring = secret(aws)
     assert [k["private_pem"] for k in ring["keys"]] == [k["private_pem"] for k in made]
     assert ring["active"] == ring["keys"][1]["id"] != first["active"]
