@@ -381,7 +381,7 @@ test("an asset that is not ready says how far it is, or why not, and starts by i
     await page.goto(`${endpoints.edge}/#/watch/${asset}`);
   };
   await open();
-  await page.getByText("Converting, 40 %. It starts here by itself").waitFor();
+  await page.getByText("Converting, 40 %. It starts automatically").waitFor();
   await page.locator(".notice h1", { hasText: "A walk by the sea" }).waitFor();
   assert.equal(await page.locator(".notice progress").evaluate((bar) => bar.value), 40);
   await accessible(page, "the wait");
