@@ -1,4 +1,4 @@
-//! What AWS says when it says no, and what that means to a person.
+//! Explains errors of AWS in the words of the command.
 
 use crate::output::plain;
 

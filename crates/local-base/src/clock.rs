@@ -1,4 +1,4 @@
-//! Where services take the time from: a value, so that tests move it instead of sleeping.
+//! The clock of the services: a value, so that tests can move it instead of sleeping.
 
 use std::sync::Arc;
 

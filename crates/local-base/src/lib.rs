@@ -1,4 +1,4 @@
-//! What the services of the local stack share: the database and the queues in it, signatures, HTTP connections and their limits,
+//! The parts that the services of the local stack share: the database and the queues in it, signatures, HTTP connections and their limits,
 //! the access log, and fault injection.
 
 pub mod access;

@@ -1,4 +1,4 @@
-//! What the edge knows of a viewer.
+//! The facts that the edge knows about a viewer.
 
 use std::net::SocketAddr;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Whether the index (`vod.db`) and the content files (`objects/`) belong together.
+//! Checks that the index (`vod.db`) and the content files (`objects/`) belong together.
 //!
 //! Both carry a stamp: an id that is drawn once, and the number of starts. A lost or foreign index is an error at
 //! start, because going on would leave every content file without an owner. An index that was restored from an

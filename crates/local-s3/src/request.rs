@@ -1,4 +1,4 @@
-//! What every operation reads out of its request in the same way.
+//! Reads the parts of a request that every operation treats in the same way.
 
 use s3s::dto::{ETag, Timestamp};
 use s3s::{S3Request, S3Response, s3_error};

@@ -1,4 +1,4 @@
-//! What the store does before it serves: it makes sure that index and content files belong together.
+//! Runs before the store serves: it makes sure that index and content files belong together.
 
 use std::path::Path;
 use std::sync::Arc;

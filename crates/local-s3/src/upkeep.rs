@@ -1,4 +1,4 @@
-//! What the store does from time to time: it restores the reserve, and removes what was abandoned or set aside days ago.
+//! Runs at intervals: it restores the reserve, and removes what was abandoned or set aside days ago.
 
 use jiff::SignedDuration;
 use rusqlite::Transaction;

@@ -1,4 +1,4 @@
-//! What the service asks of the place where jobs are kept.
+//! The store of jobs that the service needs.
 
 use std::future::Future;
 

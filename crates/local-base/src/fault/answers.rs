@@ -1,4 +1,4 @@
-//! What AWS answers when it refuses for reasons of its own, word for word.
+//! The error responses that AWS sends for reasons of its own, word for word.
 //!
 //! Sources: "Error responses" in the S3 API reference and "Conditional writes" in its user guide; the exceptions of
 //! the MediaConvert API reference. MediaConvert's model has no 503: that one is its front end's.

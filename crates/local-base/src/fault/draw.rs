@@ -1,4 +1,4 @@
-//! What happens and what does not, drawn from one seed.
+//! Draws, from one seed, which faults happen.
 //!
 //! Each draw is a hash of the seed, the fault's name, what the call or event is about, and how many of these there
 //! have been. Time and the order of unrelated things have no part in it, so what one upload meets with is the same

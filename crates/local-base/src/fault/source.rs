@@ -1,4 +1,4 @@
-//! Where faults are written: in arguments, and in files that can be changed while the stack runs.
+//! The sources of faults: arguments, and files that can be changed while the stack runs.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How faults are written: `PLACE.FAULT=WHEN`, one to an argument or to a line of a file.
+//! Parses faults: `PLACE.FAULT=WHEN`, one per argument or line of a file.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! How full a queue is, for those who watch.
+//! Measures how full a queue is, for metrics.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;

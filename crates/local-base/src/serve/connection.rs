@@ -1,4 +1,4 @@
-//! What the connections of a port are doing, and which of them has to go.
+//! Tracks the connections of a port, and chooses the one to close at the limit.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What is kept, for how long, and whom it is given to.
+//! Tests of which responses are cached, for how long, and for which viewers.
 
 use aws_sdk_s3::primitives::ByteStream;
 

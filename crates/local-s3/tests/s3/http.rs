@@ -1,4 +1,4 @@
-//! What no SDK sends: browsers, presigned URLs by hand, anonymous requests.
+//! Requests that no SDK sends: browsers, presigned URLs by hand, anonymous requests.
 
 use std::time::Duration;
 

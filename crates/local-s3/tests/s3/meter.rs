@@ -1,4 +1,4 @@
-//! What the catalog tells its meter, while many write one record at once.
+//! The catalog reports each outcome to its meter once, while many writers change one record.
 
 use std::sync::{Arc, Mutex};
 

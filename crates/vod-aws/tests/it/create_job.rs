@@ -1,4 +1,4 @@
-//! What is signed and sent is exactly our body, and answers become the right kind of error.
+//! CreateJob signs and sends exactly our body, and its errors have the right kind.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! What an event of MediaConvert changes on record.
+//! Folds an event of MediaConvert into a record.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What a delivery does with an upload that has a record.
+//! Decides how a delivery continues an upload that has a record.
 
 use jiff::Timestamp;
 

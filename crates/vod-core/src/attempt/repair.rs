@@ -1,4 +1,4 @@
-//! What reconcile does with one upload and with one record.
+//! Decides how reconcile repairs one upload and one record.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,4 +1,4 @@
-//! What the record keeps of jobs that were created, found or refused.
+//! Stores in the record the jobs that were created, found or refused.
 
 use jiff::Timestamp;
 
