@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 /// Crates without I/O.
-const PURE: [&str; 2] = ["vod-core", "mediaconvert-job"];
+const PURE: [&str; 3] = ["captions", "mediaconvert-job", "vod-core"];
 /// Prefixes of crates that do I/O, or need async.
 const IO: [&str; 11] = [
     "async-",
