@@ -1,20 +1,20 @@
 //! `vod check`: checks job templates, in a file or under `jobs/` in the bucket.
 //!
-//! It also lists the settings that only `vod up` refuses. They are an error only if the local stack is checked.
+//! It lists what MediaConvert refuses, what only `vod up` refuses, and what `vod up` does differently. A file must be usable by
+//! both; the templates of a stack only by that stack.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use mediaconvert_job::Template;
-use transcode::probe::MediaInfo;
-use vod_core::asset::AssetId;
-use vod_core::job::{self, Rules, Target};
-use vod_core::record::Media;
+use mediaconvert_job::{Template, overlay};
 
+use self::verdict::{Scope, Verdict};
 use crate::output;
 use crate::stack::{Choice, Stack};
+
+mod verdict;
 
 /// Check a job template in a file, or the templates of a stack
 #[derive(Debug, clap::Args)]
@@ -25,44 +25,101 @@ pub(crate) struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Fail also on settings that `vod up` only approximates
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Runs `vod check`.
 pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode> {
     match &args.file {
-        Some(file) => one(file, args.json),
-        None => all(&Stack::find(choice).await?, args.json).await,
+        Some(file) => one(choice, file, args).await,
+        None => all(&Stack::find(choice).await?, args).await,
     }
 }
 
-fn one(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
-    let verdict = verdict(&read(file)?);
-    if as_json {
-        output::json(&verdict.json())?;
+async fn one(choice: &Choice, file: &Path, args: &Args) -> anyhow::Result<ExitCode> {
+    let scope = Scope {
+        local: true,
+        strict: args.strict,
+    };
+    let verdict = match Template::parse(&read(file)?) {
+        Ok(template) => complete(choice, template).await?,
+        Err(error) => Verdict::unreadable(error.to_string()),
+    };
+    if args.json {
+        output::json(&verdict.json(scope))?;
     } else {
-        print(&file.display().to_string(), &verdict)?;
+        print(&file.display().to_string(), &verdict, scope)?;
     }
-    Ok(code(verdict.problems.is_empty()))
+    Ok(code(verdict.is_usable(scope)))
+}
+
+/// The verdict on a template of a file. A stack is needed only for what the file does not contain.
+async fn complete(choice: &Choice, mut template: Template) -> anyhow::Result<Verdict> {
+    if template.job_template.is_none() && overlay::references(&template.settings).is_empty() {
+        return Ok(verdict::judge(&template));
+    }
+    if choice.stack.is_some() {
+        return on(&Stack::find(choice).await?, template).await;
+    }
+    let not_found = match Stack::find(choice).await {
+        Ok(stack) => return on(&stack, template).await,
+        Err(error) => error,
+    };
+    match verdict::apply_stand_ins(&mut template) {
+        Ok(stand_ins) => {
+            let mut verdict = verdict::judge(&template);
+            verdict.approximations.extend(stand_ins);
+            Ok(verdict)
+        }
+        Err(problem) => Ok(Verdict::unreadable(format!("{problem}: {not_found}"))),
+    }
+}
+
+/// The verdict on a template with the job templates and presets of a stack.
+async fn on(stack: &Stack, template: Template) -> anyhow::Result<Verdict> {
+    let references = overlay::references(&template.settings);
+    let job_template = template.job_template.clone();
+    let completed = pipeline::complete_template(&stack.aws.mediaconvert(), template).await?;
+    let mut verdict = match completed {
+        Ok(template) => verdict::judge(&template),
+        Err(problem) => return Ok(Verdict::unreadable(problem)),
+    };
+    if stack.outputs.is_none() {
+        // The local stack stands in for what is AWS's own.
+        let is_system = |name: &str| name.starts_with("System-");
+        let template = job_template.filter(|name| is_system(name));
+        verdict
+            .approximations
+            .extend(template.map(|name| verdict::system_template(&name)));
+        let presets = references.iter().filter(|reference| is_system(&reference.preset));
+        verdict.approximations.extend(presets.map(verdict::stand_in));
+    }
+    Ok(verdict)
 }
 
 /// Checks the templates of the stack.
-async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
+async fn all(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
+    let is_local = stack.outputs.is_none();
+    let scope = Scope {
+        local: is_local,
+        strict: args.strict && is_local,
+    };
     let mut found = Vec::new();
     for loaded in vod_aws::load_templates(&stack.s3(), &stack.bucket).await? {
-        let mut verdict = loaded
-            .template
-            .map_or_else(Verdict::unreadable, |template| verdict_on(&template));
-        if stack.outputs.is_none() {
-            verdict.problems.append(&mut verdict.local);
-        }
+        let verdict = match loaded.template {
+            Ok(template) => on(stack, template).await?,
+            Err(problem) => Verdict::unreadable(problem),
+        };
         found.push((loaded.name, verdict));
     }
-    let good = found.iter().all(|(_, verdict)| verdict.problems.is_empty());
-    if as_json {
+    let good = found.iter().all(|(_, verdict)| verdict.is_usable(scope));
+    if args.json {
         let list: Vec<_> = found
             .iter()
             .map(|(name, verdict)| {
-                let mut json = verdict.json();
+                let mut json = verdict.json(scope);
                 json["template"] = name.as_str().into();
                 json
             })
@@ -74,7 +131,7 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
         output::line("no templates under jobs/: the built-in template is used")?;
     }
     for (name, verdict) in &found {
-        print(name, verdict)?;
+        print(name, verdict, scope)?;
     }
     Ok(code(good))
 }
@@ -92,19 +149,29 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn print(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
+fn print(name: &str, verdict: &Verdict, scope: Scope) -> anyhow::Result<()> {
     for problem in &verdict.problems {
         output::line(&format!("{name}: {}", output::plain(problem)))?;
-    }
-    if verdict.problems.is_empty() {
-        let on_aws = if verdict.local.is_empty() { "" } else { " on AWS" };
-        output::line(&format!("{name}: valid{on_aws}"))?;
     }
     for problem in &verdict.local {
         output::line(&format!(
             "{name}: not supported by `vod up`: {}",
             output::plain(problem)
         ))?;
+    }
+    for approximation in &verdict.approximations {
+        output::line(&format!(
+            "{name}: warning: approximated by `vod up`: {}",
+            output::plain(approximation)
+        ))?;
+    }
+    if verdict.problems.is_empty() {
+        let where_valid = match (verdict.local.is_empty(), scope.local) {
+            (true, _) => "valid",
+            (false, true) => "valid on AWS only",
+            (false, false) => "valid on AWS",
+        };
+        output::line(&format!("{name}: {where_valid}"))?;
     }
     Ok(())
 }
@@ -117,122 +184,97 @@ fn code(good: bool) -> ExitCode {
     }
 }
 
-/// The problems of a template.
-#[derive(Debug, Default, PartialEq)]
-struct Verdict {
-    /// Problems of the file, then of its job.
-    problems: Vec<String>,
-    /// Settings that AWS supports and the local engine does not.
-    local: Vec<String>,
-}
-
-impl Verdict {
-    fn unreadable(problem: String) -> Self {
-        Self {
-            problems: vec![problem],
-            local: Vec::new(),
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "ok": self.problems.is_empty(),
-            "problems": self.problems,
-            "local": {"ok": self.problems.is_empty() && self.local.is_empty(), "problems": self.local},
-        })
-    }
-}
-
-fn verdict(bytes: &[u8]) -> Verdict {
-    match Template::parse(bytes) {
-        Ok(template) => verdict_on(&template),
-        Err(error) => Verdict::unreadable(error.to_string()),
-    }
-}
-
-/// A source for trying any template: its tracks are never the problem.
-fn any_source() -> MediaInfo {
-    let mut streams = vec![
-        serde_json::json!({"index": 0, "codec_type": "video", "codec_name": "h264",
-        "width": 1920, "height": 1080, "pix_fmt": "yuv420p", "r_frame_rate": "30/1", "avg_frame_rate": "30/1"}),
-    ];
-    streams.extend((1..=8).map(|index| {
-        serde_json::json!({"index": index, "codec_type": "audio", "codec_name": "aac", "channels": 2,
-            "sample_rate": "48000"})
-    }));
-    transcode::probe::parse(&serde_json::json!({"streams": streams, "format": {"duration": "60"}}))
-}
-
-/// The first setting of a valid job that the local engine refuses, by the engine's own code: the same table and the same
-/// plan.
-fn refused_locally(body: &serde_json::Value) -> Option<String> {
-    if body["accelerationSettings"]["mode"] == "ENABLED" {
-        return Some(
-            "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back".to_owned(),
-        );
-    }
-    let refusal = transcode::plan::plan(&body["settings"], &any_source(), "20260101T000000").err()?;
-    // Other codes are about the source.
-    (refusal.code == mediaconvert_job::error_code::BAD_SETTING).then(|| refusal.to_string())
-}
-
-fn verdict_on(template: &Template) -> Verdict {
-    let asset = AssetId::new("check", "input/video.mp4", None, "check");
-    let target = Target {
-        asset: &asset,
-        template: "check",
-        attempt: 1,
-        input_bucket: "check",
-        input_key: "input/video.mp4",
-        output_bucket: "check",
-        role_arn: "arn:aws:iam::000000000000:role/check",
-        queue: None,
-        application: "vod",
-    };
-    match job::build(template, &target, &Media::default(), Rules::all()) {
-        Ok(request) => {
-            let violations = mediaconvert_job::validate::settings(&request.body["settings"]);
-            let problems: Vec<String> = violations
-                .iter()
-                .map(|violation| format!("{}: {}", violation.path, violation.message))
-                .collect();
-            let local = if problems.is_empty() {
-                refused_locally(&request.body).into_iter().collect()
-            } else {
-                Vec::new()
-            };
-            Verdict { problems, local }
-        }
-        Err(error) => Verdict::unreadable(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    const BOTH: Scope = Scope {
+        local: true,
+        strict: false,
+    };
+    const STRICT: Scope = Scope {
+        local: true,
+        strict: true,
+    };
+
+    fn verdict(bytes: &[u8]) -> Verdict {
+        match Template::parse(bytes) {
+            Ok(template) => verdict::judge(&template),
+            Err(error) => Verdict::unreadable(error.to_string()),
+        }
+    }
+
+    fn default() -> Value {
+        serde_json::from_slice(include_bytes!("../../job-templates/default.json")).unwrap()
+    }
 
     #[test]
     fn the_default_template_is_good() {
-        let template = include_bytes!("../../job-templates/default.json");
-        assert_eq!(verdict(template), Verdict::default());
+        let verdict = verdict(default().to_string().as_bytes());
+        assert_eq!(verdict, Verdict::default());
+        assert!(verdict.is_usable(STRICT));
     }
 
     #[test]
     fn refusals_of_the_local_engine_are_listed() {
-        let mut template: serde_json::Value =
-            serde_json::from_slice(include_bytes!("../../job-templates/default.json")).unwrap();
-        template["Settings"]["Inputs"][0]["DenoiseFilter"] = "ENABLED".into();
+        let mut template = default();
+        template["Settings"]["Inputs"][0]["AdvancedInputFilter"] = "ENABLED".into();
+        template["Settings"]["Inputs"][0]["DolbyVisionMetadataXml"] = "s3://b/a.xml".into();
         let verdict = verdict(template.to_string().as_bytes());
         assert_eq!(verdict.problems, Vec::<String>::new());
-        assert!(
-            verdict
-                .local
-                .iter()
-                .any(|problem| problem.starts_with("/inputs/0/denoiseFilter: ")),
-            "{verdict:?}"
+        for path in [
+            "/inputs/0/advancedInputFilter: ",
+            "/inputs/0/dolbyVisionMetadataXml: ",
+        ] {
+            assert!(
+                verdict.local.iter().any(|problem| problem.starts_with(path)),
+                "{verdict:?}"
+            );
+        }
+        let on_aws = Scope {
+            local: false,
+            strict: false,
+        };
+        assert!(!verdict.is_usable(BOTH) && verdict.is_usable(on_aws));
+        assert_eq!(verdict.json(BOTH)["local"]["ok"], false);
+    }
+
+    #[test]
+    fn an_approximation_is_a_warning_unless_strict() {
+        let mut template = default();
+        let h264 = "/Settings/OutputGroups/0/Outputs/0/VideoDescription/CodecSettings/H264Settings";
+        template.pointer_mut(h264).unwrap()["QualityTuningLevel"] = "MULTI_PASS_HQ".into();
+        let verdict = verdict(template.to_string().as_bytes());
+        assert!(!verdict.approximations.is_empty(), "{verdict:?}");
+        assert!(verdict.is_usable(BOTH) && !verdict.is_usable(STRICT));
+        assert_eq!(
+            (&verdict.json(BOTH)["ok"], &verdict.json(STRICT)["ok"]),
+            (&json!(true), &json!(false))
         );
-        assert_eq!(verdict.json()["ok"], true);
-        assert_eq!(verdict.json()["local"]["ok"], false);
+    }
+
+    #[test]
+    fn a_system_preset_is_checked_without_a_stack() {
+        let group = |preset: &str| {
+            json!({"OutputGroups": [{"OutputGroupSettings": {"Type": "HLS_GROUP_SETTINGS", "HlsGroupSettings": {"MinSegmentLength": 0}},
+                "Outputs": [{"Preset": preset, "NameModifier": "_hd"}]}]})
+        };
+        let parse = |preset: &str| Template::parse(group(preset).to_string().as_bytes()).unwrap();
+        let mut template = parse("System-Ott_Hls_Ts_Avc_Aac_16x9_1280x720p_30Hz_3.5Mbps");
+        let stand_ins = verdict::apply_stand_ins(&mut template).unwrap();
+        assert_eq!(stand_ins.len(), 1);
+        assert!(
+            stand_ins[0].starts_with("/outputGroups/0/outputs/0/preset: "),
+            "{stand_ins:?}"
+        );
+        assert_eq!(verdict::judge(&template), Verdict::default());
+        let unknown = verdict::apply_stand_ins(&mut parse("mine")).unwrap_err();
+        assert!(
+            unknown.starts_with("/outputGroups/0/outputs/0/preset: mine"),
+            "{unknown}"
+        );
     }
 
     #[test]
@@ -244,6 +286,10 @@ mod tests {
             (
                 r#"{"OutputGroups":[{"OutputGroupSettings":{"Type":"FILE_GROUP_SETTINGS"},"Outputs":[{"VideoDescription":{"Width":641,"Height":360}}]}]}"#,
                 "/outputGroups/0/outputs/0/videoDescription/width",
+            ),
+            (
+                r#"{"Priority":99,"Settings":{"OutputGroups":[{}]}}"#,
+                "/priority: Should be less than or equal to 50",
             ),
         ] {
             let problems = verdict(text.as_bytes()).problems;

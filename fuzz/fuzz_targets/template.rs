@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use mediaconvert_job::{Template, to_wire, validate};
+use mediaconvert_job::{Template, overlay, system_preset, to_wire, validate};
 use serde_json::{Value, json};
 use vod_core::job::{Rules, Target, build};
 use vod_core::record::Media;
@@ -29,6 +29,9 @@ fuzz_target!(|text: &str| {
     let again = Template::parse(written(&template).as_bytes());
     assert_eq!(again.ok().as_ref(), Some(&template), "a template reads back");
 
+    let Some(template) = completed(template) else {
+        return;
+    };
     let nothing_known = Media::default();
     let portrait = Media {
         width: Some(480),
@@ -43,6 +46,25 @@ fuzz_target!(|text: &str| {
     }
 });
 
+/// The template with a job template and presets applied, as `pipeline::complete_template` does; `None` if they do not fit.
+fn completed(template: Template) -> Option<Template> {
+    let mut template = match &template.job_template {
+        Some(_) => template.over_job_template(&DOCUMENT).ok()?,
+        None => template,
+    };
+    let preset = &DOCUMENT["settings"]["outputGroups"][0]["outputs"][0];
+    overlay::apply_presets(&mut template.settings, |reference| {
+        let name = &reference.preset;
+        if let Some(settings) = system_preset::stand_in(name) {
+            assert_eq!(validate::preset(&settings), [], "{name}");
+        }
+        Ok(preset)
+    })
+    .ok()?;
+    assert!(overlay::references(&template.settings).is_empty());
+    Some(template)
+}
+
 fn no_rules() -> Rules {
     Rules {
         drop_missing_audio: false,
@@ -53,7 +75,7 @@ fn no_rules() -> Rules {
 }
 
 fn written(template: &Template) -> String {
-    let mut document = json!({"settings": template.settings});
+    let mut document = json!({"settings": template.settings, "jobTemplate": template.job_template});
     for (name, value) in [
         ("accelerationSettings", &template.acceleration_settings),
         ("priority", &template.priority),

@@ -34,6 +34,8 @@ SUBMIT = [
     ("get_object", "s3:GetObject", REMOVED, {}),
     ("put_object", "s3:PutObject", RECORD, {}),
     ("probe", "mediaconvert:Probe", "*", {}),
+    ("get_job_template", "mediaconvert:GetJobTemplate", f"{MEDIACONVERT}:jobTemplates/film", {}),
+    ("get_preset", "mediaconvert:GetPreset", f"{MEDIACONVERT}:presets/film", {}),
     ("create_job", "mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}),
     ("create_job", "iam:PassRole", ROLE, PASSED),
     ("search_jobs", "mediaconvert:SearchJobs", "*", {}),
@@ -127,6 +129,8 @@ S3 = {
 S3_BUCKET = {"ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions", "GetBucketVersioning": "GetBucketVersioning"}
 MEDIACONVERT_ON = {
     "CreateJob": [("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("iam:PassRole", ROLE, PASSED)],
+    "GetJobTemplate": [("mediaconvert:GetJobTemplate", f"{MEDIACONVERT}:jobTemplates/film", {})],
+    "GetPreset": [("mediaconvert:GetPreset", f"{MEDIACONVERT}:presets/film", {})],
     "GetJob": [("mediaconvert:GetJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
     "CancelJob": [("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
     "Probe": [("mediaconvert:Probe", "*", {})], "SearchJobs": [("mediaconvert:SearchJobs", "*", {})],

@@ -1,4 +1,4 @@
-//! Jobs in the stack's database. A change of a job and its events are one transaction, so that no event is lost or invented
+//! Jobs and other resources in the stack's database. A change of a job and its events are one transaction, so that no event is lost or invented
 //! if the process dies.
 
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use local_base::clock::Clock;
 use local_base::db::{Db, DbError};
 use local_base::queue::{self, Queues};
-use mediaconvert_api::{Event, Filter, Identity, Job, Page, Status, Store};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use mediaconvert_api::{Created, Event, Filter, Identity, Job, Kind, Page, Resource, Status, Store};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tokio::sync::Notify;
 
+mod resources;
 mod turns;
 
 pub(super) use self::turns::Turn;
@@ -67,6 +68,7 @@ impl JobStore {
     ) -> Result<Self, DbError> {
         db.create_tables(TABLES).await?;
         db.create_tables(turns::TABLES).await?;
+        db.create_tables(resources::TABLES).await?;
         Ok(Self {
             db,
             queues,
@@ -103,7 +105,7 @@ impl Store for JobStore {
     }
 
     async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
-        self.db.transaction(move |t| list(t, &filter)).await
+        self.db.read(move |t| list(t, &filter)).await
     }
 
     async fn change<F>(&self, id: &str, change: F) -> Result<Option<Job>, StoreError>
@@ -128,16 +130,64 @@ impl Store for JobStore {
             })
             .await?;
         self.queues.wake();
+        if changed.as_ref().is_some_and(|job| !job.status.is_active()) {
+            // Its queue may have room for another.
+            self.submitted.notify_one();
+        }
         Ok(changed)
     }
 
-    async fn active(&self) -> Result<(u32, u32), StoreError> {
-        let count = |t: &Transaction<'_>, status: Status| {
-            let sql = "SELECT count(*) FROM mediaconvert_job WHERE status = ?1";
-            t.query_row(sql, [status.as_str()], |row| row.get(0))
+    async fn active(&self, queue: Option<&str>) -> Result<(u32, u32), StoreError> {
+        let queue = queue.map(str::to_owned);
+        let count = move |t: &Transaction<'_>, status: Status| {
+            let sql =
+                "SELECT count(*) FROM mediaconvert_job WHERE status = ?1 AND (?2 IS NULL OR queue = ?2)";
+            t.query_row(sql, params![status.as_str(), queue], |row| row.get(0))
         };
         self.db
             .transaction(move |t| Ok((count(t, Status::Submitted)?, count(t, Status::Progressing)?)))
+            .await
+    }
+
+    async fn create(&self, kind: Kind, resource: Resource, most: usize) -> Result<Created, StoreError> {
+        let create = move |t: &Transaction<'_>| resources::create(t, kind, &resource, most);
+        self.db.transaction(create).await
+    }
+
+    async fn resource(&self, kind: Kind, name: &str) -> Result<Option<Resource>, StoreError> {
+        let name = name.to_owned();
+        self.db
+            .transaction(move |t| resources::read(t, kind, &name))
+            .await
+    }
+
+    async fn resources(&self, kind: Kind) -> Result<Vec<Resource>, StoreError> {
+        self.db.transaction(move |t| resources::list(t, kind)).await
+    }
+
+    async fn change_resource<F>(
+        &self,
+        kind: Kind,
+        name: &str,
+        change: F,
+    ) -> Result<Option<Resource>, StoreError>
+    where
+        F: FnOnce(&mut Resource) + Clone + Send + 'static,
+    {
+        let name = name.to_owned();
+        let changed = self
+            .db
+            .transaction(move |t| resources::change(t, kind, &name, change))
+            .await?;
+        // A queue may have been resumed.
+        self.submitted.notify_one();
+        Ok(changed)
+    }
+
+    async fn remove(&self, kind: Kind, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.db
+            .transaction(move |t| resources::remove(t, kind, &name))
             .await
     }
 }
@@ -184,7 +234,7 @@ fn write(t: &Transaction<'_>, job: &Job) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn list(t: &Transaction<'_>, filter: &Filter) -> Result<Page, StoreError> {
+fn list(t: &Connection, filter: &Filter) -> Result<Page, StoreError> {
     // Each condition is true if its parameter is NULL, so that one statement serves every filter.
     let sql = if filter.ascending {
         "SELECT job FROM mediaconvert_job
@@ -196,23 +246,25 @@ fn list(t: &Transaction<'_>, filter: &Filter) -> Result<Page, StoreError> {
            AND (?4 IS NULL OR number < (SELECT number FROM mediaconvert_job WHERE id = ?4)) ORDER BY number DESC LIMIT ?5"
     };
     let status = filter.status.map(Status::as_str);
-    // One more than requested shows whether there is a next page.
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1);
+    // One more than requested shows whether there is a next page. A query looks into each job.
+    let limit = match &filter.query {
+        Some(_) => -1,
+        None => i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1),
+    };
     let mut statement = t.prepare_cached(sql)?;
-    let rows = statement
-        .query_map(
-            params![status, filter.queue, filter.input, filter.after, limit],
-            |row| row.get::<_, String>(0),
-        )?
-        .collect::<Result<Vec<_>, _>>()?;
-    let jobs = rows
-        .iter()
-        .take(filter.limit)
-        .map(|text| serde_json::from_str(text));
-    Ok(Page {
-        jobs: jobs.collect::<Result<_, _>>()?,
-        more: rows.len() > filter.limit,
-    })
+    let mut rows = statement.query(params![status, filter.queue, filter.input, filter.after, limit])?;
+    let (mut jobs, mut more) = (Vec::new(), false);
+    while let Some(row) = rows.next()? {
+        let job: Job = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        if filter.query.as_ref().is_none_or(|query| query.accepts(&job)) {
+            if jobs.len() == filter.limit {
+                more = true;
+                break;
+            }
+            jobs.push(job);
+        }
+    }
+    Ok(Page { jobs, more })
 }
 
 #[cfg(test)]

@@ -73,6 +73,50 @@ async fn turns_go_by_priority_then_age() {
 }
 
 #[tokio::test]
+async fn a_paused_queue_and_a_full_one_hold_their_jobs() {
+    let test = TestStore::new().await;
+    let arn = identity().arn("queues", "side");
+    let mut resource = Resource {
+        name: "side".to_owned(),
+        body: serde_json::json!({ "arn": arn, "status": "PAUSED" }),
+        tags: std::collections::BTreeMap::new(),
+    };
+    let create = |resource: Resource| test.store.create(Kind::Queue, resource, 1);
+    assert_eq!(create(resource.clone()).await.unwrap(), Created::Yes);
+    assert_eq!(create(resource.clone()).await.unwrap(), Created::Exists);
+    resource.name = "another".to_owned();
+    assert_eq!(create(resource).await.unwrap(), Created::Full);
+    for priority in [9, 8] {
+        let (request, now) = (testing::request("s3://b/side", None, priority), test.store.now());
+        let job = Job::new(request, arn.clone(), &identity(), now);
+        test.store.insert(job, now).await.unwrap();
+    }
+    let other = test.create("s3://b/other", None, 0).await.id;
+    assert_eq!(test.store.active(Some(&arn)).await.unwrap(), (2, 0));
+    assert_eq!(test.take().await.unwrap().id, other);
+    assert_eq!(test.take().await, None);
+
+    let resume = |resource: &mut Resource| {
+        resource.body["status"] = "ACTIVE".into();
+        resource.body["concurrentJobs"] = 1.into();
+    };
+    test.store
+        .change_resource(Kind::Queue, "side", resume)
+        .await
+        .unwrap();
+    let first = test.take().await.unwrap();
+    assert_eq!(first.priority, 9);
+    assert_eq!(test.take().await, None);
+    test.store
+        .change(&first.id, |job, now| vec![job.cancel(now)])
+        .await
+        .unwrap();
+    assert_eq!(test.take().await.unwrap().priority, 8);
+    assert!(test.store.remove(Kind::Queue, "side").await.unwrap());
+    assert!(!test.store.remove(Kind::Queue, "side").await.unwrap());
+}
+
+#[tokio::test]
 async fn an_ended_job_stays_and_sends_no_event() {
     let test = TestStore::new().await;
     let id = test.create("s3://b/1", None, 0).await.id;

@@ -11,6 +11,7 @@ pub enum ServiceError {
     Forbidden(String),
     NotFound(String),
     Conflict(String),
+    QuotaExceeded(String),
     Unprocessable(String),
     NotImplemented(String),
     Internal,
@@ -30,6 +31,11 @@ impl ServiceError {
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, "ForbiddenException", message),
             Self::NotFound(message) => (StatusCode::NOT_FOUND, "NotFoundException", message),
             Self::Conflict(message) => (StatusCode::CONFLICT, "ConflictException", message),
+            Self::QuotaExceeded(message) => (
+                StatusCode::PAYMENT_REQUIRED,
+                "ServiceQuotaExceededException",
+                message,
+            ),
             Self::Unprocessable(message) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "UnprocessableEntityException",

@@ -112,6 +112,16 @@ pub struct WarningGroup {
     pub count: u32,
 }
 
+/// The version of the engine in the API's form, `YYYY-MM-DD`. There is one, and it never expires.
+pub const ENGINE_VERSION: &str = "2026-11-01";
+
+/// The code of the warning that an output is made by the stand-in of a system preset.
+pub const WARN_STAND_IN: u32 = 900_050;
+
+fn engine_version() -> String {
+    ENGINE_VERSION.to_owned()
+}
+
 /// `Job`. Members that are only passed through stay JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,7 +150,7 @@ pub struct Job {
     pub priority: i32,
     /// As given.
     pub role: String,
-    /// As given, in wire spelling.
+    /// As given, in wire spelling, with the job template and presets applied.
     pub settings: Value,
     /// As given; part of every event.
     pub user_metadata: BTreeMap<String, String>,
@@ -157,9 +167,18 @@ pub struct Job {
     /// As given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_tags_source: Option<String>,
-    /// As given; with one queue no job moves to another.
+    /// As given; no job moves to another queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hop_destinations: Option<Value>,
+    /// ARN of the job template that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_template: Option<String>,
+    /// As given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_engine_version_requested: Option<String>,
+    /// The one version that there is.
+    #[serde(default = "engine_version")]
+    pub job_engine_version_used: String,
     /// Only with ERROR.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<u32>,
@@ -194,7 +213,7 @@ impl Job {
                 ..Timing::default()
             },
             queue,
-            priority: request.priority,
+            priority: request.priority.unwrap_or_default(),
             role: request.role,
             settings: request.settings,
             user_metadata: request.user_metadata,
@@ -210,6 +229,9 @@ impl Job {
             acceleration_status: "NOT_APPLICABLE".to_owned(),
             billing_tags_source: request.billing_tags_source,
             hop_destinations: request.hop_destinations,
+            job_template: request.job_template,
+            job_engine_version_requested: request.job_engine_version,
+            job_engine_version_used: engine_version(),
             error_code: None,
             error_message: None,
             messages: Messages::default(),

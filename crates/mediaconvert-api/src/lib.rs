@@ -1,7 +1,7 @@
-//! AWS Elemental MediaConvert's HTTP API (version 2017-08-29) as a service over a store of jobs.
+//! AWS Elemental MediaConvert's HTTP API (version 2017-08-29) as a service over a store of jobs and other resources.
 //!
-//! This crate reads and validates requests, creates, cancels and lists jobs, and builds the events that EventBridge would
-//! deliver. What AWS refuses is refused here, with the same path and text. An [`Engine`] brings the rest: where jobs are kept
+//! This crate reads and validates requests, applies job templates and presets, creates, cancels and lists jobs, and builds the
+//! events that EventBridge would deliver. What AWS refuses is refused here, with the same path and text. An [`Engine`] brings the rest: where jobs are kept
 //! and events are sent ([`Store`]), and what looks into files and encodes them. The router checks no signatures; that is up to
 //! its host.
 
@@ -10,7 +10,10 @@ mod event;
 mod identity;
 mod job;
 mod location;
+mod query;
 mod request;
+mod resolve;
+mod resource;
 mod routes;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -26,9 +29,11 @@ use serde_json::Value;
 pub use self::error::ServiceError;
 pub use self::event::Event;
 pub use self::identity::Identity;
-pub use self::job::{Job, Messages, Phase, Status, Timing, WarningGroup};
+pub use self::job::{ENGINE_VERSION, Job, Messages, Phase, Status, Timing, WARN_STAND_IN, WarningGroup};
 pub use self::location::Location;
+pub use self::query::{JobsQuery, JobsQueryFilter};
 pub use self::request::CreateJob;
+pub use self::resource::{Created, Kind, Resource};
 pub use self::store::{Filter, Page, Store};
 
 /// Returns the current time.
@@ -36,10 +41,10 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The program behind the API. Clones share their state.
 pub trait Engine: Clone + Send + Sync + 'static {
-    /// Where it keeps its jobs.
+    /// Where it keeps its jobs and other resources.
     type Store: Store;
 
-    /// The store of its jobs.
+    /// Its store.
     fn store(&self) -> &Self::Store;
 
     /// How many jobs it works on at a time, for `concurrentJobs` of its queue.

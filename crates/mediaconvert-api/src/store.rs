@@ -1,12 +1,12 @@
-//! The store of jobs that the service needs.
+//! The store that the service needs.
 
 use std::future::Future;
 
 use jiff::Timestamp;
 
-use crate::{Event, Job, Status};
+use crate::{Created, Event, Job, JobsQuery, Kind, Resource, Status};
 
-/// A store of jobs. It makes each change atomic, and sends the events of a change if and only if the change is stored.
+/// A store of jobs and other resources. It makes each change atomic, and sends the events of a change if and only if the change is stored.
 pub trait Store: Send + Sync + 'static {
     /// Why the store failed.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -27,8 +27,40 @@ pub trait Store: Send + Sync + 'static {
     where
         F: FnOnce(&mut Job, Timestamp) -> Vec<Event> + Clone + Send + 'static;
 
-    /// How many jobs are SUBMITTED, and how many PROGRESSING.
-    fn active(&self) -> impl Future<Output = Result<(u32, u32), Self::Error>> + Send;
+    /// How many jobs are SUBMITTED, and how many PROGRESSING, in the queue with this ARN or in all.
+    fn active(&self, queue: Option<&str>) -> impl Future<Output = Result<(u32, u32), Self::Error>> + Send;
+
+    /// Stores a new resource, unless one of its kind has its name or there are `most` of its kind.
+    fn create(
+        &self,
+        kind: Kind,
+        resource: Resource,
+        most: usize,
+    ) -> impl Future<Output = Result<Created, Self::Error>> + Send;
+
+    /// The resource of this kind with this name.
+    fn resource(
+        &self,
+        kind: Kind,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Resource>, Self::Error>> + Send;
+
+    /// All resources of a kind, in any order. The service asks for kinds with few resources only.
+    fn resources(&self, kind: Kind) -> impl Future<Output = Result<Vec<Resource>, Self::Error>> + Send;
+
+    /// Changes a resource. `change` may run more than once, on fresh copies. Returns the changed resource, or `None` if there
+    /// is none.
+    fn change_resource<F>(
+        &self,
+        kind: Kind,
+        name: &str,
+        change: F,
+    ) -> impl Future<Output = Result<Option<Resource>, Self::Error>> + Send
+    where
+        F: FnOnce(&mut Resource) + Clone + Send + 'static;
+
+    /// Removes a resource. Returns whether it was there.
+    fn remove(&self, kind: Kind, name: &str) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
 /// Which jobs to list. Newest first unless `ascending`.
@@ -40,6 +72,8 @@ pub struct Filter {
     pub queue: Option<String>,
     /// Only jobs whose first input's URL contains this.
     pub input: Option<String>,
+    /// Only jobs that this accepts.
+    pub query: Option<JobsQuery>,
     /// Oldest first.
     pub ascending: bool,
     /// The id of the last job of the previous page.

@@ -1,5 +1,6 @@
 //! A store in memory, and sample jobs.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Clock, CreateJob, Engine, Event, Filter, Identity, Job, Location, Page, ServiceError, Status, Store,
+    Clock, CreateJob, Created, Engine, Event, Filter, Identity, Job, Kind, Location, Page, Resource,
+    ServiceError, Status, Store,
 };
 
 /// An engine that keeps its jobs in memory and never works on them. Clones share their jobs.
@@ -28,6 +30,7 @@ struct State {
     events: Vec<Value>,
     /// Ids of jobs whose work was stopped.
     stopped: Vec<String>,
+    resources: BTreeMap<(Kind, String), Resource>,
 }
 
 impl MemoryEngine {
@@ -115,6 +118,7 @@ impl Store for MemoryStore {
                     .input
                     .as_ref()
                     .is_none_or(|input| job.input().contains(input))
+                && filter.query.as_ref().is_none_or(|query| query.accepts(job))
         });
         let more = jobs.len() > filter.limit;
         jobs.truncate(filter.limit);
@@ -140,17 +144,59 @@ impl Store for MemoryStore {
         Ok(Some(job.clone()))
     }
 
-    async fn active(&self) -> Result<(u32, u32), Infallible> {
+    async fn active(&self, queue: Option<&str>) -> Result<(u32, u32), Infallible> {
         let state = self.state();
         let count = |status| {
-            state
-                .jobs
-                .iter()
-                .filter(|job| job.status == status)
+            let jobs = state.jobs.iter();
+            jobs.filter(|job| job.status == status && queue.is_none_or(|queue| job.queue == queue))
                 .map(|_| 1)
                 .sum()
         };
         Ok((count(Status::Submitted), count(Status::Progressing)))
+    }
+
+    async fn create(&self, kind: Kind, resource: Resource, most: usize) -> Result<Created, Infallible> {
+        let mut state = self.state();
+        let key = (kind, resource.name.clone());
+        if state.resources.contains_key(&key) {
+            return Ok(Created::Exists);
+        }
+        if state.resources.keys().filter(|(known, _)| *known == kind).count() >= most {
+            return Ok(Created::Full);
+        }
+        state.resources.insert(key, resource);
+        Ok(Created::Yes)
+    }
+
+    async fn resource(&self, kind: Kind, name: &str) -> Result<Option<Resource>, Infallible> {
+        Ok(self.state().resources.get(&(kind, name.to_owned())).cloned())
+    }
+
+    async fn resources(&self, kind: Kind) -> Result<Vec<Resource>, Infallible> {
+        let state = self.state();
+        let found = state.resources.iter().filter(|((known, _), _)| *known == kind);
+        Ok(found.map(|(_, resource)| resource.clone()).collect())
+    }
+
+    async fn change_resource<F>(
+        &self,
+        kind: Kind,
+        name: &str,
+        change: F,
+    ) -> Result<Option<Resource>, Infallible>
+    where
+        F: FnOnce(&mut Resource) + Clone + Send + 'static,
+    {
+        let mut state = self.state();
+        let found = state.resources.get_mut(&(kind, name.to_owned()));
+        Ok(found.map(|resource| {
+            change(resource);
+            resource.clone()
+        }))
+    }
+
+    async fn remove(&self, kind: Kind, name: &str) -> Result<bool, Infallible> {
+        Ok(self.state().resources.remove(&(kind, name.to_owned())).is_some())
     }
 }
 
@@ -207,12 +253,14 @@ pub fn request(input: &str, token: Option<&str>, priority: i32) -> CreateJob {
         user_metadata: [("asset".to_owned(), "a-1-2".to_owned())].into(),
         client_request_token: token.map(str::to_owned),
         queue: None,
-        priority,
+        priority: Some(priority),
         status_update_interval: None,
         acceleration_settings: None,
         hop_destinations: None,
         billing_tags_source: None,
         job_template: None,
+        job_engine_version: None,
+        tags: BTreeMap::new(),
     }
 }
 

@@ -8,15 +8,19 @@ use aws_sdk_mediaconvert::types::{JobStatus, Order};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 use vod_aws::AwsConfig;
 
 use crate::Service;
 use crate::testing::{self, MemoryEngine, identity};
 
+mod resources;
+
 /// A service on a port of its own, whose time the test sets. Jobs stay SUBMITTED, and signatures are not checked.
 struct TestService {
     api: String,
     engine: MemoryEngine,
+    router: axum::Router,
     client: Client,
     now: Arc<Mutex<Timestamp>>,
 }
@@ -30,9 +34,10 @@ impl TestService {
         });
         let engine = MemoryEngine::new(clock.clone());
         let router = Service::new(engine.clone(), identity(), clock).router();
+        let served = router.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        tokio::spawn(async move { axum::serve(listener, served).await.unwrap() });
         let client = vod_aws::mediaconvert(&AwsConfig {
             region: "us-east-1".to_owned(),
             access_key_id: "vod".to_owned(),
@@ -44,9 +49,34 @@ impl TestService {
         Self {
             api,
             engine,
+            router,
             client,
             now,
         }
+    }
+
+    /// A call without a client: the status, and the body with the name of an error.
+    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(format!("/2017-08-29{path}"));
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let error = answer.headers().get("x-amzn-errortype").cloned();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        let mut body: Value = serde_json::from_slice(&bytes).unwrap();
+        if let Some(error) = error {
+            body["error"] = error.to_str().unwrap().into();
+        }
+        (status, body)
     }
 
     fn pass(&self, seconds: i64) {
@@ -322,15 +352,14 @@ async fn queues_and_what_is_not_served() {
         .unwrap_err();
     assert!(error.to_string().contains("404"), "{error}");
 
-    let presets = service.client.list_presets().send().await.unwrap_err();
-    assert_eq!(presets.raw_response().unwrap().status().as_u16(), 501);
-    let tags = service
-        .client
-        .list_tags_for_resource()
-        .arn("arn:aws:mediaconvert:us-east-1:0:jobs/1")
-        .send()
+    let (status, body) = service
+        .call(
+            "POST",
+            "/resourceShares",
+            json!({ "jobId": "1-a", "supportCaseId": "1" }),
+        )
         .await;
-    assert_eq!(tags.unwrap_err().raw_response().unwrap().status().as_u16(), 501);
+    assert_eq!((status, &body["error"]), (501, &json!("NotImplementedException")));
 }
 
 #[tokio::test]

@@ -1,23 +1,46 @@
-"""Writes job-settings.json: the shapes below `JobSettings` in botocore's MediaConvert model, in brief.
+"""Writes job-settings.json: the shapes below `ROOTS` in botocore's MediaConvert model, in brief.
 
     python3 crates/mediaconvert-job/schema/generate.py
 
 Run it when the API has grown. Shapes: {"members": {name: shape}} for objects, {"item": shape} for lists,
-{"value": shape} for maps, {"enum": [...]}, {"integer": [min, max]}, {"string": [min, max]}, "number", "boolean".
+{"value": shape} for maps, {"enum": [...]}, {"integer": [min, max]}, {"number": [min, max]},
+{"string": [min, max, pattern]}, "boolean".
 """
 
 import json
 import pathlib
+import re
 
 import botocore.loaders
 
-ROOT = "JobSettings"
+# Bodies of requests; settings of jobs, job templates and presets are members of them.
+ROOTS = [
+    "CreateJobRequest",
+    "CreateJobTemplateRequest",
+    "CreatePresetRequest",
+    "CreateQueueRequest",
+    "PutPolicyRequest",
+    "StartJobsQueryRequest",
+    "TagResourceRequest",
+    "UntagResourceRequest",
+    "UpdateJobTemplateRequest",
+    "UpdatePresetRequest",
+    "UpdateQueueRequest",
+]
 
 
-def brief(shape):
+def number(name):
+    """The range of a double: the model has it in the shape's name only, for example `__doubleMinNegative60Max6`."""
+    found = re.fullmatch(r"__doubleMin((?:Negative)?\d+)(?:Max((?:Negative)?\d+))?", name)
+    bounds = found.groups() if found else (None, None)
+    return [None if bound is None else int(bound.replace("Negative", "-")) for bound in bounds]
+
+
+def brief(name, shape):
     kind = shape["type"]
     if kind == "structure":
-        return {"members": {member["locationName"]: member["shape"] for member in shape["members"].values()}}
+        members = [member for member in shape["members"].values() if "location" not in member]
+        return {"members": {member["locationName"]: member["shape"] for member in members}}
     if kind == "list":
         return {"item": shape["member"]["shape"]}
     if kind == "map":
@@ -25,20 +48,22 @@ def brief(shape):
     if kind == "string" and "enum" in shape:
         return {"enum": shape["enum"]}
     if kind == "string":
-        return {"string": [shape.get("min", 0), shape.get("max")]}
+        return {"string": [shape.get("min", 0), shape.get("max"), shape.get("pattern")]}
     if kind in ("integer", "long"):
         return {"integer": [shape.get("min"), shape.get("max")]}
-    return {"double": "number", "float": "number", "boolean": "boolean"}[kind]
+    if kind == "double":
+        return {"number": number(name)}
+    return {"boolean": "boolean"}[kind]
 
 
 def main():
     shapes = botocore.loaders.Loader().load_service_model("mediaconvert", "service-2")["shapes"]
-    found, todo = {}, [ROOT]
+    found, todo = {}, list(ROOTS)
     while todo:
         name = todo.pop()
         if name in found:
             continue
-        found[name] = shape = brief(shapes[name])
+        found[name] = shape = brief(name, shapes[name])
         if isinstance(shape, dict):
             todo += shape.get("members", {}).values()
             todo += [shape[key] for key in ("item", "value") if key in shape]

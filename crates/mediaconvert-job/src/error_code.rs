@@ -26,6 +26,8 @@ pub const NOT_FOUND: u32 = 1404;
 pub const DISK_FULL: u32 = 1507;
 /// The encoder failed with an internal error.
 pub const INTERNAL: u32 = 1999;
+/// The policy of the account does not allow the input.
+pub const POLICY: u32 = 3457;
 
 /// The upload exceeds a limit of this machine (`vod up` only).
 pub const LIMIT: u32 = 900_101;

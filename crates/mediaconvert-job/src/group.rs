@@ -9,18 +9,19 @@ pub struct GroupType {
     pub member: &'static str,
     /// A short name for folders.
     pub folder: &'static str,
-    /// The containers that outputs may have; empty if any is allowed.
+    /// The containers that outputs may have since November 2020 (<https://github.com/openfun/marsha/pull/790>); empty if any is
+    /// allowed.
     pub containers: &'static [&'static str],
 }
 
 const TYPES: [GroupType; 5] = [
-    group("HLS_GROUP_SETTINGS", "hlsGroupSettings", "hls", &["M3U8"]),
+    group("HLS_GROUP_SETTINGS", "hlsGroupSettings", "hls", &["M3U8", "RAW"]),
     group("CMAF_GROUP_SETTINGS", "cmafGroupSettings", "cmaf", &["CMFC"]),
     group(
         "DASH_ISO_GROUP_SETTINGS",
         "dashIsoGroupSettings",
         "dash",
-        &["MPD"],
+        &["MPD", "CMFC"],
     ),
     group(
         "MS_SMOOTH_GROUP_SETTINGS",

@@ -8,6 +8,8 @@ pub mod error_code;
 pub mod group;
 pub mod model;
 pub mod names;
+pub mod overlay;
+pub mod system_preset;
 pub mod template;
 pub mod validate;
 pub mod wire;

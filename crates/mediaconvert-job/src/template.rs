@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::overlay;
 use crate::wire::to_wire;
 
 /// Largest template that is read, in bytes. The console's longest exports are about 40 KB.
@@ -31,8 +32,10 @@ const OURS: [&str; 11] = [
 /// The parts of a job that a template contributes, in the wire's spelling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// `settings`: has at least one output group and at most one input.
+    /// `settings`: has at least one output group, unless there is a job template, and at most one input.
     pub settings: Value,
+    /// `jobTemplate`, a name or an ARN. Its settings are not in this document; see [`Template::over_job_template`].
+    pub job_template: Option<String>,
     /// `accelerationSettings`.
     pub acceleration_settings: Option<Value>,
     /// `priority`, −50 to 50 on AWS.
@@ -82,6 +85,33 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Applies the job template that the document names, as `GetJobTemplate` returns it. Members of the document count.
+    pub fn over_job_template(self, job_template: &Value) -> Result<Self, TemplateError> {
+        if says_something(&job_template["hopDestinations"]) {
+            return Err(invalid("/hopDestinations", UNSUPPORTED));
+        }
+        let given = |member: &str| Some(job_template[member].clone()).filter(|value| !value.is_null());
+        let settings = overlay::job_over_template(&job_template["settings"], &self.settings);
+        let Value::Object(settings) = settings else {
+            return Err(invalid("/settings", "must be a JSON object"));
+        };
+        Ok(Self {
+            acceleration_settings: self
+                .acceleration_settings
+                .or_else(|| given("accelerationSettings")),
+            priority: self.priority.or_else(|| given("priority")),
+            queue: self.queue.or_else(|| given("queue")),
+            status_update_interval: self
+                .status_update_interval
+                .or_else(|| given("statusUpdateInterval")),
+            ..bare_settings(settings)?
+        })
+    }
+}
+
+const UNSUPPORTED: &str = "the pipeline does not support this member; remove it";
+
 fn whole_document(mut members: Map<String, Value>) -> Result<Template, TemplateError> {
     let settings = match members.remove("settings") {
         Some(Value::Object(settings)) => settings,
@@ -91,43 +121,61 @@ fn whole_document(mut members: Map<String, Value>) -> Result<Template, TemplateE
         }
     };
     let mut take = |name: &str| members.remove(name).filter(|value| !value.is_null());
+    let job_template = match take("jobTemplate") {
+        None => None,
+        Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
+        Some(other) => {
+            return Err(invalid(
+                "/jobTemplate",
+                format!("must be a name or an ARN, not {}", kind(&other)),
+            ));
+        }
+    };
+    let settings = match &job_template {
+        Some(_) => some_settings(settings)?,
+        None => bare_settings(settings)?,
+    };
     let template = Template {
+        job_template,
         acceleration_settings: take("accelerationSettings"),
         priority: take("priority"),
         queue: take("queue"),
         status_update_interval: take("statusUpdateInterval"),
-        ..bare_settings(settings)?
+        ..settings
     };
     match members
         .iter()
         .find(|(name, value)| !OURS.contains(&name.as_str()) && says_something(value))
     {
-        Some((name, _)) => Err(invalid(
-            &format!("/{name}"),
-            "the pipeline does not support this member; remove it",
-        )),
+        Some((name, _)) => Err(invalid(&format!("/{name}"), UNSUPPORTED)),
         None => Ok(template),
     }
 }
 
+/// Settings that are complete.
 fn bare_settings(settings: Map<String, Value>) -> Result<Template, TemplateError> {
     match settings.get("outputGroups") {
         Some(Value::Array(groups)) if groups.is_empty() => {
             return Err(invalid("/outputGroups", "a job needs at least one output group"));
         }
-        Some(Value::Array(_)) => {}
-        Some(other) => {
-            return Err(invalid(
-                "/outputGroups",
-                format!("must be an array, not {}", kind(other)),
-            ));
-        }
+        Some(_) => {}
         None => {
             return Err(invalid(
                 "/outputGroups",
                 "is a required property; this is not a MediaConvert job",
             ));
         }
+    }
+    some_settings(settings)
+}
+
+/// Settings of which a job template may have the rest.
+fn some_settings(settings: Map<String, Value>) -> Result<Template, TemplateError> {
+    if let Some(other) = settings.get("outputGroups").filter(|groups| !groups.is_array()) {
+        return Err(invalid(
+            "/outputGroups",
+            format!("must be an array, not {}", kind(other)),
+        ));
     }
     match settings.get("inputs") {
         None | Some(Value::Null) => {}
@@ -155,6 +203,7 @@ fn bare_settings(settings: Map<String, Value>) -> Result<Template, TemplateError
     }
     Ok(Template {
         settings: Value::Object(settings),
+        job_template: None,
         acceleration_settings: None,
         priority: None,
         queue: None,
@@ -260,6 +309,43 @@ mod tests {
         assert_eq!(template.queue, Some(json!("q")));
         assert_eq!(template.acceleration_settings, Some(json!({"mode": "DISABLED"})));
         assert_eq!(template.status_update_interval, Some(json!("SECONDS_10")));
+    }
+
+    #[test]
+    fn a_document_may_take_the_rest_from_a_job_template() {
+        let template = parse(
+            &json!({"JobTemplate": "hd", "Priority": 3, "Settings": {"Inputs": [{"FilterStrength": 1}]}}),
+        )
+        .expect("is a template");
+        assert_eq!(template.job_template.as_deref(), Some("hd"));
+        let whole = |settings: Value| json!({"settings": settings, "priority": 1, "queue": "q"});
+        let groups = json!([{"name": "g"}]);
+        let over = template
+            .clone()
+            .over_job_template(&whole(json!({"outputGroups": groups})))
+            .expect("is a job");
+        assert_eq!(
+            (over.job_template, over.priority, over.queue),
+            (None, Some(json!(3)), Some(json!("q")))
+        );
+        assert_eq!(
+            over.settings,
+            json!({"inputs": [{"filterStrength": 1}], "outputGroups": groups})
+        );
+        for (document, path) in [
+            (whole(json!({})), "/outputGroups"),
+            (whole(json!({"outputGroups": groups, "inputs": [{}, {}]})), ""),
+            (
+                json!({"settings": {"outputGroups": groups}, "hopDestinations": [{"waitMinutes": 1}]}),
+                "/hopDestinations",
+            ),
+        ] {
+            let result = template.clone().over_job_template(&document);
+            match result {
+                Ok(_) => assert_eq!(path, "", "{document}"),
+                Err(error) => assert!(error.to_string().starts_with(path), "{error}"),
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod reconcile;
 mod services;
 mod submit;
 mod take_down;
+mod templates;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +31,7 @@ pub use reconcile::{CHECKPOINT, Delays, Note, OUTPUTS_OF_REMOVED, Options, Recon
 pub use services::Services;
 pub use submit::Submit;
 pub use take_down::{Removed, RemovedUpload, TakeDown};
+pub use templates::complete_template;
 
 /// When an invocation ends: at Lambda's deadline (milliseconds since 1970), or after `default` if there is none.
 pub fn deadline(epoch_ms: u64, default: SignedDuration) -> Timestamp {

@@ -16,7 +16,7 @@ use vod_core::keys::INPUT;
 use vod_core::record::{JobError, Media, Record, Source};
 use vod_core::removal::Removal;
 
-use crate::{Config, Error, Services};
+use crate::{Config, Error, Services, complete_template};
 
 /// The longest wait for a probe: an invocation has a minute, and must create the job as well.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -331,14 +331,19 @@ impl Submit {
         Ok(())
     }
 
-    /// The bucket's templates, or the built-in one.
+    /// The bucket's templates, or the built-in one, with their job templates and presets applied.
     pub async fn templates(&self) -> Result<Vec<LoadedTemplate>, Error> {
-        let templates = vod_aws::load_templates(&self.services.s3, &self.config.bucket).await?;
-        Ok(if templates.is_empty() {
-            vec![self.config.template.clone()]
-        } else {
-            templates
-        })
+        let mut templates = vod_aws::load_templates(&self.services.s3, &self.config.bucket).await?;
+        if templates.is_empty() {
+            templates.push(self.config.template.clone());
+        }
+        for loaded in &mut templates {
+            if let Ok(template) = loaded.template.clone() {
+                let completed = complete_template(&self.services.mediaconvert, template).await?;
+                loaded.template = completed.map_err(|problem| format!("template {}: {problem}", loaded.name));
+            }
+        }
+        Ok(templates)
     }
 
     /// What jobs are built from.

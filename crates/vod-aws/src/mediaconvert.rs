@@ -3,6 +3,7 @@
 //! The SDK has no way to take JSON, and its typed model drops settings newer than itself. So the request is built with
 //! the required members only, and its body is replaced before it is signed.
 
+mod documents;
 mod jobs;
 
 use std::time::Duration;
@@ -89,6 +90,8 @@ impl MediaConvertError {
         match self.action {
             "cancel the job" => "mediaconvert:CancelJob",
             "read the job" => "mediaconvert:GetJob",
+            "read the job template" => "mediaconvert:GetJobTemplate",
+            "read the preset" => "mediaconvert:GetPreset",
             "read the queue" => "mediaconvert:GetQueue",
             "probe the input" => "mediaconvert:Probe",
             _ => "mediaconvert:SearchJobs",

@@ -9,6 +9,7 @@ mod rules;
 mod shape;
 
 use mediaconvert_job::group::GroupType;
+use mediaconvert_job::overlay;
 use mediaconvert_job::template::Template;
 use serde_json::{Map, Value, json};
 
@@ -62,6 +63,7 @@ pub fn build(
     media: &Media,
     rules: Rules,
 ) -> Result<JobRequest, Unusable> {
+    check_complete(template)?;
     let mut settings = template.settings.clone();
     let rules::Applied {
         changes,
@@ -95,6 +97,22 @@ pub fn build(
         left_out,
         thumbnail_interval_ms,
     })
+}
+
+/// The rules look at outputs, so a job template and presets must have been applied ([`mediaconvert_job::overlay`]).
+fn check_complete(template: &Template) -> Result<(), Unusable> {
+    let problem = "its settings have not been read";
+    if template.job_template.is_some() {
+        let path = "/jobTemplate".to_owned();
+        return Err(Unusable { path, problem });
+    }
+    match overlay::references(&template.settings).first() {
+        Some(reference) => Err(Unusable {
+            path: format!("{}/preset", reference.output),
+            problem,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// `userMetadata`: identifies the job of one attempt.
@@ -298,6 +316,22 @@ mod tests {
                 .unwrap(),
             "AUTO"
         );
+    }
+
+    #[test]
+    fn what_has_not_been_read_is_not_built() {
+        let asset = asset();
+        for (document, path) in [
+            (json!({"JobTemplate": "hd", "Settings": {}}), "/jobTemplate"),
+            (
+                json!({"OutputGroups": [{"OutputGroupSettings": {"Type": "FILE_GROUP_SETTINGS"}, "Outputs": [{"Preset": "hd"}]}]}),
+                "/outputGroups/0/outputs/0/preset",
+            ),
+        ] {
+            let template = template(&document);
+            let error = build(&template, &target(&asset), &Media::default(), Rules::all()).unwrap_err();
+            assert_eq!(error.path, path);
+        }
     }
 
     #[test]

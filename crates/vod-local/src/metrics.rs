@@ -99,7 +99,7 @@ impl Metrics {
             registry.add(&QUEUE_OLDEST, vec![queue.clone()], depth.oldest.as_secs_f64());
             registry.add(&DEAD_LETTERS, vec![queue], (dead.visible + dead.in_flight).into());
         }
-        let (waiting, running) = mediaconvert.store().active().await?;
+        let (waiting, running) = mediaconvert.store().active(None).await?;
         registry.add(&ENCODES_RUNNING, vec![], running.into());
         registry.add(&ENCODES_WAITING, vec![], waiting.into());
         Ok(registry.render())

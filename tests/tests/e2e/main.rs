@@ -9,4 +9,5 @@ mod metrics;
 mod pipeline;
 mod red_team;
 mod runtime_api;
+mod service;
 mod templates;

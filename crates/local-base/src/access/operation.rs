@@ -89,15 +89,34 @@ fn named(service: &'static str, operation: String) -> Operation {
 fn media_convert(method: &Method, path: &str) -> String {
     let mut segments = path.split('/');
     let (collection, one) = (segments.next().unwrap_or_default(), segments.next().is_some());
+    // Collections whose operations are named alike: Create, List, Get, Update, Delete.
+    let noun = match collection {
+        "jobTemplates" => "JobTemplate",
+        "presets" => "Preset",
+        "queues" => "Queue",
+        _ => "",
+    };
     let name = match (method.as_str(), collection, one) {
+        ("POST", _, false) if !noun.is_empty() => return format!("Create{noun}"),
+        ("GET", _, false) if !noun.is_empty() => return format!("List{noun}s"),
+        ("GET", _, true) if !noun.is_empty() => return format!("Get{noun}"),
+        ("PUT", _, true) if !noun.is_empty() => return format!("Update{noun}"),
+        ("DELETE", _, true) if !noun.is_empty() => return format!("Delete{noun}"),
         ("POST", "jobs", false) => "CreateJob",
         ("GET", "jobs", false) => "ListJobs",
         ("GET", "jobs", true) => "GetJob",
         ("DELETE", "jobs", true) => "CancelJob",
         ("GET", "search", _) => "SearchJobs",
+        ("POST", "jobsQueries", false) => "StartJobsQuery",
+        ("GET", "jobsQueries", true) => "GetJobsQueryResults",
         ("POST", "probe", _) => "Probe",
-        ("GET", "queues", false) => "ListQueues",
-        ("GET", "queues", true) => "GetQueue",
+        ("POST", "tags", false) => "TagResource",
+        ("PUT", "tags", true) => "UntagResource",
+        ("GET", "tags", true) => "ListTagsForResource",
+        ("GET", "versions", _) => "ListVersions",
+        ("GET", "policy", _) => "GetPolicy",
+        ("PUT", "policy", _) => "PutPolicy",
+        ("DELETE", "policy", _) => "DeletePolicy",
         ("POST", "endpoints", _) => "DescribeEndpoints",
         _ => return format!("{method} {collection}"),
     };
@@ -178,7 +197,19 @@ mod tests {
                 "mediaconvert",
                 "SearchJobs",
             ),
-            ("GET", "/2017-08-29/presets", "mediaconvert", "GET presets"),
+            ("GET", "/2017-08-29/presets", "mediaconvert", "ListPresets"),
+            (
+                "PUT",
+                "/2017-08-29/jobTemplates/a",
+                "mediaconvert",
+                "UpdateJobTemplate",
+            ),
+            (
+                "GET",
+                "/2017-08-29/certificates",
+                "mediaconvert",
+                "GET certificates",
+            ),
             (
                 "POST",
                 "/2015-03-31/functions/submit/invocations",

@@ -68,6 +68,8 @@ pub(super) const OPERATIONS: &[(Service, &str)] = &[
     (Service::MediaConvert, "CancelJob"),
     (Service::MediaConvert, "CreateJob"),
     (Service::MediaConvert, "GetJob"),
+    (Service::MediaConvert, "GetJobTemplate"),
+    (Service::MediaConvert, "GetPreset"),
     (Service::MediaConvert, "ListJobs"),
     (Service::MediaConvert, "Probe"),
     (Service::MediaConvert, "SearchJobs"),

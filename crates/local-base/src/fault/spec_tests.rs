@@ -203,6 +203,8 @@ fn every_operation_is_one_that_requests_are_known_by() {
         ("DELETE", "/2017-08-29/jobs/1", "CancelJob"),
         ("POST", "/2017-08-29/jobs", "CreateJob"),
         ("GET", "/2017-08-29/jobs/1", "GetJob"),
+        ("GET", "/2017-08-29/jobTemplates/a", "GetJobTemplate"),
+        ("GET", "/2017-08-29/presets/a", "GetPreset"),
         ("GET", "/2017-08-29/jobs", "ListJobs"),
         ("POST", "/2017-08-29/probe", "Probe"),
         ("GET", "/2017-08-29/search", "SearchJobs"),

@@ -31,8 +31,8 @@ impl JobStore {
         Ok(recovered)
     }
 
-    /// The next job: first those during which the process has died least often, then the highest priority, then the
-    /// oldest.
+    /// The next job of a queue that is not paused and works on fewer jobs than it may: first those during which the process has
+    /// died least often, then the highest priority, then the oldest.
     pub(crate) async fn next(&self) -> Result<Option<Turn>, StoreError> {
         self.db
             .transaction(|t| Ok::<_, StoreError>(next_submitted(t)?))
@@ -56,9 +56,17 @@ impl JobStore {
 }
 
 fn next_submitted(t: &Transaction<'_>) -> rusqlite::Result<Option<Turn>> {
-    let sql =
-        "SELECT id, coalesce(deaths, 0) FROM mediaconvert_job LEFT JOIN mediaconvert_death ON job_id = id
-               WHERE status = 'SUBMITTED' ORDER BY coalesce(deaths, 0), priority DESC, number LIMIT 1";
+    let sql = "
+        WITH closed AS (
+            SELECT resource ->> '$.body.arn' AS arn FROM mediaconvert_resource
+            WHERE kind = 'queues' AND (
+                resource ->> '$.body.status' = 'PAUSED'
+                OR resource ->> '$.body.concurrentJobs' <= (
+                    SELECT count(*) FROM mediaconvert_job
+                    WHERE status = 'PROGRESSING' AND queue = resource ->> '$.body.arn')))
+        SELECT id, coalesce(deaths, 0) FROM mediaconvert_job LEFT JOIN mediaconvert_death ON job_id = id
+        WHERE status = 'SUBMITTED' AND queue NOT IN (SELECT arn FROM closed)
+        ORDER BY coalesce(deaths, 0), priority DESC, number LIMIT 1";
     t.query_row(sql, [], |row| {
         Ok(Turn {
             id: row.get(0)?,

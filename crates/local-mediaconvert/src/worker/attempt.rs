@@ -97,7 +97,17 @@ impl Attempt<'_> {
                 message: message.to_owned(),
             });
         }
-        Ok(())
+        // AWS accepts such a job and fails it, too.
+        match mediaconvert_job::validate::run_time(&job.settings)
+            .into_iter()
+            .next()
+        {
+            Some(violation) => Err(Failure {
+                code: code::BAD_SETTING,
+                message: violation.message,
+            }),
+            None => Ok(()),
+        }
     }
 
     async fn fetch(&self, path: &Path) -> Result<(), Stop> {

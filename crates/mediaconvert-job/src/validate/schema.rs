@@ -1,8 +1,9 @@
-//! Names, types, ranges and enumerations, from the API's own model.
+//! Names, types, ranges, patterns and enumerations, from the API's own model.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,9 +19,10 @@ enum Shape {
     Enum(Vec<String>),
     /// Least and greatest value.
     Integer(Option<i64>, Option<i64>),
-    /// Least and greatest length.
-    String(usize, Option<usize>),
-    Number,
+    /// Least and greatest length in characters, and a pattern.
+    String(usize, Option<usize>, Option<String>),
+    /// Least and greatest value.
+    Number(Option<i64>, Option<i64>),
     Boolean,
 }
 
@@ -29,10 +31,21 @@ static SHAPES: LazyLock<BTreeMap<String, Shape>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../schema/job-settings.json")).unwrap_or_default()
 });
 
-/// Checks job settings member by member.
-pub(super) fn check(settings: &Value) -> Vec<Violation> {
+/// The patterns of the model, compiled. A test compiles all of them.
+static PATTERNS: LazyLock<BTreeMap<&'static str, Regex>> = LazyLock::new(|| {
+    let patterns = SHAPES.values().filter_map(|shape| match shape {
+        Shape::String(_, _, Some(pattern)) => Some(pattern.as_str()),
+        _ => None,
+    });
+    patterns
+        .filter_map(|pattern| Some((pattern, Regex::new(pattern).ok()?)))
+        .collect()
+});
+
+/// Checks a value member by member against a shape of the model.
+pub(super) fn check(value: &Value, shape: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
-    visit(settings, "JobSettings", "", &mut violations);
+    visit(value, shape, "", &mut violations);
     violations
 }
 
@@ -48,6 +61,7 @@ fn visit(value: &Value, name: &str, path: &str, violations: &mut Vec<Violation>)
                 let path = format!("{path}/{}", escaped(member));
                 match members.get(member) {
                     Some(shape) => visit(value, shape, &path, violations),
+                    None if value.is_null() => {}
                     None => violations.push(Violation::new(path, format!("Is not a property of {name}"))),
                 }
             }
@@ -62,35 +76,50 @@ fn visit(value: &Value, name: &str, path: &str, violations: &mut Vec<Violation>)
                 visit(value, shape, &format!("{path}/{index}"), violations);
             }
         }
-        _ => violations.extend(scalar(shape, value).map(|message| Violation::new(path, message))),
+        _ => {
+            // A value of another type than the whole document's has the document's own path.
+            let path = if path.is_empty() { "/" } else { path };
+            violations.extend(scalar(shape, value).map(|message| Violation::new(path, message)));
+        }
     }
 }
 
 /// The rule that a scalar breaks; a value of another type where a scalar, object or list is expected breaks one too.
 fn scalar(shape: &Shape, value: &Value) -> Option<String> {
     match (shape, value) {
-        (Shape::Enum(allowed), Value::String(text)) => (!allowed.contains(text)).then(|| {
-            let list: Vec<String> = allowed.iter().map(|name| format!("\"{name}\"")).collect();
-            format!(
-                "Should be equal to one of the allowed values in [{}]",
-                list.join(",")
-            )
-        }),
+        (Shape::Enum(allowed), Value::String(text)) => {
+            (!allowed.contains(text)).then(|| super::not_among(allowed.iter().map(String::as_str)))
+        }
         (Shape::Integer(least, greatest), Value::Number(_)) => match value.as_i64() {
             None => Some("Should be integer".to_owned()),
             Some(number) => between(number, *least, *greatest),
         },
-        (Shape::String(least, greatest), Value::String(text)) => {
-            let length = text.chars().count();
-            if length < *least {
-                return Some(format!("Should NOT be shorter than {least} characters"));
-            }
-            let greatest = (*greatest).filter(|greatest| length > *greatest)?;
-            Some(format!("Should NOT be longer than {greatest} characters"))
+        (Shape::Number(least, greatest), Value::Number(number)) => {
+            fraction(number.as_f64()?, *least, *greatest)
         }
-        (Shape::Number, Value::Number(_)) | (Shape::Boolean, Value::Bool(_)) => None,
+        (Shape::String(least, greatest, pattern), Value::String(text)) => {
+            length(text, *least, *greatest).or_else(|| mismatch(text, pattern.as_deref()?))
+        }
+        (Shape::Boolean, Value::Bool(_)) => None,
         (shape, _) => Some(format!("Should be {}", kind(shape))),
     }
+}
+
+fn length(text: &str, least: usize, greatest: Option<usize>) -> Option<String> {
+    let length = text.chars().count();
+    if length < least {
+        return Some(format!("Should NOT be shorter than {least} characters"));
+    }
+    let greatest = greatest.filter(|greatest| length > *greatest)?;
+    Some(format!("Should NOT be longer than {greatest} characters"))
+}
+
+/// The text of logged jobs: without the model's backslashes, and without an end that matches anything
+/// (`Should match the pattern: /^s3:///`).
+fn mismatch(text: &str, pattern: &str) -> Option<String> {
+    let fits = PATTERNS.get(pattern).is_none_or(|regex| regex.is_match(text));
+    let shown = pattern.strip_suffix(".*$").unwrap_or(pattern).replace(r"\/", "/");
+    (!fits).then(|| format!("Should match the pattern: /{shown}/"))
 }
 
 fn between(number: i64, least: Option<i64>, greatest: Option<i64>) -> Option<String> {
@@ -103,13 +132,27 @@ fn between(number: i64, least: Option<i64>, greatest: Option<i64>) -> Option<Str
     }
 }
 
+/// The same for decimals. The bounds of the model are small integers, which a double holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "the bounds are below 2^53")]
+fn fraction(number: f64, least: Option<i64>, greatest: Option<i64>) -> Option<String> {
+    match (least, greatest) {
+        (Some(least), _) if number < least as f64 => {
+            Some(format!("Should be greater than or equal to {least}"))
+        }
+        (_, Some(greatest)) if number > greatest as f64 => {
+            Some(format!("Should be less than or equal to {greatest}"))
+        }
+        _ => None,
+    }
+}
+
 fn kind(shape: &Shape) -> &'static str {
     match shape {
         Shape::Members(_) | Shape::Value(_) => "object",
         Shape::Item(_) => "array",
         Shape::Enum(_) | Shape::String(..) => "string",
         Shape::Integer(..) => "integer",
-        Shape::Number => "number",
+        Shape::Number(..) => "number",
         Shape::Boolean => "boolean",
     }
 }
@@ -134,5 +177,19 @@ mod tests {
             };
             assert!(named.iter().all(|name| SHAPES.contains_key(*name)), "{shape:?}");
         }
+    }
+
+    #[test]
+    fn each_pattern_of_the_model_compiles() {
+        let patterns = SHAPES.values().filter_map(|shape| match shape {
+            Shape::String(_, _, pattern) => pattern.as_deref(),
+            _ => None,
+        });
+        let mut seen = 0;
+        for pattern in patterns {
+            assert!(PATTERNS.contains_key(pattern), "{pattern}");
+            seen += 1;
+        }
+        assert!(seen > 30, "{seen}");
     }
 }

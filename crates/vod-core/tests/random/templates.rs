@@ -127,7 +127,7 @@ proptest! {
         if let Ok(template) = Template::parse(document.to_string().as_bytes()) {
             let again = json!({"settings": template.settings, "priority": template.priority, "queue": template.queue,
                 "accelerationSettings": template.acceleration_settings,
-                "statusUpdateInterval": template.status_update_interval});
+                "statusUpdateInterval": template.status_update_interval, "jobTemplate": template.job_template});
             let again = Template::parse(again.to_string().as_bytes()).ok();
             prop_assert_eq!(again.as_ref(), Some(&template));
 
