@@ -221,7 +221,7 @@ mod tests {
     fn refusals_of_the_local_engine_are_listed() {
         let mut template = default();
         template["Settings"]["Inputs"][0]["AdvancedInputFilter"] = "ENABLED".into();
-        template["Settings"]["Inputs"][0]["DolbyVisionMetadataXml"] = "s3://b/a.xml".into();
+        template["Settings"]["Inputs"][0]["DolbyVisionMetadataXml"] = "s3://bucket/film.xml".into();
         let verdict = verdict(template.to_string().as_bytes());
         assert_eq!(verdict.problems, Vec::<String>::new());
         for path in [

@@ -193,98 +193,110 @@ mod tests {
     use super::*;
     use crate::validate;
 
+    /// Name, container, size, numerator of the frame rate, maximum of video and bitrate of audio in bit/s.
+    type Row = (
+        &'static str,
+        &'static str,
+        Option<(u64, u64)>,
+        Option<u64>,
+        Option<u64>,
+        Option<u64>,
+    );
+
+    const REAL: &[Row] = &[
+        (
+            "System-Ott_Hls_Ts_Avc_Aac_16x9_1280x720p_30Hz_3.5Mbps",
+            "M3U8",
+            Some((1280, 720)),
+            Some(30),
+            Some(3_500_000),
+            Some(96_000),
+        ),
+        (
+            "System-Ott_Hls_Ts_Avc_Aac_16x9_1920x1080p_8.5Mbps",
+            "M3U8",
+            Some((1920, 1080)),
+            None,
+            Some(8_500_000),
+            Some(96_000),
+        ),
+        (
+            "System-Avc_16x9_720p_29_97fps_5000kbps",
+            "MP4",
+            Some((1280, 720)),
+            Some(30_000),
+            Some(5_000_000),
+            None,
+        ),
+        (
+            "System-Avc_4x3_480p_29_97fps_600kbps",
+            "MP4",
+            Some((640, 480)),
+            Some(30_000),
+            Some(600_000),
+            None,
+        ),
+        (
+            "System-Ott_Dash_Mp4_Aac_He_96Kbps",
+            "MPD",
+            None,
+            None,
+            None,
+            Some(96_000),
+        ),
+        (
+            "System-Ott_Dash_Mp4_Avc_16x9_640x360p_30Hz_1.2Mbps",
+            "MPD",
+            Some((640, 360)),
+            Some(30),
+            Some(1_200_000),
+            None,
+        ),
+        (
+            "System-Ott_Cmaf_Cmfc_Avc_16x9_Sdr_1280x720p_30Hz_4Mbps_Qvbr_Vq8",
+            "CMFC",
+            Some((1280, 720)),
+            Some(30),
+            Some(4_000_000),
+            None,
+        ),
+        (
+            "System-Ott_Cmaf_Cmfc_Avc_16x9_Sdr_1920x1080p_30Hz_10Mbps_Cbr",
+            "CMFC",
+            Some((1920, 1080)),
+            Some(30),
+            None,
+            None,
+        ),
+        (
+            "System-Generic_Sd_Mp4_Avc_Aac_16x9_Sdr_640x360p_30Hz_0.8Mbps_Qvbr_Vq7",
+            "MP4",
+            Some((640, 360)),
+            Some(30),
+            Some(800_000),
+            Some(96_000),
+        ),
+        (
+            "System-Generic_Hd_Mp4_Avc_Aac_16x9_1920x1080p_24Hz_6Mbps",
+            "MP4",
+            Some((1920, 1080)),
+            Some(24),
+            Some(6_000_000),
+            Some(96_000),
+        ),
+        (
+            "System-Generic_Uhd_Mp4_Hevc_Aac_16x9_3840x2160p_24Hz_8Mbps",
+            "MP4",
+            Some((3840, 2160)),
+            Some(24),
+            Some(8_000_000),
+            Some(96_000),
+        ),
+    ];
+
     #[test]
     fn names_of_real_presets() {
-        for (name, container, size, rate, video, audio) in [
-            (
-                "System-Ott_Hls_Ts_Avc_Aac_16x9_1280x720p_30Hz_3.5Mbps",
-                "M3U8",
-                Some((1280, 720)),
-                Some(30),
-                Some(3_500_000),
-                Some(96_000),
-            ),
-            (
-                "System-Ott_Hls_Ts_Avc_Aac_16x9_1920x1080p_8.5Mbps",
-                "M3U8",
-                Some((1920, 1080)),
-                None,
-                Some(8_500_000),
-                Some(96_000),
-            ),
-            (
-                "System-Avc_16x9_720p_29_97fps_5000kbps",
-                "MP4",
-                Some((1280, 720)),
-                Some(30_000),
-                Some(5_000_000),
-                None,
-            ),
-            (
-                "System-Avc_4x3_480p_29_97fps_600kbps",
-                "MP4",
-                Some((640, 480)),
-                Some(30_000),
-                Some(600_000),
-                None,
-            ),
-            (
-                "System-Ott_Dash_Mp4_Aac_He_96Kbps",
-                "MPD",
-                None,
-                None,
-                None,
-                Some(96_000),
-            ),
-            (
-                "System-Ott_Dash_Mp4_Avc_16x9_640x360p_30Hz_1.2Mbps",
-                "MPD",
-                Some((640, 360)),
-                Some(30),
-                Some(1_200_000),
-                None,
-            ),
-            (
-                "System-Ott_Cmaf_Cmfc_Avc_16x9_Sdr_1280x720p_30Hz_4Mbps_Qvbr_Vq8",
-                "CMFC",
-                Some((1280, 720)),
-                Some(30),
-                Some(4_000_000),
-                None,
-            ),
-            (
-                "System-Ott_Cmaf_Cmfc_Avc_16x9_Sdr_1920x1080p_30Hz_10Mbps_Cbr",
-                "CMFC",
-                Some((1920, 1080)),
-                Some(30),
-                None,
-                None,
-            ),
-            (
-                "System-Generic_Sd_Mp4_Avc_Aac_16x9_Sdr_640x360p_30Hz_0.8Mbps_Qvbr_Vq7",
-                "MP4",
-                Some((640, 360)),
-                Some(30),
-                Some(800_000),
-                Some(96_000),
-            ),
-            (
-                "System-Generic_Hd_Mp4_Avc_Aac_16x9_1920x1080p_24Hz_6Mbps",
-                "MP4",
-                Some((1920, 1080)),
-                Some(24),
-                Some(6_000_000),
-                Some(96_000),
-            ),
-            (
-                "System-Generic_Uhd_Mp4_Hevc_Aac_16x9_3840x2160p_24Hz_8Mbps",
-                "MP4",
-                Some((3840, 2160)),
-                Some(24),
-                Some(8_000_000),
-                Some(96_000),
-            ),
-        ] {
+        for &(name, container, size, rate, video, audio) in REAL {
             let settings = stand_in(name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(settings["containerSettings"]["container"], container, "{name}");
             let picture = &settings["videoDescription"];

@@ -33,9 +33,26 @@ fn refused(stack: &LocalStack, arguments: &[&str]) -> anyhow::Result<String> {
     }
 }
 
+fn text(value: &Value) -> anyhow::Result<String> {
+    Ok(value.as_str().context("no text")?.to_owned())
+}
+
 fn status(stack: &LocalStack, id: &str) -> anyhow::Result<String> {
     let job = mediaconvert(stack, &["get-job", "--id", id])?;
-    Ok(job["Job"]["Status"].as_str().context("no status")?.to_owned())
+    text(&job["Job"]["Status"])
+}
+
+/// CreateJob with the job template `film`, in the default queue.
+fn job(inputs: &str) -> [&str; 7] {
+    [
+        "create-job",
+        "--role",
+        ROLE,
+        "--job-template",
+        "film",
+        "--settings",
+        inputs,
+    ]
 }
 
 #[test]
@@ -44,123 +61,102 @@ fn templates_presets_and_queues_with_the_aws_cli() -> anyhow::Result<()> {
     stack.upload(&clips::ordinary("320x180", 1.0)?, "input/film.mp4")?;
     stack.wait_for_complete("input/film.mp4")?;
     let (settings, from) = (preset().to_string(), template("small").to_string());
-    let made = mediaconvert(
-        &stack,
-        &[
-            "create-preset",
-            "--name",
-            "small",
-            "--settings",
-            &settings,
-            "--tags",
-            "a=b",
-        ],
-    )?;
-    let preset_arn = made["Preset"]["Arn"].as_str().context("no ARN")?.to_owned();
-    mediaconvert(
-        &stack,
-        &[
-            "create-job-template",
-            "--name",
-            "film",
-            "--settings",
-            &from,
-            "--queue",
-            "Default",
-        ],
-    )?;
+    let create = [
+        "create-preset",
+        "--name",
+        "small",
+        "--settings",
+        &settings,
+        "--tags",
+        "a=b",
+    ];
+    let preset_arn = text(&mediaconvert(&stack, &create)?["Preset"]["Arn"])?;
+    let create = [
+        "create-job-template",
+        "--name",
+        "film",
+        "--settings",
+        &from,
+        "--queue",
+        "Default",
+    ];
+    mediaconvert(&stack, &create)?;
     mediaconvert(&stack, &["create-queue", "--name", "side", "--status", "PAUSED"])?;
 
-    // A paused queue holds its jobs, and survives a restart, as everything else does.
     let inputs = json!({"Inputs": [{"FileInput": "s3://vod/input/film.mp4"}]}).to_string();
-    let job = [
-        "create-job",
-        "--role",
-        ROLE,
-        "--job-template",
-        "film",
-        "--queue",
-        "side",
-        "--settings",
-        &inputs,
-    ];
-    let made = mediaconvert(&stack, &job)?;
-    let id = made["Job"]["Id"].as_str().context("no id")?.to_owned();
+    let held = mediaconvert(&stack, &[&job(&inputs)[..], &["--queue", "side"]].concat())?;
+    let held = text(&held["Job"]["Id"])?;
+    // Everything survives a restart.
     let stack = stack.kill_and_start_again()?;
-    let settings = mediaconvert(&stack, &["get-job", "--id", &id])?["Job"]["Settings"].take();
-    ensure!(
-        settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]["Width"] == 160,
-        "{settings:#}"
-    );
-    // A job of another queue overtakes it.
-    let direct = mediaconvert(&stack, &[&job[..5], &["--settings", &inputs]].concat())?;
-    let direct = direct["Job"]["Id"].as_str().context("no id")?.to_owned();
-    let ended = |id: &str| Ok((status(&stack, id)? == "COMPLETE").then_some(()));
-    wait::until("the job of the other queue", wait::ENCODE, || ended(&direct))?;
-    ensure!(status(&stack, &id)? == "SUBMITTED", "a paused queue works");
-    let queue = mediaconvert(&stack, &["get-queue", "--name", "side"])?;
-    ensure!(queue["Queue"]["SubmittedJobsCount"] == 1, "{queue:#}");
-    ensure!(refused(&stack, &["delete-queue", "--name", "side"])?.contains("ConflictException"));
-    mediaconvert(&stack, &["update-queue", "--name", "side", "--status", "ACTIVE"])?;
-    wait::until("the job of the resumed queue", wait::ENCODE, || ended(&id))?;
-    ensure!(stack.keys("output/made/")? == ["output/made/film_small.mp4"]);
-    mediaconvert(&stack, &["delete-queue", "--name", "side"])?;
+    paused_and_resumed(&stack, &held, &inputs)?;
+    lists_tags_and_queries(&stack, &preset_arn, &held)?;
+    refusals(&stack, &preset_arn, &inputs)
+}
 
-    // Lists, tags, queries, versions.
-    let presets = mediaconvert(&stack, &["list-presets", "--max-results", "1"])?;
+/// A paused queue holds its job, which one of another queue overtakes.
+fn paused_and_resumed(stack: &LocalStack, held: &str, inputs: &str) -> anyhow::Result<()> {
+    let settings = mediaconvert(stack, &["get-job", "--id", held])?["Job"]["Settings"].take();
+    let video = &settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"];
+    ensure!(video["Width"] == 160, "{settings:#}");
+    let direct = text(&mediaconvert(stack, &job(inputs))?["Job"]["Id"])?;
+    let ended = |id: &str| Ok((status(stack, id)? == "COMPLETE").then_some(()));
+    wait::until("the job of the other queue", wait::ENCODE, || ended(&direct))?;
+    ensure!(status(stack, held)? == "SUBMITTED", "a paused queue works");
+    let queue = mediaconvert(stack, &["get-queue", "--name", "side"])?;
+    ensure!(queue["Queue"]["SubmittedJobsCount"] == 1, "{queue:#}");
+    let error = refused(stack, &["delete-queue", "--name", "side"])?;
+    ensure!(error.contains("ConflictException"), "{error}");
+    mediaconvert(stack, &["update-queue", "--name", "side", "--status", "ACTIVE"])?;
+    wait::until("the job of the resumed queue", wait::ENCODE, || ended(held))?;
+    ensure!(stack.keys("output/made/")? == ["output/made/film_small.mp4"]);
+    mediaconvert(stack, &["delete-queue", "--name", "side"]).map(drop)
+}
+
+fn lists_tags_and_queries(stack: &LocalStack, preset: &str, held: &str) -> anyhow::Result<()> {
+    let presets = mediaconvert(stack, &["list-presets", "--max-results", "1"])?;
     ensure!(
         presets["Presets"][0]["Name"] == "small" && presets["NextToken"].is_null(),
         "{presets:#}"
     );
-    mediaconvert(&stack, &["tag-resource", "--arn", &preset_arn, "--tags", "c=d"])?;
-    mediaconvert(
-        &stack,
-        &["untag-resource", "--arn", &preset_arn, "--tag-keys", "a"],
-    )?;
-    let tags = mediaconvert(&stack, &["list-tags-for-resource", "--arn", &preset_arn])?;
+    mediaconvert(stack, &["tag-resource", "--arn", preset, "--tags", "c=d"])?;
+    mediaconvert(stack, &["untag-resource", "--arn", preset, "--tag-keys", "a"])?;
+    let tags = mediaconvert(stack, &["list-tags-for-resource", "--arn", preset])?;
     ensure!(tags["ResourceTags"]["Tags"] == json!({"c": "d"}), "{tags:#}");
-    let query = mediaconvert(
-        &stack,
-        &["start-jobs-query", "--filter-list", "Key=queue,Values=side"],
-    )?;
-    let query = query["Id"].as_str().context("no id")?;
-    let results = mediaconvert(&stack, &["get-jobs-query-results", "--id", query])?;
+    let query = ["start-jobs-query", "--filter-list", "Key=queue,Values=side"];
+    let query = text(&mediaconvert(stack, &query)?["Id"])?;
+    let results = mediaconvert(stack, &["get-jobs-query-results", "--id", &query])?;
+    ensure!(results["Jobs"].as_array().map(Vec::len) == Some(1), "{results:#}");
+    ensure!(results["Jobs"][0]["Id"] == held, "{results:#}");
+    let versions = mediaconvert(stack, &["list-versions"])?;
+    ensure!(versions["Versions"][0]["Version"].is_string(), "{versions:#}");
+    let endpoints = mediaconvert(stack, &["describe-endpoints"])?;
     ensure!(
-        results["Jobs"].as_array().map(Vec::len) == Some(1) && results["Jobs"][0]["Id"] == id,
-        "{results:#}"
+        endpoints["Endpoints"][0]["Url"] == stack.endpoints.api.as_str(),
+        "{endpoints:#}"
     );
-    ensure!(mediaconvert(&stack, &["list-versions"])?["Versions"][0]["Version"].is_string());
-    ensure!(
-        mediaconvert(&stack, &["describe-endpoints"])?["Endpoints"][0]["Url"] == stack.endpoints.api.as_str()
-    );
-    let policy = mediaconvert(&stack, &["put-policy", "--policy", "HttpInputs=DISALLOWED"])?;
+    let policy = mediaconvert(stack, &["put-policy", "--policy", "HttpInputs=DISALLOWED"])?;
     ensure!(policy["Policy"]["HttpInputs"] == "DISALLOWED", "{policy:#}");
+    Ok(())
+}
 
-    // Refusals in AWS's words.
-    let narrow = json!({"VideoDescription": {"Width": 161, "CodecSettings": {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": {}}},
-        "ContainerSettings": {"Container": "RAW"}});
-    let error = refused(
-        &stack,
-        &[
-            "update-preset",
-            "--name",
-            "small",
-            "--settings",
-            &narrow.to_string(),
-        ],
-    )?;
+/// In AWS's words.
+fn refusals(stack: &LocalStack, preset: &str, inputs: &str) -> anyhow::Result<()> {
+    let mut odd = self::preset();
+    odd["VideoDescription"]["Width"] = 161.into();
+    let odd = odd.to_string();
+    let error = refused(stack, &["update-preset", "--name", "small", "--settings", &odd])?;
     ensure!(
         error.contains("/videoDescription/width: Should be a multiple of 2"),
         "{error}"
     );
-    mediaconvert(&stack, &["delete-preset", "--name", &preset_arn])?;
-    let error = refused(&stack, &job)?;
+    mediaconvert(stack, &["delete-preset", "--name", preset])?;
+    let error = refused(stack, &job(inputs))?;
     ensure!(
         error.contains("NotFoundException") && error.contains("preset was not found: presetArn=arn:"),
         "{error}"
     );
     let error = refused(
-        &stack,
+        stack,
         &["create-queue", "--name", "r", "--pricing-plan", "RESERVED"],
     )?;
     ensure!(error.contains("BadRequestException"), "{error}");

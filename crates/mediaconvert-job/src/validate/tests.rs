@@ -180,12 +180,6 @@ fn members_that_are_required_or_belong_together() {
 
 #[test]
 fn rates_that_go_together() {
-    let eac3 = "/outputGroups/0/outputs/0/audioDescriptions/0/codecSettings";
-    let aac = |rate: u32, range: &str| {
-        format!(
-            "{AAC}/bitrate: You specified a value for Bitrate that is not valid with the combination of Profile LC, Coding mode CODING_MODE_2_0, and Sample rate {rate} you selected. Specify a bitrate in the range of {range}, and resubmit your job For a list of supported bitrates, see: https://docs.aws.amazon.com/mediaconvert/latest/ug/aac-support.html"
-        )
-    };
     let profiles = r#"Should be equal to one of the allowed values in ["HIGH","HIGH_10BIT","HIGH_422","HIGH_422_10BIT","MAIN"]"#;
     let baseline = |last: &str| {
         format!(
@@ -265,6 +259,20 @@ fn rates_that_go_together() {
             json!({"codecProfile": "BASELINE", "entropyEncoding": "CAVLC", frames: 0}),
             String::new(),
         ),
+    ] {
+        assert_eq!(after(path, &changes), expected, "{path} {changes}");
+    }
+}
+
+#[test]
+fn bitrates_of_audio() {
+    let eac3 = "/outputGroups/0/outputs/0/audioDescriptions/0/codecSettings";
+    let aac = |rate: u32, range: &str| {
+        format!(
+            "{AAC}/bitrate: You specified a value for Bitrate that is not valid with the combination of Profile LC, Coding mode CODING_MODE_2_0, and Sample rate {rate} you selected. Specify a bitrate in the range of {range}, and resubmit your job For a list of supported bitrates, see: https://docs.aws.amazon.com/mediaconvert/latest/ug/aac-support.html"
+        )
+    };
+    for (path, changes, expected) in [
         (AAC, json!({"bitrate": 48_000}), aac(48_000, "64000-576000")),
         (
             AAC,

@@ -1,117 +1,77 @@
 //! Limits of codec levels.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{H264, VIDEO, good, message};
 use crate::validate::settings;
 
-/// The first six are logged jobs.
+/// The message for an H.264 output with this level, profile, size and bitrate in bit/s.
+fn h264(level: &str, profile: &str, size: (Option<u32>, Option<u32>), bitrate: u32, rate: bool) -> String {
+    let mut document = good();
+    let video = document.pointer_mut(VIDEO).expect("exists");
+    video["width"] = json!(size.0);
+    video["height"] = json!(size.1);
+    let mut settings_of =
+        json!({"codecLevel": level, "codecProfile": profile, "rateControlMode": "CBR", "bitrate": bitrate});
+    if rate {
+        settings_of["framerateControl"] = json!("SPECIFIED");
+        settings_of["framerateNumerator"] = json!(30_000);
+        settings_of["framerateDenominator"] = json!(1001);
+    }
+    video["codecSettings"]["h264Settings"] = settings_of;
+    message(&settings(&document))
+}
+
+fn at_most(path: &str, most: u32) -> String {
+    format!("{path}: Should be less than or equal to {most}")
+}
+
+/// Width, height and the greatest width. All but the last are logged jobs.
 #[test]
 fn limits_of_levels() {
-    let h264 = |level: &str, profile: &str| json!({"codecLevel": level, "codecProfile": profile, "rateControlMode": "CBR", "bitrate": 1_000_000});
-    let at = |path: &str, most: u64| format!("{path}: Should be less than or equal to {most}");
-    let (width, height) = (format!("{VIDEO}/width"), format!("{VIDEO}/height"));
-    for (level, profile, size, more, expected) in [
-        ("LEVEL_3", "MAIN", (Some(1920), None), json!({}), at(&width, 1808)),
+    let width = format!("{VIDEO}/width");
+    for (level, size, expected) in [
+        ("LEVEL_3", (Some(1920), None), at_most(&width, 1808)),
+        ("LEVEL_3", (Some(1280), Some(720)), at_most(&width, 576)),
+        ("LEVEL_3", (Some(1024), Some(576)), at_most(&width, 720)),
+        ("LEVEL_3", (Some(960), Some(540)), at_most(&width, 752)),
+        ("LEVEL_3_1", (Some(1920), Some(1080)), at_most(&width, 832)),
+        ("LEVEL_3_2", (Some(1920), Some(1080)), at_most(&width, 1200)),
         (
-            "LEVEL_3",
-            "MAIN",
-            (Some(1280), Some(720)),
-            json!({}),
-            at(&width, 576),
+            "LEVEL_1",
+            (None, Some(720)),
+            at_most(&format!("{VIDEO}/height"), 448),
         ),
-        (
-            "LEVEL_3",
-            "MAIN",
-            (Some(1024), Some(576)),
-            json!({}),
-            at(&width, 720),
-        ),
-        (
-            "LEVEL_3",
-            "MAIN",
-            (Some(960), Some(540)),
-            json!({}),
-            at(&width, 752),
-        ),
-        (
-            "LEVEL_3_1",
-            "MAIN",
-            (Some(1920), Some(1080)),
-            json!({}),
-            at(&width, 832),
-        ),
-        (
-            "LEVEL_3_2",
-            "MAIN",
-            (Some(1920), Some(1080)),
-            json!({}),
-            at(&width, 1200),
-        ),
-        (
-            "LEVEL_3",
-            "MAIN",
-            (Some(848), Some(480)),
-            json!({"framerateControl": "SPECIFIED", "framerateNumerator": 30_000, "framerateDenominator": 1001}),
-            at(&width, 720),
-        ),
-        (
-            "LEVEL_3",
-            "MAIN",
-            (Some(720), Some(480)),
-            json!({"framerateControl": "SPECIFIED", "framerateNumerator": 30_000, "framerateDenominator": 1001}),
-            String::new(),
-        ),
-        (
-            "LEVEL_3",
-            "MAIN",
-            (Some(640), Some(360)),
-            json!({"bitrate": 12_000_001}),
-            at(&format!("{H264}/bitrate"), 12_000_000),
-        ),
-        (
-            "LEVEL_3_1",
-            "MAIN",
-            (Some(640), Some(360)),
-            json!({"bitrate": 16_800_001}),
-            at(&format!("{H264}/bitrate"), 16_800_000),
-        ),
-        (
-            "LEVEL_3",
-            "HIGH",
-            (Some(640), Some(360)),
-            json!({"bitrate": 15_000_000}),
-            String::new(),
-        ),
-        ("LEVEL_1", "MAIN", (None, Some(720)), json!({}), at(&height, 448)),
-        (
-            "AUTO",
-            "MAIN",
-            (Some(4096), Some(2160)),
-            json!({"bitrate": 200_000_000}),
-            String::new(),
-        ),
+        ("AUTO", (Some(4096), Some(2160)), String::new()),
     ] {
-        let mut document = good();
-        let video = document.pointer_mut(VIDEO).expect("exists");
-        video["width"] = json!(size.0);
-        video["height"] = json!(size.1);
-        let settings_of = &mut video["codecSettings"]["h264Settings"];
-        settings_of["maxBitrate"] = Value::Null;
-        for (name, value) in h264(level, profile)
-            .as_object()
-            .expect("is an object")
-            .iter()
-            .chain(more.as_object().expect("is an object"))
-        {
-            settings_of[name] = value.clone();
-        }
         assert_eq!(
-            message(&settings(&document)),
+            h264(level, "MAIN", size, 60_000, false),
             expected,
-            "{level} {profile} {size:?} {more}"
+            "{level} {size:?}"
         );
     }
+}
+
+#[test]
+fn rates_of_levels() {
+    let bitrate = format!("{H264}/bitrate");
+    let (small, ntsc) = ((Some(640), Some(360)), (Some(720), Some(480)));
+    for (level, profile, rate, expected) in [
+        ("LEVEL_3", "MAIN", 12_000_001, at_most(&bitrate, 12_000_000)),
+        ("LEVEL_3_1", "MAIN", 16_800_001, at_most(&bitrate, 16_800_000)),
+        ("LEVEL_3", "HIGH", 15_000_000, String::new()),
+        ("AUTO", "MAIN", 200_000_000, String::new()),
+    ] {
+        assert_eq!(
+            h264(level, profile, small, rate, false),
+            expected,
+            "{level} {rate}"
+        );
+    }
+    // 480 lines at 29.97 frames a second, as one logged job.
+    let wide = h264("LEVEL_3", "MAIN", (Some(848), Some(480)), 60_000, true);
+    assert_eq!(wide, at_most(&format!("{VIDEO}/width"), 720));
+    assert_eq!(h264("LEVEL_3", "MAIN", ntsc, 60_000, true), "");
 }
 
 #[test]
