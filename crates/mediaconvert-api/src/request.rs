@@ -67,7 +67,7 @@ pub(crate) fn members(
     problems.extend(violations.iter().map(ToString::to_string));
     problems.extend(check_job_members(&document));
     problems.extend(check_tags(&document["tags"]));
-    fail(problems)?;
+    fail(&problems)?;
     let Value::Object(mut members) = document else {
         return Err(unreadable("expected an object"));
     };
@@ -96,16 +96,16 @@ pub(crate) fn parse(body: &[u8]) -> Result<CreateJob, ServiceError> {
         problems.push("/jobEngineVersion: Should be a date in the form YYYY-MM-DD".to_owned());
     }
     problems.extend(check_metadata(&request.user_metadata));
-    fail(problems)?;
+    fail(&problems)?;
     Ok(request)
 }
 
 /// Joins violations as AWS does.
 pub(crate) fn accept(violations: &[validate::Violation]) -> Result<(), ServiceError> {
-    fail(violations.iter().map(ToString::to_string).collect())
+    fail(&violations.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-fn fail(problems: Vec<String>) -> Result<(), ServiceError> {
+fn fail(problems: &[String]) -> Result<(), ServiceError> {
     if problems.is_empty() {
         Ok(())
     } else {
@@ -165,7 +165,7 @@ fn check_tags(tags: &Value) -> Vec<String> {
 /// Whether there would be too many tags with some more.
 pub(crate) fn check_tag_count(count: usize) -> Result<(), ServiceError> {
     if count > TAGS {
-        fail(vec![format!("/tags: Should have at most {TAGS} properties")])
+        fail(&[format!("/tags: Should have at most {TAGS} properties")])
     } else {
         Ok(())
     }

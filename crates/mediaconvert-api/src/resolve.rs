@@ -1,6 +1,7 @@
 //! Applies the job template and the presets that a request for a job names.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use mediaconvert_job::overlay::{self, OverlayError};
 use mediaconvert_job::{system_preset, validate};
@@ -63,9 +64,9 @@ impl<E: Engine> Service<E> {
     async fn presets(&self, settings: &Value) -> Result<BTreeMap<String, Resource>, ServiceError> {
         let mut presets = BTreeMap::new();
         for reference in overlay::references(settings) {
-            if !presets.contains_key(&reference.preset) {
-                let preset = self.existing(Kind::Preset, &reference.preset).await?;
-                presets.insert(reference.preset, preset);
+            if let Entry::Vacant(entry) = presets.entry(reference.preset) {
+                let preset = self.existing(Kind::Preset, entry.key()).await?;
+                entry.insert(preset);
             }
         }
         Ok(presets)
@@ -77,9 +78,9 @@ impl<E: Engine> Service<E> {
         let stored = self.engine.store().resource(kind, name).await;
         let found = stored.map_err(failed("read a resource"))?;
         let found = found.or_else(|| match kind {
-            Kind::Preset => Some(self.stand_in(kind, name, system_preset::stand_in(name)?)),
+            Kind::Preset => Some(self.stand_in(kind, name, &system_preset::stand_in(name)?)),
             Kind::JobTemplate if system_preset::is_system_template(name) => {
-                Some(self.stand_in(kind, name, json!({})))
+                Some(self.stand_in(kind, name, &json!({})))
             }
             Kind::Queue if *name == *self.identity.queue => Some(self.default_queue()),
             _ => None,
@@ -88,7 +89,7 @@ impl<E: Engine> Service<E> {
     }
 
     /// What stands in for a resource of AWS's own.
-    fn stand_in(&self, kind: Kind, name: &str, settings: Value) -> Resource {
+    fn stand_in(&self, kind: Kind, name: &str, settings: &Value) -> Resource {
         Resource {
             name: name.to_owned(),
             body: json!({

@@ -100,7 +100,7 @@ impl Documents {
         let page: Vec<Value> = page.into_iter().map(|resource| resource.body).collect();
         Ok(json(
             StatusCode::OK,
-            &pages::body(self.many, serde_json::json!(page), next),
+            &pages::body(self.many, &serde_json::json!(page), next),
         ))
     }
 

@@ -142,7 +142,7 @@ impl<E: Engine> Service<E> {
         let page = page.map_err(failed("list jobs"))?;
         let last = page.jobs.last().filter(|_| page.more);
         let next = last.map(|last| BASE64_URL_SAFE_NO_PAD.encode(&last.id));
-        let mut body = pages::body("jobs", serde_json::json!(page.jobs), next);
+        let mut body = pages::body("jobs", &serde_json::json!(page.jobs), next);
         if let Some(status) = status {
             body["status"] = status.into();
         }

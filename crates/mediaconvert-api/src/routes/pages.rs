@@ -69,7 +69,7 @@ pub(super) fn page(
 }
 
 /// The body of a page.
-pub(super) fn body(member: &str, items: Value, next: Option<String>) -> Value {
+pub(super) fn body(member: &str, items: &Value, next: Option<String>) -> Value {
     let mut body = json!({ member: items });
     if let Some(next) = next {
         body["nextToken"] = next.into();

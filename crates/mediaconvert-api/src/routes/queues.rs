@@ -51,7 +51,7 @@ pub(super) async fn list<E: Engine>(State(service): State<Service<E>>, query: Pa
     for queue in page {
         shown.push(service.shown(queue).await?);
     }
-    let mut body = pages::body("queues", serde_json::json!(shown), next);
+    let mut body = pages::body("queues", &serde_json::json!(shown), next);
     body["totalConcurrentJobs"] = service.engine.concurrency().into();
     Ok(json(StatusCode::OK, &body))
 }

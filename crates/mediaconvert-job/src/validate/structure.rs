@@ -169,8 +169,8 @@ fn in_dependencies<'a>(table: &[Dependency], find: impl Fn(&str) -> Vec<Place<'a
         for place in find(row.at) {
             let applies = match &place.value[member] {
                 Value::String(text) => text == value,
-                Value::Null => false,
-                other => other.to_string() == value,
+                Value::Number(number) => number.to_string() == value,
+                _ => false,
             };
             if applies && place.value[needed] != wanted {
                 found.push(vec![

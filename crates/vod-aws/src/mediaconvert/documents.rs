@@ -34,6 +34,7 @@ impl MediaConvert {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the callers return it as it is")]
 fn document<T, E>(
     action: &'static str,
     answer: Result<T, SdkError<E, Response>>,
