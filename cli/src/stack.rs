@@ -42,6 +42,9 @@ pub(crate) struct Choice {
     /// Profile with the AWS credentials (default: `AWS_PROFILE`, or the environment)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// Address of the distribution, while the stack's own domain does not lead there yet
+    #[arg(long, global = true, hide = true, value_name = "URL", env = "VOD_URL")]
+    pub(crate) url: Option<String>,
     /// Token for the signer (default: made with the stack's own key)
     #[arg(
         long,
@@ -177,7 +180,7 @@ impl Stack {
         Self {
             bucket: outputs.bucket.clone(),
             output_bucket: outputs.output_bucket.clone(),
-            edge: outputs.url.clone(),
+            edge: choice.url.as_ref().unwrap_or(&outputs.url).clone(),
             tokens: Arc::new(tokens),
             aws,
             outputs: Some(Box::new(outputs)),
