@@ -17,7 +17,7 @@ use vod_state::secrets::Secrets;
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The keys as they are now, for whoever signs and whoever verifies.
+/// The keys as they are now, for the signer and the edge.
 pub(crate) struct SigningKeys {
     state: PathBuf,
     read: Secrets,
