@@ -385,6 +385,11 @@ impl Record {
         })
     }
 
+    /// Whether an attempt has this job.
+    pub fn has_job(&self, id: &str) -> bool {
+        self.jobs.iter().any(|job| job.job_id.as_deref() == Some(id))
+    }
+
     /// The entry of one attempt, made if it is missing: events may come before the job id is stored.
     pub fn attempt_mut(&mut self, template: &str, attempt: u32) -> &mut Job {
         let position = self

@@ -23,9 +23,6 @@ const VISIBILITY: Duration = Duration::from_mins(6);
 const SUBMIT_TIME: Duration = Duration::from_mins(1);
 const COMPLETE_TIME: Duration = Duration::from_secs(30);
 const RECONCILE_TIME: Duration = Duration::from_mins(15);
-/// After a removal, no invocation that began before it is left.
-const SECOND_REMOVAL: Duration = Duration::from_mins(20);
-const CAME_BACK: &str = "removed videos claimed by a delivery in flight";
 /// The longest that an owner waits for a removal.
 const REMOVAL_TIME: Duration = Duration::from_mins(10);
 /// From one scheduled run to the next.
@@ -283,12 +280,6 @@ pub(crate) fn remove(world: &World, id: AssetId) {
             time::sleep(world.between(0.01, 0.5)).await;
         }
         take_down(&world, &id).await;
-        // A delivery that had read "no tombstone" before can still claim the upload, once (docs/semantics.md).
-        time::sleep(SECOND_REMOVAL).await;
-        if world.state().has_record(id.as_str()) {
-            *world.state().faults.entry(CAME_BACK).or_default() += 1;
-            take_down(&world, &id).await;
-        }
     });
 }
 
@@ -308,8 +299,9 @@ async fn take_down(world: &World, id: &AssetId) {
 /// The owner does what reconcile asks for.
 fn follow(world: &World, summary: &Value) {
     let notes = summary["notes"].as_array().into_iter().flatten();
-    let removed = notes.filter(|note| note["found"] == pipeline::OUTPUTS_OF_REMOVED);
+    let removed = notes.filter(|note| note["found"] == pipeline::LEFT_OF_REMOVED);
     for id in removed.filter_map(|note| note["asset"].as_str()?.parse::<AssetId>().ok()) {
+        world.state().count("removals repeated for reconcile");
         let world = world.clone();
         time::spawn(async move { take_down(&world, &id).await });
     }

@@ -249,7 +249,7 @@ impl State {
     /// Notes when a job of a removed video continues although `complete` has received the event of its start.
     pub(crate) fn started(&mut self, job_id: &str) {
         let job = self.by_id.get(job_id).map(|&index| &self.jobs[index]);
-        let is_removed = |asset: &str| self.removed.contains(asset) && !self.has_record(asset);
+        let is_removed = |asset: &str| self.removed.contains(asset);
         if let Some(job) = job.filter(|job| job.state.is_active() && is_removed(&job.asset)) {
             let violation = format!("{}: its job {job_id} goes on after the removal", job.asset);
             self.violations.push(violation);
