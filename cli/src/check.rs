@@ -42,7 +42,7 @@ fn one(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     } else {
         print(&file.display().to_string(), &verdict)?;
     }
-    Ok(code(verdict.problems.is_empty()))
+    Ok(output::exit_code(verdict.problems.is_empty()))
 }
 
 /// Checks the templates of the stack.
@@ -68,7 +68,7 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
             })
             .collect();
         output::json(&list)?;
-        return Ok(code(good));
+        return Ok(output::exit_code(good));
     }
     if found.is_empty() {
         output::line("no templates under jobs/: the built-in template is used")?;
@@ -76,7 +76,7 @@ async fn all(stack: &Stack, as_json: bool) -> anyhow::Result<ExitCode> {
     for (name, verdict) in &found {
         print(name, verdict)?;
     }
-    Ok(code(good))
+    Ok(output::exit_code(good))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -107,14 +107,6 @@ fn print(name: &str, verdict: &Verdict) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
-}
-
-fn code(good: bool) -> ExitCode {
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
 }
 
 /// The problems of a template.

@@ -127,7 +127,7 @@ def alarms_and_metrics():
     # But for the one of the second region, which is not in these figures.
     alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm\n(?!    Condition: Replicate\n)", (ROOT / "infra/template.yaml").read_text()))
     source = (ROOT / "crates/vod-core/src/metrics.rs").read_text()
-    return alarms, len(re.findall(r"^    cloudwatch: (?:count\(|Some\()", source, re.M))
+    return alarms, len(re.findall(r"^ *\.(?:counted|on_cloudwatch)\(", source, re.M))
 
 
 def watching(_):

@@ -119,7 +119,9 @@ impl Submit {
         let (holder, now) = (&invocation.holder, vod_aws::now());
         // No job is searched for: if there is one, `complete` cancels it.
         let close = |known: &mut Record| {
-            (removal.covers(&known.source) || !exists) && end::close(known, &[], upload::REMOVED, holder, now)
+            let is_same = known.source.sequencer == source.sequencer;
+            let is_removed = is_same || removal.covers(&known.source) || !exists;
+            is_removed && end::close(known, &[], upload::REMOVED, holder, now)
         };
         self.services.catalog.change(&source.asset_id(), close).await?;
         Ok(())
@@ -363,11 +365,15 @@ impl Submit {
     ) -> Result<(), Error> {
         let (catalog, now) = (&self.services.catalog, vod_aws::now());
         let record = end::given_up(upload::source(object, None, now), invocation, error, now);
-        if !catalog.claim(&record).await? {
+        let removals = &self.services.removals;
+        // Only the head of the object tells whether it came after a removal, so then no record is claimed without one.
+        if removals.get(&record.id).await?.is_some() || !catalog.claim(&record).await? {
             let change = |known: &mut Record| end::give_up(known, invocation, error, now);
             catalog.change(&record.id, change).await?;
+            return Ok(());
         }
-        match self.services.removals.get(&record.id).await? {
+        // As after every claim.
+        match removals.get(&record.id).await? {
             Some(removal) => self.withdraw(&record.source, &removal, true, invocation).await,
             None => Ok(()),
         }

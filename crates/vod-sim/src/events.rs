@@ -1,10 +1,10 @@
-//! What calls the functions: SQS with batches and a visibility time-out, EventBridge with retries, a schedule. And
-//! what happens to events and invocations on the way.
+//! Calls the functions as AWS does: SQS with batches and a visibility time-out, EventBridge with retries, a schedule.
+//! Events are lost, repeated or late on the way, and invocations die.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const BATCH: usize = 3;
 const POLLERS: usize = 50;
 
 #[derive(Debug, Clone)]
-struct Message {
+pub(crate) struct Message {
     id: String,
     body: Arc<str>,
     received: u32,
@@ -45,31 +45,19 @@ struct Message {
 /// The queue of uploads, and the functions.
 #[derive(Debug)]
 pub(crate) struct Wiring {
-    queue: Mutex<VecDeque<Message>>,
-    submit: Submit,
-    complete: Complete,
-    reconcile: Reconcile,
-    take_down: TakeDown,
+    pub(crate) submit: Submit,
+    pub(crate) complete: Complete,
+    pub(crate) reconcile: Reconcile,
+    pub(crate) take_down: TakeDown,
+    pub(crate) queue: Mutex<VecDeque<Message>>,
 }
 
 static WIRING: std::sync::OnceLock<Arc<Wiring>> = std::sync::OnceLock::new();
 
 impl Wiring {
     /// Puts the functions in their places and starts the pollers and the schedule.
-    pub(crate) fn start(
-        world: &World,
-        submit: Submit,
-        complete: Complete,
-        reconcile: Reconcile,
-        take_down: TakeDown,
-    ) {
-        let wiring = Arc::new(Self {
-            queue: Mutex::default(),
-            submit,
-            complete,
-            reconcile,
-            take_down,
-        });
+    pub(crate) fn start(self, world: &World) {
+        let wiring = Arc::new(self);
         // One simulation per process.
         let _ = WIRING.set(Arc::clone(&wiring));
         for _ in 0..POLLERS {
@@ -167,15 +155,16 @@ pub(crate) fn uploaded(world: &World, upload: &Upload, size: usize, number: usiz
 }
 
 impl Wiring {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Message>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn send(&self, message: Message) {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(message);
+        self.queue().push_back(message);
     }
 
     fn receive(&self) -> Vec<Message> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue();
         let count = queue.len().min(BATCH);
         queue.drain(..count).collect()
     }
@@ -229,7 +218,7 @@ fn failed(world: &World, answer: &Value, id: &str) -> bool {
 
 fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
     if message.received >= DELIVERIES {
-        *world.state().faults.entry("dead letters of uploads").or_default() += 1;
+        world.state().count_fault("dead letters of uploads");
         return;
     }
     let wiring = Arc::clone(wiring);
@@ -260,11 +249,7 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
                 }
                 time::sleep(Duration::from_mins(1)).await;
             }
-            *world
-                .state()
-                .faults
-                .entry("dead letters of job events")
-                .or_default() += 1;
+            world.state().count_fault("dead letters of job events");
         });
     }
 }
