@@ -95,7 +95,7 @@ mod tests {
         let new = Secrets::rotate(state.path(), Algorithm::Es256).unwrap();
         keys.look().unwrap();
         assert_eq!(signing.borrow().active(), new);
-        assert!([&old, &new].iter().all(|id| trusted.borrow().get(id).is_some()));
+        assert!([&old, &new].iter().all(|id| trusted.borrow().contains_key(*id)));
 
         let file = state.path().join("secrets.json");
         let text = std::fs::read_to_string(&file).unwrap();
