@@ -4,14 +4,14 @@
 # Ours are merged with those of the bucket's owner. Their names start with the stack's, so that a second run replaces
 # them and destroy.sh finds them. A setting that could not be read is never taken for an empty one.
 
-# read_setting WHAT NONE CALL...: what S3 answers; nothing if the error code is one of NONE (codes with | between them).
+# read_setting WHAT NONE CALL...: prints the answer of S3; nothing if the error code is one of NONE (codes with | between them).
 # Any other failure ends the script.
 read_setting() {
     local what=$1 none=$2 errors
     shift 2
     {
         if ! errors=$(try_aws "$@" 2>&1 1>&3 3>&-); then
-            [[ $errors =~ \((${none:-never})\) ]] || die "cannot read $what: $(explain "${errors:-aws $1 $2 failed}")"
+            [[ $errors =~ \((${none:-never})\) ]] || die "${what:+cannot read $what: }$(explain "${errors:-aws $1 $2 failed}")"
         fi
     } 3>&1
 }
@@ -24,13 +24,32 @@ bucket_exists() {
     return 1
 }
 
+# setting BUCKET WHAT NONE: a setting of the bucket as S3 has it, with its keys in order; {} if there is none.
+setting() {
+    local found
+    found=$(read_setting "the $2 of bucket '$1'" "$3" s3api "get-bucket-$2" --bucket "$1") || exit 1
+    jq -cS 'if .Policy then .Policy | fromjson else . end' <<<"${found:-{\}}"
+}
+
+# store BUCKET BEFORE NOW MEMBER WHAT OPTION...: stores a setting that has changed; deletes it if it has no MEMBER left.
+store() {
+    local bucket=$1 before=$2 now=$3 member=$4 what=$5 option=--policy
+    shift 5
+    [ "$now" != "$before" ] || return 0
+    [ "$what" = policy ] || option="--${what%-configuration}-configuration"
+    if [ "$(jq --arg name "$member" '.[$name] // [] | length' <<<"$now")" != 0 ]; then
+        change s3api "put-bucket-$what" --bucket "$bucket" "$option" "$now" "$@"
+    elif [ "$before" != '{}' ]; then
+        change s3api "delete-bucket-${what%-configuration}" --bucket "$bucket"
+    fi
+}
+
 # ------------------------------------------------------------------------------------------- notification
 
-# merge_notification BUCKET QUEUE: has new objects under input/ announced to the queue; without a queue, takes ours away.
+# merge_notification BUCKET QUEUE: has new objects under input/ announced to the queue; without a queue, removes that.
 merge_notification() {
     local bucket=$1 queue=$2 before now how=()
-    before=$(read_setting "the notifications of bucket '$bucket'" "" s3api get-bucket-notification-configuration --bucket "$bucket")
-    before=$(jq -cS . <<<"${before:-{\}}")
+    before=$(setting "$bucket" notification-configuration "")
     # CloudFormation names neither its notification nor its queue: the ARN shows whose it was. S3 takes no
     # configuration with a queue that is gone.
     now=$(jq -cS --arg id "vod-$STACK" --arg queue "$queue" --arg ours ":sqs:$REGION:$ACCOUNT:$STACK-UploadQueue-[A-Za-z0-9]+\$" '
@@ -39,7 +58,7 @@ merge_notification() {
             Filter: {Key: {FilterRules: [{Name: "prefix", Value: "input/"}]}}}] else . end
         | if .QueueConfigurations == [] then del(.QueueConfigurations) else . end' <<<"$before")
     [ "$now" != "$before" ] || return 0
-    # What the owner has set may lead to a target that is gone: no reason to keep ours.
+    # A setting of the owner may lead to a target that is gone: no reason to keep ours.
     [ -n "$queue" ] || how=(--skip-destination-validation)
     change s3api put-bucket-notification-configuration --bucket "$bucket" --notification-configuration "$now" "${how[@]}"
 }
@@ -48,29 +67,24 @@ merge_notification() {
 
 sid() { tr -cd '[:alnum:]' <<<"Vod$STACK"; }
 
-# merge_policies WAYS: of the stack's buckets, those that it does not own.
+# merge_policies WAYS: merges the policies of those buckets that the stack does not own.
 merge_policies() {
-    local outputs
+    local outputs read="output web"
     outputs=$(parameter OutputBucketName)
-    if [ "$(parameter BucketMode)" = existing ]; then
-        if [ -n "$outputs" ]; then
-            merge_policy "$(output Bucket)" "$1" web "input output catalog jobs ops web"
-        else
-            merge_policy "$(output Bucket)" "$1" "output web" "input output catalog jobs ops web"
-        fi
-    fi
-    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
-        merge_policy "$outputs" "$1" output output
-    fi
+    [ -z "$outputs" ] || read=web
+    ! is_foreign Bucket || merge_policy "$(output Bucket)" "$1" "$read" "input output catalog jobs ops web"
+    ! is_foreign OutputBucket || merge_policy "$outputs" "$1" output output
 }
 
+# is_foreign PARAMETER: whether the stack uses this bucket and does not own it.
+is_foreign() { [ -n "$(parameter "$1Name")" ] && [ "$(parameter "$1Mode")" = existing ]; }
+
 # merge_policy BUCKET WAYS [READ TLS]: lets CloudFront read the folders READ by OAC, OAI or both, and refuses plain HTTP
-# for the folders TLS; with no way, takes both away.
+# for the folders TLS; with no way, removes both.
 merge_policy() {
     local bucket=$1 ways=$2 before now
-    before=$(read_setting "the policy of bucket '$bucket'" NoSuchBucketPolicy s3api get-bucket-policy --bucket "$bucket")
-    before=$(jq -r .Policy <<<"${before:-{\"Policy\":\"{\}\"\}}")
-    now=$(jq -c --arg sid "$(sid)" --arg ways "$ways" --arg bucket "$bucket" --arg account "$ACCOUNT" \
+    before=$(setting "$bucket" policy NoSuchBucketPolicy)
+    now=$(jq -cS --arg sid "$(sid)" --arg ways "$ways" --arg bucket "$bucket" --arg account "$ACCOUNT" \
         --arg distribution "$(output DistributionId)" --arg user "$(output OriginAccessIdentityUser)" \
         --arg read "${3:-}" --arg tls "${4:-}" '
         def below($folders): $folders | split(" ") | map("arn:aws:s3:::\($bucket)/\(.)/*");
@@ -83,11 +97,7 @@ merge_policy() {
         | if $ways | contains("OAI") then .Statement += [reads("Oai"; {CanonicalUser: $user})] else . end
         | if $ways != "" then .Statement += [{Sid: ($sid + "TlsOnly"), Effect: "Deny", Principal: "*", Action: "s3:*",
             Resource: below($tls), Condition: {Bool: {"aws:SecureTransport": "false"}}}] else . end' <<<"$before")
-    if [ "$(jq '.Statement | length' <<<"$now")" != 0 ]; then
-        change s3api put-bucket-policy --bucket "$bucket" --policy "$now"
-    elif [ "$before" != '{}' ]; then
-        change s3api delete-bucket-policy --bucket "$bucket"
-    fi
+    store "$bucket" "$before" "$now" Statement policy
 }
 
 # ----------------------------------------------------------------------------------------------- lifecycle
@@ -110,29 +120,24 @@ check_days() {
     done
 }
 
-# merge_lifecycles: with the stack's days, in those of its buckets that it does not own.
+# merge_lifecycles: merges the stack's days into those of its buckets that it does not own.
 merge_lifecycles() {
-    local days=() name outputs
-    outputs=$(parameter OutputBucketName)
+    local days=() name
     for name in "${DAY_NAMES[@]}"; do
         days+=("$(parameter "$name")")
     done
-    if [ "$(parameter BucketMode)" = existing ]; then
-        merge_lifecycle "$(output Bucket)" "${days[@]}"
-    fi
-    if [ -n "$outputs" ] && [ "$(parameter OutputBucketMode)" = existing ]; then
-        merge_lifecycle "$outputs" "${days[@]}"
-    fi
+    ! is_foreign Bucket || merge_lifecycle "$(output Bucket)" "${days[@]}"
+    ! is_foreign OutputBucket || merge_lifecycle "$(parameter OutputBucketName)" "${days[@]}"
 }
 
-# merge_lifecycle BUCKET [SOURCE_IA SOURCE_GLACIER OUTPUT_IA OUTPUT_GLACIER_IR]: without days, takes ours away.
+# merge_lifecycle BUCKET [SOURCE_IA SOURCE_GLACIER OUTPUT_IA OUTPUT_GLACIER_IR]: without days, removes ours.
 # S3 takes rules with `Prefix` (as CloudFormation writes them) or with `Filter`, never both: all are made `Filter`.
 merge_lifecycle() {
     local bucket=$1 before now size how=()
-    before=$(read_setting "the lifecycle rules of bucket '$bucket'" NoSuchLifecycleConfiguration s3api get-bucket-lifecycle-configuration --bucket "$bucket")
-    before=${before:-{\}}
-    now=$(jq -c --arg id "vod-$STACK" --argjson days "$(jq -nc '$ARGS.positional | map(tonumber)' --args "${@:2}")" '
-        {Rules: ((.Rules // []) | map(select((.ID // "") | IN($id + ("-sources", "-outputs", "-leftovers")) | not)
+    before=$(setting "$bucket" lifecycle-configuration NoSuchLifecycleConfiguration)
+    now=$(jq -cS --arg id "vod-$STACK" '
+        ($ARGS.positional | if . == [""] then [] else map(tonumber) end) as $days
+        | {Rules: ((.Rules // []) | map(select((.ID // "") | IN($id + ("-sources", "-outputs", "-leftovers")) | not)
             | if has("Prefix") then .Filter = {Prefix} | del(.Prefix) else . end))}
         | if ($days | length) == 0 then . else .Rules += [
             {ID: ($id + "-sources"), Status: "Enabled", Filter: {Prefix: "input/"}, Transitions:
@@ -141,25 +146,20 @@ merge_lifecycle() {
                 [{Days: $days[2], StorageClass: "STANDARD_IA"}, {Days: $days[3], StorageClass: "GLACIER_IR"}],
                 AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
             {ID: ($id + "-leftovers"), Status: "Enabled", Filter: {Prefix: "input/"}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}
-          ] end' <<<"$before")
-    # A setting of the whole bucket: without a word S3 would put it back to its default.
+          ] end' --args "${@:2}" <<<"$before")
+    # A setting of the whole bucket: without it S3 would go back to its default.
     size=$(jq -r '.TransitionDefaultMinimumObjectSize // ""' <<<"$before")
     [ -z "$size" ] || how=(--transition-default-minimum-object-size "$size")
-    if [ "$(jq '.Rules | length' <<<"$now")" != 0 ]; then
-        change s3api put-bucket-lifecycle-configuration --bucket "$bucket" --lifecycle-configuration "$now" "${how[@]}"
-    elif [ "$before" != '{}' ]; then
-        change s3api delete-bucket-lifecycle --bucket "$bucket"
-    fi
+    store "$bucket" "$before" "$now" Rules lifecycle-configuration "${how[@]}"
 }
 
 # --------------------------------------------------------------------------------------------- replication
 
-# merge_replication BUCKET [REPLICA ROLE]: has uploads and templates copied, deletions not; without a replica, takes
-# ours away. S3 knows one role for all rules of a bucket.
+# merge_replication BUCKET [REPLICA ROLE]: has uploads and templates copied, deletions not; without a replica, removes
+# ours. S3 knows one role for all rules of a bucket.
 merge_replication() {
     local bucket=$1 replica=${2:-} role=${3:-} before now theirs known ours=no
-    before=$(read_setting "the replication of bucket '$bucket'" ReplicationConfigurationNotFoundError s3api get-bucket-replication --bucket "$bucket")
-    before=$(jq -c '.ReplicationConfiguration // {}' <<<"${before:-{\}}")
+    before=$(setting "$bucket" replication ReplicationConfigurationNotFoundError | jq -c '.ReplicationConfiguration // .')
     known=$(jq -r '.Role // ""' <<<"$before")
     # The role of a stack of this name, perhaps of one that is gone, and its role with it.
     [[ ! $known =~ :role/$STACK-ReplicationRole-[A-Za-z0-9]+$ ]] || ours=yes
@@ -172,42 +172,31 @@ merge_replication() {
     elif [ "$theirs" != '[]' ] && [ "$ours" = no ] && [ "$role" != "$known" ]; then
         die "bucket '$bucket' has replication rules of its own under another role: add one for input/ to them, and deploy with --set ReplicaBucketName="
     fi
-    now=$(jq -c --arg id "vod-$STACK" --arg role "$role" --arg replica "$replica" --argjson theirs "$theirs" -n '
+    now=$(jq -cS --arg id "vod-$STACK" --arg role "$role" --arg replica "$replica" --argjson theirs "$theirs" -n '
         def rule($name; $prefix; $class; $priority): {ID: "\($id)-\($name)", Status: "Enabled", Priority: $priority, Filter: {Prefix: $prefix},
             DeleteMarkerReplication: {Status: "Disabled"}, Destination: ({Bucket: "arn:aws:s3:::\($replica)"} + $class)};
         ([$theirs[].Priority // 0] | max // 0) as $top
         | {Role: $role, Rules: ($theirs + if $replica == "" then [] else
             [rule("sources"; "input/"; {StorageClass: "GLACIER_IR", Metrics: {Status: "Enabled"}}; $top + 1), rule("templates"; "jobs/"; {}; $top + 2)] end)}')
-    if [ "$(jq '.Rules | length' <<<"$now")" = 0 ]; then
-        change s3api delete-bucket-replication --bucket "$bucket"
-    else
-        change s3api put-bucket-replication --bucket "$bucket" --replication-configuration "$now"
-    fi
+    store "$bucket" "$before" "$now" Rules replication
 }
 
 # ---------------------------------------------------------------------------------------------------- CORS
 
 # merge_cors BUCKET [ORIGINS...]: lets pages of these origins (some of them with commas between) upload into the bucket;
-# without one, takes that away. The rule is that of infra/template.yaml.
+# without one, removes that. The rule is that of infra/template.yaml.
 merge_cors() {
     local bucket=$1 before now
-    before=$(read_setting "the CORS rules of bucket '$bucket'" NoSuchCORSConfiguration s3api get-bucket-cors --bucket "$bucket")
-    before=$(jq -cS '{CORSRules: (.CORSRules // [])}' <<<"${before:-{\}}")
+    before=$(setting "$bucket" cors NoSuchCORSConfiguration)
     now=$(jq -cS --arg id "vod-$STACK" '
         ($ARGS.positional | map(split(",")[])) as $origins
-        | .CORSRules |= map(select(.ID != $id)) + if $origins == [] then [] else [{ID: $id, AllowedMethods: ["PUT", "POST"],
+        | .CORSRules = ((.CORSRules // []) | map(select(.ID != $id))) + if $origins == [] then [] else [{ID: $id, AllowedMethods: ["PUT", "POST"],
             AllowedHeaders: ["*"], ExposeHeaders: ["ETag"], MaxAgeSeconds: 3600, AllowedOrigins: $origins}] end' \
         --args "${@:2}" <<<"$before")
-    if [ "$now" = "$before" ]; then
-        return
-    elif [ "$(jq '.CORSRules | length' <<<"$now")" = 0 ]; then
-        change s3api delete-bucket-cors --bucket "$bucket"
-    else
-        change s3api put-bucket-cors --bucket "$bucket" --cors-configuration "$now"
-    fi
+    store "$bucket" "$before" "$now" CORSRules cors
 }
 
-# The ways that the stack lets CloudFront in by.
+# Prints the mechanisms by which the stack lets CloudFront read.
 ways_in() { echo "$(parameter OriginAccess) $(parameter OriginAccessAlsoAllow)"; }
 
 # ------------------------------------------------------------------------------------------------ deletion

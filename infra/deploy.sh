@@ -32,26 +32,8 @@ ONLY=""
 SMOKE=yes
 declare -A SET=()
 
-options() {
-    common_options "$@"
-    set -- "${REST[@]}"
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --bucket) BUCKET=${2:?--bucket needs a name} && shift ;;
-            --output-bucket) OUTPUT_BUCKET=${2:?--output-bucket needs a name} && shift ;;
-            --set)
-                [[ ${2:-} == *=* ]] || die "--set needs NAME=VALUE"
-                SET[${2%%=*}]=${2#*=}
-                shift
-                ;;
-            --packages) PACKAGES=${2:?--packages needs a folder} && shift ;;
-            --source) SOURCE=${2:?--source needs a text} && shift ;;
-            --only) ONLY=${2:?--only needs a function} && shift ;;
-            --no-smoke) SMOKE=no ;;
-            *) die "unknown argument '$1': see infra/deploy.sh --help" ;;
-        esac
-        shift
-    done
+read_options() {
+    options --bucket=BUCKET --output-bucket=OUTPUT_BUCKET --set@SET --packages=PACKAGES --source=SOURCE --only=ONLY --no-smoke:SMOKE=no -- "$@"
     local name
     for name in "${!SET[@]}"; do
         case $name in
@@ -65,14 +47,14 @@ options() {
     done
 }
 
-# What a parameter will be: as given now, else as it is in the stack, else the template's default.
+# Prints a parameter as it will be: as given now, else as it is in the stack, else the template's default.
 wanted() {
     local value=${SET[$1]-$(parameter "$1")}
     [ -n "$value" ] || [ -n "${SET[$1]+given}" ] || value=$(sed -n "/^  $1:/,/^  [A-Z]/s/^    Default: *//p" "$HERE/template.yaml")
     printf '%s' "${value//\"/}"
 }
 
-# What would otherwise fail after minutes, half-way through a stack.
+# Checks what would otherwise fail after minutes, half-way through a stack.
 check_parameters() {
     local name certificate
     for name in "${DAY_NAMES[@]}"; do
@@ -100,19 +82,26 @@ check_quotas() {
     fi
 }
 
-# Decides about the bucket: the stack's own, or one that exists.
+# choose_bucket PARAMETER NAME OPTION: the one that the stack has, or else NAME; sets CHOSEN and FOUND.
 choose_bucket() {
-    MODE=$(parameter BucketMode)
-    local known
-    known=$(parameter BucketName)
-    if [ -n "$known" ]; then
-        [[ -z $BUCKET || $BUCKET == "$known" ]] || die "stack '$STACK' uses bucket '$known', and videos cannot be moved: use another --stack for '$BUCKET'"
-        BUCKET=$known
-        return
+    CHOSEN=$2 FOUND=create
+    if stack_exists; then
+        CHOSEN=$(parameter "$1Name") FOUND=$(parameter "$1Mode")
+        [[ -z $2 || $2 == "$CHOSEN" ]] || die "stack '$STACK' uses bucket '${CHOSEN:-$BUCKET}', and videos cannot be moved: use another --stack for '$2'"
+    elif [ -n "$2" ]; then
+        look_at_bucket "$2" "$3"
     fi
-    BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
-    look_at_bucket "$BUCKET" --bucket
-    MODE=$FOUND
+}
+
+choose_buckets() {
+    if ! stack_exists; then
+        BUCKET=${BUCKET:-$STACK-$ACCOUNT-$REGION}
+        [ "$OUTPUT_BUCKET" != "$BUCKET" ] || die "--output-bucket is the bucket of the uploads: leave it out to have the outputs there"
+    fi
+    choose_bucket Bucket "$BUCKET" --bucket
+    BUCKET=$CHOSEN MODE=$FOUND
+    choose_bucket OutputBucket "$OUTPUT_BUCKET" --output-bucket
+    OUTPUT_BUCKET=$CHOSEN OUTPUT_MODE=$FOUND
 }
 
 # look_at_bucket NAME OPTION: `create` or `existing` into FOUND.
@@ -146,24 +135,7 @@ check_bucket() {
         say "note: bucket '$1' does not have all four settings of Block Public Access on: a policy or an ACL of yours can make films public. Turn them on with aws s3api put-public-access-block, unless other objects in it have to be public"
 }
 
-# The same for the outputs, if they have a bucket of their own.
-choose_output_bucket() {
-    local known
-    known=$(parameter OutputBucketName)
-    OUTPUT_MODE=create
-    if stack_exists; then
-        [[ -z $OUTPUT_BUCKET || $OUTPUT_BUCKET == "$known" ]] ||
-            die "the outputs of stack '$STACK' are in bucket '${known:-$BUCKET}', and videos cannot be moved: use another --stack for '$OUTPUT_BUCKET'"
-        OUTPUT_BUCKET=$known
-        [ -z "$known" ] || OUTPUT_MODE=$(parameter OutputBucketMode)
-    elif [ -n "$OUTPUT_BUCKET" ]; then
-        [ "$OUTPUT_BUCKET" != "$BUCKET" ] || die "--output-bucket is the bucket of the uploads: leave it out to have the outputs there"
-        look_at_bucket "$OUTPUT_BUCKET" --output-bucket
-        OUTPUT_MODE=$FOUND
-    fi
-}
-
-# What S3 would refuse after minutes, or accept without a copy ever arriving.
+# Checks what S3 would refuse after minutes, or accept without a copy ever arriving.
 check_replica() {
     local replica where versions
     replica=$(wanted ReplicaBucketName)
@@ -176,12 +148,11 @@ check_replica() {
         die "bucket '$replica' is not versioned, and S3 copies into versioned buckets only: infra/replica.yaml makes one"
 }
 
-# Edges near the stack, and so near most viewers; a stack that exists keeps what it has. The lists of places are AWS's
+# Chooses edges near the stack, and so near most viewers; a stack that exists keeps what it has. The lists of places are AWS's
 # (https://aws.amazon.com/cloudfront/pricing/): class 200 leaves out Australia, New Zealand and South America.
 choose_price_class() {
-    if [ -n "${SET[PriceClass]:-}" ] || stack_exists; then
-        return
-    fi
+    [ -z "${SET[PriceClass]:-}" ] || return 0
+    ! stack_exists || return 0
     case $REGION in
         sa-* | ap-southeast-2 | ap-southeast-4 | ap-southeast-6) SET[PriceClass]=PriceClass_All ;;
         ap-* | me-* | af-*) SET[PriceClass]=PriceClass_200 ;;
@@ -190,7 +161,7 @@ choose_price_class() {
     say "CloudFront delivers with ${SET[PriceClass]}, because PriceClass_100 has no edges near $REGION: a gigabyte costs more there. Others by --set PriceClass=…"
 }
 
-# choose_waf: with Waf=managed, the web ACL and its ARN into WebAclArn; when that ends, no ACL.
+# Makes the web ACL with Waf=managed, and sets WebAclArn; when that ends, no ACL.
 choose_waf() {
     local before now=${SET[Waf]-$(parameter Waf)}
     before=$(parameter Waf)
@@ -203,22 +174,33 @@ choose_waf() {
 }
 
 deploy_waf() {
-    local now answer call=(cloudformation deploy --stack-name "$WAF_STACK" --template-file "$HERE/waf.yaml" --no-fail-on-empty-changeset --tags "vod:stack=$STACK")
-    [ -z "${CLOUDFORMATION_ROLE_ARN:-}" ] || call+=(--role-arn "$CLOUDFORMATION_ROLE_ARN")
+    local now
     now=$(waf_stack)
     [[ $(jq -r .StackStatus <<<"$now") != ROLLBACK_* ]] || delete_waf
     step "deploying the web ACL, stack $WAF_STACK in us-east-1"
+    REGION=us-east-1 deploy_template "$WAF_STACK" waf.yaml
     if [ "$PLAN" = yes ]; then
-        REGION=us-east-1 plan_line "${call[@]}"
         SET[WebAclArn]="the-arn-of-that-acl"
         return
     fi
-    answer=$(REGION=us-east-1 try_aws "${call[@]}" 2>&1) || die "$(explain "$answer")"
-    SET[WebAclArn]=$(waf_stack | jq -r '.Outputs[]? | select(.OutputKey == "WebAclArn") | .OutputValue')
+    SET[WebAclArn]=$(STACK_JSON=$(waf_stack) && output WebAclArn)
     [ -n "${SET[WebAclArn]}" ] || die "stack '$WAF_STACK' in us-east-1 has no output WebAclArn: look at its events, then start again"
 }
 
-# Makes the keys that are missing. Their public halves and the ARNs of their secrets into KEYS.
+# deploy_template NAME TEMPLATE OPTION...: creates or updates a stack.
+deploy_template() {
+    local answer call=(cloudformation deploy --stack-name "$1" --template-file "$HERE/$2" --no-fail-on-empty-changeset
+        --tags "vod:stack=$STACK" "${@:3}")
+    [ -z "${CLOUDFORMATION_ROLE_ARN:-}" ] || call+=(--role-arn "$CLOUDFORMATION_ROLE_ARN")
+    if [ "$PLAN" = yes ]; then
+        plan_line "${call[@]}"
+    elif ! answer=$(try_aws "${call[@]}" 2>&1); then
+        [[ $answer == *"Failed to create/update the stack"* ]] && stack_failed "$1"
+        die "$(explain "$answer")"
+    fi
+}
+
+# Makes the keys that are missing, and sets KEYS to their public halves and the ARNs of their secrets.
 ensure_keys() {
     local how=(--stack "$STACK" --region "$REGION" --json)
     [ "$PLAN" = no ] || how+=(--plan)
@@ -226,56 +208,40 @@ ensure_keys() {
 }
 
 make_code_bucket() {
-    ! bucket_exists "$CODE_BUCKET" || return 0
-    step "making the bucket of the code, $CODE_BUCKET"
-    local where=()
-    [ "$REGION" = us-east-1 ] || where=(--create-bucket-configuration "LocationConstraint=$REGION")
-    change s3api create-bucket --bucket "$CODE_BUCKET" "${where[@]}"
-}
-
-# At each run, so that a run that was interrupted between two of these steps is completed by the next.
-secure_code_bucket() {
+    local where=() tags="{Key=vod:stack,Value=$STACK},{Key=vod:bucket,Value=$BUCKET},{Key=vod:bucket-mode,Value=$MODE}"
+    if ! bucket_exists "$CODE_BUCKET"; then
+        step "making the bucket of the code, $CODE_BUCKET"
+        [ "$REGION" = us-east-1 ] || where=(--create-bucket-configuration "LocationConstraint=$REGION")
+        change s3api create-bucket --bucket "$CODE_BUCKET" "${where[@]}"
+    fi
+    # At each run, so that a run that was interrupted between two of these steps is completed by the next.
     change s3api put-public-access-block --bucket "$CODE_BUCKET" --public-access-block-configuration \
         "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
     # So that destroy.sh, stopped after it has deleted the stack, still knows where the films are.
-    local tags="{Key=vod:stack,Value=$STACK},{Key=vod:bucket,Value=$BUCKET},{Key=vod:bucket-mode,Value=$MODE}"
     [ -z "$OUTPUT_BUCKET" ] || tags+=",{Key=vod:output-bucket,Value=$OUTPUT_BUCKET},{Key=vod:output-mode,Value=$OUTPUT_MODE}"
     change s3api put-bucket-tagging --bucket "$CODE_BUCKET" --tagging "TagSet=[$tags]"
 }
 
+# build FORMAT FUNCTION...: zip, or binary as `cargo lambda deploy` takes it.
 build() {
     [ -z "$PACKAGES" ] || return 0
     need cargo
     cargo lambda --version >/dev/null 2>&1 || die "cargo-lambda is missing: 'pip install cargo-lambda' or see https://www.cargo-lambda.info, then start again"
-    step "building the functions for arm64"
+    step "building for arm64: ${*:2}"
     PACKAGES=$ROOT/target/lambda
-    if [ "$PLAN" = yes ]; then
-        say "would run: cargo lambda build --release --arm64 --locked --output-format zip"
-        return
-    fi
-    local names=() name
-    for name in "${FUNCTIONS[@]}"; do
-        names+=(--package "$name" --bin "$name")
+    local name call=(cargo lambda build --release --arm64 --locked --output-format "$1")
+    for name in "${@:2}"; do
+        call+=(--package "$name" --bin "$name")
     done
-    (cd "$ROOT" && cargo lambda build --release --arm64 --locked --output-format zip "${names[@]}") >&2
+    change_in "$ROOT" "${call[@]}"
 }
 
-package_of() {
-    local path
-    for path in "$PACKAGES/$1.zip" "$PACKAGES/$1/bootstrap.zip"; do
-        if [ -f "$path" ]; then
-            echo "$path"
-            return
-        fi
-    done
-    [ "$PLAN" = yes ] || die "there is no package of $1 in $PACKAGES"
-}
-
-# Puts the packages where their content says: the same code is never uploaded twice and never overwritten.
+# Uploads the packages under names of their content: the same code is never uploaded twice and never overwritten.
 ship() {
     local name zip digest key
     for name in "${FUNCTIONS[@]}"; do
-        zip=$(package_of "$name")
+        zip=$(find "$PACKAGES/$name.zip" "$PACKAGES/$name/bootstrap.zip" -type f 2>/dev/null | head -n 1) || true
+        [ -n "$zip" ] || [ "$PLAN" = yes ] || die "there is no package of $name in $PACKAGES"
         digest=$( ([ -n "$zip" ] && openssl dgst -sha256 -r "$zip" || echo not-built-yet) | cut -d ' ' -f 1)
         key="functions/$name/$digest.zip"
         SET[${name^}Code]=$key
@@ -287,13 +253,9 @@ ship() {
     done
 }
 
-# The parameters that are not the caller's to choose.
+# Sets the parameters that the caller cannot choose.
 own_parameters() {
-    SET[BucketName]=$BUCKET
-    SET[BucketMode]=$MODE
-    SET[OutputBucketName]=$OUTPUT_BUCKET
-    SET[OutputBucketMode]=$OUTPUT_MODE
-    SET[CodeBucket]=$CODE_BUCKET
+    SET+=([BucketName]=$BUCKET [BucketMode]=$MODE [OutputBucketName]=$OUTPUT_BUCKET [OutputBucketMode]=$OUTPUT_MODE [CodeBucket]=$CODE_BUCKET)
     local arn="arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:"
     # With --plan there may be no secret yet.
     SET[SigningSecretArn]=$(jq -r --arg planned "$arn$SIGNING_SECRET" '.signing_secret // $planned' <<<"$KEYS")
@@ -308,7 +270,7 @@ own_parameters() {
     SET[Release]=$(release)
 }
 
-# What makes a new version of the functions: their code, the template, and the parameters that reach them.
+# Prints a digest of what makes a new version of the functions: their code, the template, and the parameters that reach them.
 release() {
     local name
     {
@@ -326,23 +288,12 @@ deploy_stack() {
         pairs+=("$name=${SET[$name]}")
     done
     step "deploying stack $STACK in $REGION (the first time takes about 8 minutes, most of it CloudFront's)"
-    local call=(cloudformation deploy --stack-name "$STACK" --template-file "$HERE/template.yaml"
-        --s3-bucket "$CODE_BUCKET" --s3-prefix templates --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset
-        --tags "vod:stack=$STACK" --parameter-overrides "${pairs[@]}")
-    [ -z "${CLOUDFORMATION_ROLE_ARN:-}" ] || call+=(--role-arn "$CLOUDFORMATION_ROLE_ARN")
-    if [ "$PLAN" = yes ]; then
-        plan_line "${call[@]}"
-        return
-    fi
-    local answer
-    if ! answer=$(try_aws "${call[@]}" 2>&1); then
-        [[ $answer == *"Failed to create/update the stack"* ]] && stack_failed
-        die "$(explain "$answer")"
-    fi
-    read_stack
+    deploy_template "$STACK" template.yaml --s3-bucket "$CODE_BUCKET" --s3-prefix templates --capabilities CAPABILITY_IAM \
+        --parameter-overrides "${pairs[@]}"
+    [ "$PLAN" = yes ] || read_stack
 }
 
-# What a stack cannot do to a bucket that it does not own.
+# Changes what a stack cannot change in a bucket that it does not own.
 merge_buckets() {
     if [ "$MODE" = existing ]; then
         step "merging our settings into $BUCKET"
@@ -354,8 +305,8 @@ merge_buckets() {
     merge_lifecycles
 }
 
-# The page. A file that is stored compressed goes under its plain name. Names stay the same when their content changes,
-# so an edge has to ask each time: without a word of ours it would keep them for a day.
+# Uploads the page. A file that is stored compressed gets its plain name. Names stay the same when their content changes, so an
+# edge has to ask each time: without no-cache it would keep them for a day.
 upload_page() {
     local file
     step "uploading the page"
@@ -366,31 +317,18 @@ upload_page() {
     done
 }
 
-# One function alone, as cargo-lambda does it; role and variables are the stack's.
+# Deploys one function alone with cargo-lambda; role and variables are the stack's.
 deploy_only() {
     [[ " ${FUNCTIONS[*]} " == *" $ONLY "* ]] || die "there is no function '$ONLY': it is one of ${FUNCTIONS[*]}"
     need_stack
-    build_one
+    build binary "$ONLY"
     local config role memory timeout call
     config=$(aws_call lambda get-function-configuration --function-name "$STACK-$ONLY")
-    role=$(jq -r .Role <<<"$config")
-    memory=$(jq -r .MemorySize <<<"$config")
-    timeout=$(jq -r .Timeout <<<"$config")
-    call=(cargo lambda deploy --region "$REGION" --binary-name "$ONLY" --lambda-dir "${PACKAGES:-$ROOT/target/lambda}"
+    read -r role memory timeout < <(jq -r '"\(.Role) \(.MemorySize) \(.Timeout)"' <<<"$config")
+    call=(cargo lambda deploy --region "$REGION" --binary-name "$ONLY" --lambda-dir "$PACKAGES"
         --iam-role "$role" --memory "$memory" --timeout "$timeout" --alias live "$STACK-$ONLY")
-    if [ "$PLAN" = yes ]; then
-        say "would run: ${call[*]}"
-        return
-    fi
-    (cd "$ROOT/functions/$ONLY" && "${call[@]}") >&2
-    say "$STACK-$ONLY is live; the next infra/deploy.sh updates the whole stack"
-}
-
-build_one() {
-    [ -z "$PACKAGES" ] || return 0
-    [ "$PLAN" = no ] || return 0
-    need cargo
-    (cd "$ROOT" && cargo lambda build --release --arm64 --locked --package "$ONLY" --bin "$ONLY") >&2
+    change_in "$ROOT/functions/$ONLY" "${call[@]}"
+    [ "$PLAN" = yes ] || say "$STACK-$ONLY is live; the next infra/deploy.sh updates the whole stack"
 }
 
 finish() {
@@ -399,40 +337,32 @@ finish() {
         say "nothing was changed"
         return
     fi
-    if [ "$SMOKE" = yes ]; then
-        "$HERE/smoke.sh" --stack "$STACK" --region "$REGION"
-    fi
+    [ "$SMOKE" = no ] || "$HERE/smoke.sh" --stack "$STACK" --region "$REGION"
     [ -z "$(parameter DomainName)" ] || [ -n "$(parameter HostedZoneId)" ] ||
         say "DNS: $(parameter DomainName) has to be a CNAME (or ALIAS) of $(output DistributionDomain)"
     say "ready: $(output Url)/ · upload to s3://$BUCKET/input/ · dashboard: $(output Dashboard)"
 }
 
 deploy() {
-    options "$@"
+    read_options "$@"
     check_account
-    if [ -n "$ONLY" ]; then
-        deploy_only
-        return
-    fi
+    [ -z "$ONLY" ] || { deploy_only; return; }
     [ "$SMOKE" = no ] || need curl ffmpeg
     read_stack
     check_status
     if [[ $STATUS == ROLLBACK_COMPLETE || $STATUS == ROLLBACK_FAILED ]]; then
-        step "an earlier creation failed and left an empty stack: taking it away"
-        change cloudformation delete-stack --stack-name "$STACK"
-        [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$STACK" || stack_failed
+        step "an earlier creation failed and left an empty stack: removing it"
+        delete_stack "$STACK"
         STACK_JSON='{}' STATUS=NONE
     fi
     check_parameters
     check_quotas
-    choose_bucket
-    choose_output_bucket
+    choose_buckets
     check_replica
     choose_price_class
     ensure_keys
-    build
+    build zip "${FUNCTIONS[@]}"
     make_code_bucket
-    secure_code_bucket
     ship
     choose_waf
     own_parameters

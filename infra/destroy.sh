@@ -18,7 +18,8 @@ YES=no
 FILMS=keep
 KEYS=keep
 
-# Of the stack; or, when an earlier run was stopped after the stack had gone, as deploy.sh has written them down.
+# Reads the names of the buckets from the stack, or, if an earlier run was stopped after the stack was gone, from the tags that
+# deploy.sh has written.
 read_names() {
     local tags='[]'
     BUCKET=$(parameter BucketName)
@@ -35,100 +36,53 @@ read_names() {
 }
 
 show() {
+    local keys="after 7 days (a deploy until then restores them)"
+    [ "$KEYS" = keep ] || keys="at once and for good"
     say "stack $STACK in $REGION (account $ACCOUNT) is $STATUS"
     say "goes:  all resources of the stack: functions, queues, distribution, roles, alarms, logs"
     say "goes:  the bucket of the code, $CODE_BUCKET"
     [ "$WAF" = '{}' ] || say "goes:  the web ACL, stack $WAF_STACK in us-east-1"
-    if [ "$KEYS" = delete ]; then
-        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, at once and for good"
-    else
-        say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, after 7 days (a deploy until then restores them)"
-    fi
+    say "goes:  the keys $SIGNING_SECRET and $JWT_SECRET, $keys"
     if [ "$FILMS" = delete ]; then
         say "goes:  EVERY FILM, output and record in $BUCKET"
+        [ -z "$OUTPUT_BUCKET" ] || say "goes:  EVERY OUTPUT in $OUTPUT_BUCKET"
     else
         say "stays: bucket $BUCKET with every film, output and record (--delete-films takes them)"
-    fi
-    if [ -n "$OUTPUT_BUCKET" ]; then
-        if [ "$FILMS" = delete ]; then
-            say "goes:  EVERY OUTPUT in $OUTPUT_BUCKET"
-        else
+        [ -z "$OUTPUT_BUCKET" ] ||
             say "stays: bucket $OUTPUT_BUCKET with every output (--delete-films takes them; a new deploy needs --output-bucket $OUTPUT_BUCKET)"
-        fi
     fi
-    [ -n "$REPLICA" ] && say "stays: bucket $REPLICA with the copies of the uploads, in any case"
-    [ "$MODE" = existing ] && say "stays: bucket $BUCKET itself, and its own settings; the stack's settings are removed"
+    [ -z "$REPLICA" ] || say "stays: bucket $REPLICA with the copies of the uploads, in any case"
+    [ "$MODE" = create ] || say "stays: bucket $BUCKET itself, and its own settings; the stack's settings are removed"
     say "stays: MediaConvert's list of past jobs (AWS keeps it for 3 months)"
 }
 
-release_bucket() {
-    [ "$MODE" = existing ] || return 0
-    bucket_exists "$BUCKET" || return 0
-    step "taking our settings out of $BUCKET"
-    merge_notification "$BUCKET" ""
-    merge_policy "$BUCKET" ""
-    merge_lifecycle "$BUCKET"
-    merge_replication "$BUCKET"
-    merge_cors "$BUCKET"
+# there BUCKET: whether it is named and exists.
+there() { [ -n "$1" ] && bucket_exists "$1"; }
+
+# release BUCKET SETTING...: removes the stack's part of these settings.
+release() {
+    local setting
+    there "$1" || return 0
+    step "removing the stack's settings from $1"
+    for setting in "${@:2}"; do
+        "merge_$setting" "$1" ""
+    done
 }
 
-release_output_bucket() {
-    [[ -n $OUTPUT_BUCKET && $OUTPUT_MODE == existing ]] || return 0
-    bucket_exists "$OUTPUT_BUCKET" || return 0
-    step "taking our settings out of $OUTPUT_BUCKET"
-    merge_policy "$OUTPUT_BUCKET" ""
-    merge_lifecycle "$OUTPUT_BUCKET"
+delete_bucket() {
+    empty_bucket "$1"
+    change s3api delete-bucket --bucket "$1"
 }
 
-# A bucket of the stack's own stays with its films, and with what CloudFormation has set in it: a notification to a queue
-# and a replication under a role that are gone now (S3 would refuse to change a configuration that names them), and a
-# CORS rule for the distribution's name.
-release_own_bucket() {
-    [[ $MODE == create && $FILMS == keep ]] || return 0
-    bucket_exists "$BUCKET" || return 0
-    step "taking from $BUCKET what led to the stack"
-    merge_notification "$BUCKET" ""
-    merge_replication "$BUCKET"
-    merge_cors "$BUCKET"
-}
-
-delete_stack() {
-    [ "$STATUS" != NONE ] || return 0
-    step "deleting stack $STACK (CloudFront takes some minutes)"
-    change cloudformation delete-stack --stack-name "$STACK"
-    [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$STACK" 2>/dev/null || stack_failed
-}
-
+# delete_films BUCKET MODE FOLDER...: other objects in a bucket that the stack does not own are never deleted.
 delete_films() {
-    [ "$FILMS" = delete ] || return 0
-    bucket_exists "$BUCKET" || return 0
-    step "deleting every film in $BUCKET"
-    if [ "$MODE" = existing ]; then
-        # Other objects in a bucket that the stack does not own are never deleted.
-        local folder
-        for folder in input output catalog ops web; do
-            empty_bucket "$BUCKET" "$folder/"
-        done
-    else
-        empty_bucket "$BUCKET"
-        change s3api delete-bucket --bucket "$BUCKET"
-    fi
-}
-
-delete_outputs() {
-    [[ $FILMS == delete && -n $OUTPUT_BUCKET ]] || return 0
-    bucket_exists "$OUTPUT_BUCKET" || return 0
-    step "deleting every output in $OUTPUT_BUCKET"
-    empty_bucket "$OUTPUT_BUCKET" output/
-    [ "$OUTPUT_MODE" = existing ] || empty_bucket "$OUTPUT_BUCKET"
-    [ "$OUTPUT_MODE" = existing ] || change s3api delete-bucket --bucket "$OUTPUT_BUCKET"
-}
-
-delete_code() {
-    bucket_exists "$CODE_BUCKET" || return 0
-    step "deleting $CODE_BUCKET"
-    empty_bucket "$CODE_BUCKET"
-    change s3api delete-bucket --bucket "$CODE_BUCKET"
+    local folder
+    there "$1" || return 0
+    step "deleting every film and output in $1"
+    [ "$2" != create ] || { delete_bucket "$1"; return; }
+    for folder in "${@:3}"; do
+        empty_bucket "$1" "$folder/"
+    done
 }
 
 delete_keys() {
@@ -144,35 +98,33 @@ delete_keys() {
 }
 
 main() {
-    common_options "$@"
-    set -- "${REST[@]}"
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --yes) YES=yes ;;
-            --delete-films) FILMS=delete ;;
-            --delete-keys) KEYS=delete ;;
-            *) die "unknown argument '$1': see infra/destroy.sh --help" ;;
-        esac
-        shift
-    done
+    options --yes:YES=yes --delete-films:FILMS=delete --delete-keys:KEYS=delete -- "$@"
     check_account
     read_stack
     [ "$STATUS" = DELETE_FAILED ] || check_status
     read_names
     WAF=$(waf_stack)
     show
-    if [ "$PLAN" = no ] && [ "$YES" = no ]; then
-        die "nothing was changed: pass --yes to do this, or --plan to see each call"
+    [ "$PLAN$YES" != nono ] || die "nothing was changed: pass --yes to do this, or --plan to see each call"
+    [ "$MODE" = create ] || release "$BUCKET" notification policy lifecycle replication cors
+    [ "$OUTPUT_MODE" = create ] || release "$OUTPUT_BUCKET" policy lifecycle
+    if [ "$STATUS" != NONE ]; then
+        step "deleting stack $STACK (CloudFront takes some minutes)"
+        delete_stack "$STACK"
     fi
-    release_bucket
-    release_output_bucket
-    delete_stack
     delete_waf
-    # Not before: a run that is stopped here must not leave a stack that hears of no upload.
-    release_own_bucket
-    delete_films
-    delete_outputs
-    delete_code
+    # A bucket of the stack's own stays with its films, and with the settings of CloudFormation: a notification to a queue and a
+    # replication under a role that are gone now (S3 would refuse to change a configuration that names them), and a CORS rule
+    # for the distribution's name. Not before: a run that is stopped here must not leave a stack that gets no upload.
+    [ "$MODE$FILMS" != createkeep ] || release "$BUCKET" notification replication cors
+    if [ "$FILMS" = delete ]; then
+        delete_films "$BUCKET" "$MODE" input output catalog ops web
+        delete_films "$OUTPUT_BUCKET" "$OUTPUT_MODE" output
+    fi
+    if there "$CODE_BUCKET"; then
+        step "deleting $CODE_BUCKET"
+        delete_bucket "$CODE_BUCKET"
+    fi
     delete_keys
     [ "$PLAN" = yes ] || say "done"
 }

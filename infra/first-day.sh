@@ -57,18 +57,13 @@ checks() {
 
 aws_text() { try_aws "$@" --output text; }
 last_part() { printf '%s' "${1##*[:/]}"; }
-status() { curl --silent --show-error --max-time 30 --output /dev/null --write-out '%{http_code}\n' "$1"; }
 headers() { curl --silent --show-error --max-time 30 --output /dev/null --dump-header - "$@"; }
 resource_status() {
     aws_text cloudformation describe-stack-resource --stack-name "$STACK" --logical-resource-id "$1" --query StackResourceDetail.ResourceStatus
 }
 an_origin() { parameter AllowedOrigins | cut -d , -f 1; }
 preflight() { headers -X OPTIONS -H "Origin: $(an_origin)" -H 'Access-Control-Request-Method: GET' -H 'Access-Control-Request-Headers: authorization' "$1"; }
-a_key() {
-    local one
-    one=$(output KeyOneId)
-    echo "${one:-$(output KeyTwoId)}"
-}
+a_key() { output KeyOneId | grep . || output KeyTwoId; }
 alarm_before_alias() {
     aws_text cloudformation describe-stack-events --stack-name "$STACK" --max-items 300 \
         --query "StackEvents[?starts_with(LogicalResourceId, 'Signer')].[Timestamp,LogicalResourceId,ResourceStatus]"
@@ -115,7 +110,7 @@ without_secrets() {
 }
 
 wanted() { [ "${#ONLY[@]}" = 0 ] || [[ " ${ONLY[*]} " == *" $1 "* ]]; }
-# Why a row is left out, or nothing.
+# Prints the reason why a row is left out, or nothing.
 missing() {
     case $1 in
         film) [ "$FILM" = yes ] || echo "pass --film" ;;
@@ -126,23 +121,20 @@ missing() {
 }
 
 row() {
-    local id=$1 needs=$2 expected=$3 answer why verdict code=0
+    local id=$1 needs=$2 expected=$3 answer="" why verdict code=0
     shift 3
     ROWS+=("$id")
     wanted "$id" || return 0
     why=$(missing "$needs")
-    if [ "$PLAN" = yes ]; then
-        say "$id: $*"
-        return 0
+    [ "$PLAN" = no ] || { say "$id: $*" && return; }
+    if [ -z "$why" ]; then
+        answer=$("$@" 2>&1) || code=$?
+        answer=$(without_secrets <<<"$answer" | head -c 4000)
     fi
     if [ -n "$why" ]; then
         SKIPPED+=1
-        entry "$id" "skipped: $why" "$*" ""
-        return 0
-    fi
-    answer=$("$@" 2>&1) || code=$?
-    answer=$(without_secrets <<<"$answer" | head -c 4000)
-    if [ "$code" = 0 ] && grep -Eq -- "$expected" <<<"$answer"; then
+        verdict="skipped: $why"
+    elif [ "$code" = 0 ] && grep -Eq -- "$expected" <<<"$answer"; then
         PASSED+=1
         verdict="as expected"
     else
@@ -157,17 +149,7 @@ row() {
 entry() { printf '## %s\n\n%s\n\n```\n$ %s\n%s\n```\n\n' "$1" "$2" "$3" "$4" | without_secrets >>"$REPORT"; }
 
 main() {
-    common_options "$@"
-    set -- "${REST[@]}"
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --report) REPORT=${2:?--report needs a file} && shift ;;
-            --film) FILM=yes ;;
-            --only) ONLY+=("${2:?--only needs a row}") && shift ;;
-            *) die "unknown argument '$1': see infra/first-day.sh --help" ;;
-        esac
-        shift
-    done
+    options --report=REPORT --film:FILM=yes --only+ONLY -- "$@"
     need curl
     check_account
     need_stack

@@ -14,10 +14,10 @@
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-common_options "$@"
+options ... -- "$@"
 # vod says itself what an interrupt means.
 trap - INT TERM
-options=(--stack "$STACK")
-[ -z "$REGION" ] || options+=(--region "$REGION")
-[ "$PLAN" = no ] || options+=(--plan)
-vod keys "${REST[@]}" "${options[@]}"
+chosen=(--stack "$STACK")
+[ -z "$REGION" ] || chosen+=(--region "$REGION")
+[ "$PLAN" = no ] || chosen+=(--plan)
+vod keys "${REST[@]}" "${chosen[@]}"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034  # what is set here is read by the scripts that source it
-# What the scripts of this folder share. Sourced, never run.
+# Functions that the scripts of this folder share. Sourced, never run.
 
 set -euo pipefail
 
@@ -10,32 +10,50 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 export AWS_PAGER=""
 readonly FUNCTIONS=(submit complete signer reconcile)
+# shellcheck source=scripts/common.sh
+source "$ROOT/scripts/common.sh"
 # shellcheck source=infra/buckets.sh
 source "$HERE/buckets.sh"
 
-say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "error: $*"
-    exit 1
-}
 step() { say "• $*"; }
 
-# The comment at the top of a script is its help.
+# Prints the comment at the top of a script, which is its help.
 usage() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
     exit 0
 }
 
-# Takes the options that all scripts have; the rest is in REST.
-common_options() {
+# options SPEC... -- ARGUMENT...: reads the arguments of a script. The SPEC of an option with a value is --name=VARIABLE
+# (--name+LIST appends, --name@MAP takes NAME=VALUE), the one of a flag is --name:VARIABLE=VALUE. With the SPEC "...", arguments
+# that have none go to REST.
+options() {
+    local -A specs=()
+    local spec target
+    set -- --stack=STACK --region=REGION --plan:PLAN=yes "$@"
+    while [ "$1" != -- ]; do
+        spec=${1#"${1%%[=+@:]*}"}
+        specs[${1%"$spec"}]=$spec
+        shift
+    done
     REST=()
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --help | -h) usage ;;
-            --plan) PLAN=yes ;;
-            --stack) STACK=${2:?--stack needs a name} && shift ;;
-            --region) REGION=${2:?--region needs a name} && shift ;;
-            *) REST+=("$1") ;;
+    while shift && [ $# -gt 0 ]; do
+        [[ $1 != --help && $1 != -h ]] || usage
+        spec=${specs[${1:-none}]-}
+        target=${spec:1}
+        case $spec in
+            "")
+                [ -n "${specs[...]+taken}" ] || die "unknown argument '$1': see infra/$(basename "$0") --help"
+                REST+=("$1") && continue
+                ;;
+            :*) printf -v "${target%%=*}" %s "${target#*=}" && continue ;;
+            @*) [[ ${2:-} == *=* ]] || die "$1 needs NAME=VALUE" ;;
+            *) [ -n "${2:-}" ] || die "$1 needs a value" ;;
+        esac
+        local -n list=${target%%\[*}
+        case $spec in
+            @*) list[${2%%=*}]=${2#*=} ;;
+            +*) list+=("$2") ;;
+            *) printf -v "$target" %s "$2" ;;
         esac
         shift
     done
@@ -45,59 +63,34 @@ common_options() {
     trap 'say "interrupted: run the same command again, it continues where this one stopped"; trap - INT TERM; exit 130' INT TERM
 }
 
-need() {
-    local tool
-    for tool in "$@"; do
-        command -v "$tool" >/dev/null || die "$tool is missing: install it, then start again"
-    done
-}
+# Prints the status of a response; fails if there is none.
+status() { curl --silent --show-error --max-time 60 --output /dev/null --write-out '%{http_code}\n' "$1"; }
 
-# The program of the vod command: $VOD, else the one that is built. Fails if there is none.
-built_vod() {
-    local built
-    for built in "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod; do
-        if [ -x "$built" ]; then
-            echo "$built"
-            return
-        fi
-    done
-    return 1
-}
+# Finds the program of the vod command: $VOD, else the one that is built. Fails if there is none.
+built_vod() { command -v "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod | grep -m 1 .; }
 
-# The vod command; cargo builds it first if there is none.
+# Runs the vod command; cargo builds it first if there is none.
 vod() {
-    local built
-    if built=$(built_vod); then
-        "$built" "$@"
-        return
+    if built_vod >/dev/null; then
+        "$(built_vod)" "$@"
+    else
+        [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is not a program"
+        need cargo
+        cargo run -q --locked --manifest-path "$ROOT/Cargo.toml" -p vod -- "$@"
     fi
-    [ -z "${VOD:-}" ] || die "VOD names '$VOD', which is not a program"
-    need cargo
-    cargo run -q --locked --manifest-path "$ROOT/Cargo.toml" -p vod -- "$@"
 }
 
 # --------------------------------------------------------------------------------------------------- calls
 
-# The words of AWS, explained by vod if it is built: a failure is no reason to build it.
-explain() {
-    local built
-    if built=$(built_vod) && "$built" explain-error <<<"$1" 2>/dev/null; then
-        return
-    fi
-    echo "$1"
-}
+# Explains an error of AWS, by vod if it is built: a failure is no reason to build it.
+explain() { "$(built_vod)" explain-error <<<"$1" 2>/dev/null || echo "$1"; }
 
 # Runs the AWS CLI. A failure ends the script with a plain sentence.
-aws_call() {
-    local errors
-    {
-        errors=$(try_aws "$@" 2>&1 1>&3 3>&-) || die "$(explain "${errors:-aws $1 $2 failed}")"
-    } 3>&1
-}
+aws_call() { read_setting "" "" "$@"; }
 
 try_aws() { aws --region "$REGION" --output json "$@"; }
 
-# A call that changes something: shown instead with --plan.
+# Makes a call that changes something; with --plan it is shown instead.
 change() {
     if [ "$PLAN" = yes ]; then
         plan_line "$@"
@@ -106,13 +99,21 @@ change() {
     fi
 }
 
+# change_in FOLDER COMMAND...: the same for another program.
+change_in() {
+    if [ "$PLAN" = yes ]; then
+        say "would run: ${*:2}"
+    else
+        (cd "$1" && "${@:2}") >&2
+    fi
+}
+
 # Shows a call without what may be secret or long.
 plan_line() {
     local word line="would run: aws"
     for word in "$@"; do
         case $word in
-            file:///dev/fd/* | file:///proc/*) word="…" ;;
-            *$'\n'*) word="…" ;;
+            file:///dev/fd/* | file:///proc/* | *$'\n'*) word="…" ;;
         esac
         line+=" $(printf '%q' "$word")"
     done
@@ -137,23 +138,10 @@ check_account() {
     WAF_STACK="$STACK-waf-$REGION"
 }
 
-# The stack's description into STACK_JSON; {} if there is none.
-read_stack() {
+# description STACK: CloudFormation's description of it; {} if there is none.
+description() {
     local answer
-    if answer=$(try_aws cloudformation describe-stacks --stack-name "$STACK" 2>&1); then
-        STACK_JSON=$(jq '.Stacks[0]' <<<"$answer")
-    elif [[ $answer == *"does not exist"* ]]; then
-        STACK_JSON='{}'
-    else
-        die "$(explain "$answer")"
-    fi
-    STATUS=$(jq -r '.StackStatus // "NONE"' <<<"$STACK_JSON")
-}
-
-# The stack of the web ACL that deploy.sh has made; {} if there is none.
-waf_stack() {
-    local answer
-    if answer=$(REGION=us-east-1 try_aws cloudformation describe-stacks --stack-name "$WAF_STACK" 2>&1); then
+    if answer=$(try_aws cloudformation describe-stacks --stack-name "$1" 2>&1); then
         jq -c '.Stacks[0]' <<<"$answer"
     elif [[ $answer == *"does not exist"* ]]; then
         echo '{}'
@@ -162,15 +150,27 @@ waf_stack() {
     fi
 }
 
-# Deletes it. AWS refuses while a distribution uses the web ACL.
+read_stack() {
+    STACK_JSON=$(description "$STACK")
+    STATUS=$(jq -r '.StackStatus // "NONE"' <<<"$STACK_JSON")
+}
+
+# The stack of the web ACL that deploy.sh has made; {} if there is none.
+waf_stack() { REGION=us-east-1 description "$WAF_STACK"; }
+
+# Deletes a stack and waits until it is gone.
+delete_stack() {
+    change cloudformation delete-stack --stack-name "$1"
+    [ "$PLAN" = yes ] || try_aws cloudformation wait stack-delete-complete --stack-name "$1" 2>/dev/null || stack_failed "$1"
+}
+
+# AWS refuses while a distribution uses the web ACL.
 delete_waf() {
     local now
     now=$(waf_stack)
     [ "$now" != '{}' ] || return 0
     step "deleting the web ACL, stack $WAF_STACK in us-east-1"
-    REGION=us-east-1 change cloudformation delete-stack --stack-name "$WAF_STACK"
-    [ "$PLAN" = yes ] || REGION=us-east-1 try_aws cloudformation wait stack-delete-complete --stack-name "$WAF_STACK" ||
-        die "the web ACL is still there: look at the events of stack '$WAF_STACK' in us-east-1, then start again"
+    REGION=us-east-1 delete_stack "$WAF_STACK"
 }
 
 # Ends the script if the stack cannot be worked on now.
@@ -197,34 +197,31 @@ parameter() { jq -r --arg name "$1" '.Parameters[]? | select(.ParameterKey == $n
 
 # set_parameters NAME=VALUE...: changes these, keeps template and all others.
 set_parameters() {
-    local list pair
-    list=$(jq -c '[.Parameters[] | {ParameterKey, UsePreviousValue: true}]' <<<"$STACK_JSON")
-    for pair in "$@"; do
-        list=$(jq -c --arg name "${pair%%=*}" --arg value "${pair#*=}" \
-            'map(select(.ParameterKey != $name)) + [{ParameterKey: $name, ParameterValue: $value}]' <<<"$list")
-    done
+    local list answer
+    list=$(jq -c '($ARGS.positional | map(capture("^(?<ParameterKey>[^=]+)=(?<ParameterValue>.*)"; "s"))) as $set
+        | [.Parameters[] | select(.ParameterKey | IN($set[].ParameterKey) | not) | {ParameterKey, UsePreviousValue: true}] + $set' \
+        --args "$@" <<<"$STACK_JSON")
     if [ "$PLAN" = yes ]; then
         plan_line cloudformation update-stack --stack-name "$STACK" --use-previous-template --parameters "${@%%$'\n'*}"
         return
     fi
-    local answer
     if ! answer=$(try_aws cloudformation update-stack --stack-name "$STACK" --use-previous-template \
         --capabilities CAPABILITY_IAM --parameters "$list" 2>&1); then
         [[ $answer == *"No updates are to be performed"* ]] && return
         die "$(explain "$answer")"
     fi
-    try_aws cloudformation wait stack-update-complete --stack-name "$STACK" 2>/dev/null || stack_failed
+    try_aws cloudformation wait stack-update-complete --stack-name "$STACK" 2>/dev/null || stack_failed "$STACK"
     read_stack
 }
 
 # The first failures of a stack say why; the rest are their consequences.
 stack_failed() {
     local why
-    why=$(try_aws cloudformation describe-stack-events --stack-name "$STACK" 2>/dev/null | jq -r '
+    why=$(try_aws cloudformation describe-stack-events --stack-name "$1" 2>/dev/null | jq -r '
         [.StackEvents[] | select(.ResourceStatus | endswith("_FAILED"))
          | select((.ResourceStatusReason // "") | test("cancell?ed|The following resource") | not)]
         | reverse | .[:3][] | "  \(.LogicalResourceId): \(.ResourceStatusReason // "no reason given")"' || true)
-    die "CloudFormation could not change stack '$STACK' and has rolled back its changes:
+    die "CloudFormation could not change stack '$1' and has rolled back its changes:
 ${why:-  no reason given}
   Fix that, then start again."
 }

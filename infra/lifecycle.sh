@@ -12,26 +12,12 @@
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-declare -A DAYS=()
-
 main() {
-    common_options "$@"
-    set -- "${REST[@]}"
-    local given=no
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --source-ia) DAYS[SourceIaDays]=${2:?$1 needs days} ;;
-            --source-glacier) DAYS[SourceGlacierDays]=${2:?$1 needs days} ;;
-            --output-ia) DAYS[OutputIaDays]=${2:?$1 needs days} ;;
-            --output-glacier-ir) DAYS[OutputGlacierIrDays]=${2:?$1 needs days} ;;
-            *) die "unknown argument '$1': see infra/lifecycle.sh --help" ;;
-        esac
-        given=yes
-        shift 2
-    done
+    options '--source-ia=DAYS[SourceIaDays]' '--source-glacier=DAYS[SourceGlacierDays]' '--output-ia=DAYS[OutputIaDays]' \
+        '--output-glacier-ir=DAYS[OutputGlacierIrDays]' -- "$@"
+    local name changes=() given=${#DAYS[@]}
     check_account
     need_stack
-    local name changes=()
     for name in "${DAY_NAMES[@]}"; do
         DAYS[$name]=${DAYS[$name]:-$(parameter "$name")}
     done
@@ -39,10 +25,7 @@ main() {
     for name in "${DAY_NAMES[@]}"; do
         changes+=("$name=${DAYS[$name]}")
     done
-    if [ "$given" = no ]; then
-        printf '%s\n' "${changes[@]}"
-        return
-    fi
+    [ "$given" != 0 ] || { printf '%s\n' "${changes[@]}" && return; }
     step "setting ${changes[*]}"
     set_parameters "${changes[@]}"
     merge_lifecycles

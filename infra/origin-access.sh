@@ -13,36 +13,27 @@
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# access_step USE ALSO_ALLOW
-access_step() {
-    set_parameters "OriginAccess=$1" "OriginAccessAlsoAllow=$2"
-    merge_policies "$1 $2"
-}
-
 main() {
-    common_options "$@"
+    options ... -- "$@"
     [ "${#REST[@]}" -le 1 ] || die "one argument at most, OAC or OAI: see infra/origin-access.sh --help"
-    local to=${REST[0]:-} from
-    [[ -z $to || $to =~ ^(OAC|OAI)$ ]] || die "the way is OAC or OAI, not '$to'"
+    local to=${REST[0]:-} from also steps both use allow
+    [[ -z $to || $to =~ ^(OAC|OAI)$ ]] || die "the mechanism is OAC or OAI, not '$to'"
     check_account
     need_stack
     from=$(parameter OriginAccess)
-    if [ -z "$to" ]; then
-        echo "$from"
-        return
-    fi
-    if [ "$from" = "$to" ] && [ -z "$(parameter OriginAccessAlsoAllow)" ]; then
-        say "the bucket is read by $to already"
-        return
-    fi
-    if [ "$from" != "$to" ]; then
-        step "the bucket takes $from and $to"
-        access_step "$from" "$to"
-        step "the distribution goes over to $to"
-        access_step "$to" "$from"
-    fi
-    step "the bucket takes $to alone"
-    access_step "$to" ""
+    also=$(parameter OriginAccessAlsoAllow)
+    [ -n "$to" ] || { echo "$from" && return; }
+    case $from:$also in
+        "$to:") say "the bucket is read by $to already" && return ;;
+        "$to:"*) steps=("$to") ;;
+        *) steps=("$from $to" "$to $from" "$to") ;;
+    esac
+    for both in "${steps[@]}"; do
+        read -r use allow <<<"$both"
+        step "the distribution uses $use, the bucket accepts ${both/ / and }"
+        set_parameters "OriginAccess=$use" "OriginAccessAlsoAllow=$allow"
+        merge_policies "$both"
+    done
 }
 
 main "$@"

@@ -1,135 +1,105 @@
 #!/usr/bin/env bash
-# Checks that a stack works: uploads a 2-second film, waits until it is encoded, plays it by its signed URLs, and
-# sees it refused without.
+# Checks that a stack works: uploads a 2-second film with vod, waits until it can be watched, plays it with ffmpeg by its signed
+# links, and checks that requests without a signature are refused.
 #
 #   infra/smoke.sh [--stack NAME] [--region NAME]
-#   infra/smoke.sh --url http://127.0.0.1:8080 --bucket vod     a stack that CloudFormation does not know, such as
-#                                                               `vod up`; the viewer's token is then in VOD_TOKEN
+#   infra/smoke.sh --state .vod     the stack of `vod up` with this state folder
 #
 # --minutes N   give up after so long (15: MediaConvert's queue may be full)
 # --plan        show each call, change nothing
 # --help
+# VOD_TOKEN is the viewer's token, where an identity provider makes them.
 
 # shellcheck source=infra/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-URL=""
-BUCKET=""
+STATE=""
 MINUTES=15
+CHOICE=()
 
-# get OUT URL [TOKEN]: the status, 000 if there was no answer; the body goes to OUT. Headers reach curl through a pipe,
-# not as arguments.
-get() {
-    local status
-    status=$(curl --silent --show-error --max-time 60 --output "$1" --write-out '%{http_code}' \
-        --config <(if [ -n "${3:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$3"; fi) "$2") || status=000
-    echo "$status"
-}
-
-# The address to test: the stack's, or CloudFront's own name while the owner's does not lead anywhere yet.
+# Chooses CloudFront's own name while the owner's domain does not lead there yet.
 choose_url() {
-    URL=$(output Url)
     local domain
     domain=$(output DistributionDomain)
-    if [ -n "$(parameter DomainName)" ] && [ -n "$domain" ] && [ "$(get /dev/null "$URL/" 2>/dev/null)" = 000 ]; then
-        say "note: $URL does not answer. It needs a CNAME (or ALIAS) to $domain; the test goes to that name meanwhile"
-        URL="https://$domain"
+    if [ -n "$(parameter DomainName)" ] && [ -n "$domain" ] && ! status "$(output Url)/" >/dev/null 2>&1; then
+        say "note: $(output Url) does not answer. It needs a CNAME (or ALIAS) to $domain; the test goes to that name meanwhile"
+        export VOD_URL="https://$domain"
     fi
 }
 
+# wait_for ASSET: its links go to $WORK/links.json.
 wait_for() {
-    local key=$1 token=$2 deadline=$((SECONDS + MINUTES * 60)) patience=$((SECONDS + ${VOD_REFUSAL_SECONDS:-60})) source status
-    source=$(jq -rn --arg key "$key" '$key | @uri')
+    local deadline=$((SECONDS + MINUTES * 60)) patience=$((SECONDS + ${VOD_REFUSAL_SECONDS:-60})) said
     step "waiting for the encode"
-    while :; do
-        status=$(get "$WORK/playback.json" "$URL/api/playback?source=$source&ttl_seconds=3600" "$token")
-        case $status in
-            200) return ;;
-            401) die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
+    until vod sign "$1" --ttl 1h --json "${CHOICE[@]}" >"$WORK/links.json" 2>"$WORK/said"; do
+        said=$(tail -n 1 "$WORK/said")
+        said=${said#error: }
+        case $said in
+            # There is no record yet, or no output, or the distribution is still spreading.
+            *"HTTP 404)" | *"HTTP 5"??")" | "could not reach"* | *" is QUEUED"* | *" is SUBMITTED"* | *" is PROGRESSING"*) ;;
             # A permission that is new, such as CloudFront's to call the signer, takes some seconds to reach every host.
-            403) [ "$SECONDS" -lt "$patience" ] || die "the signer refuses the token ($status): $(head -c 300 "$WORK/playback.json")" ;;
-            # 404: no record yet; 409: not encoded yet; 000 and 5xx: the distribution is still spreading.
-            404 | 409 | 000 | 5??) ;;
-            *) die "the signer responds with $status: $(head -c 300 "$WORK/playback.json")" ;;
+            *"HTTP 403)") [ "$SECONDS" -lt "$patience" ] || die "the signer refuses the token: $said" ;;
+            *"HTTP 401)") die "the signer refuses the token: $said" ;;
+            *) die "there is nothing to watch: $said" ;;
         esac
-        if grep -q '"ERROR"' "$WORK/playback.json" 2>/dev/null; then
-            die "the encode failed: $(head -c 600 "$WORK/playback.json")"
-        fi
-        [ "$SECONDS" -lt "$deadline" ] || die "no film after $MINUTES minutes (last response: $status). The upload is s3://$BUCKET/$key: check the dead letters and the logs of $STACK-submit and $STACK-complete"
+        [ "$SECONDS" -lt "$deadline" ] ||
+            die "no film after $MINUTES minutes ($said): check the dead letters and the logs of $STACK-submit and $STACK-complete"
         sleep "${VOD_POLL_SECONDS:-5}"
     done
 }
 
-# expect STATUS WHAT URL
-expect() {
-    local status
-    status=$(get "$WORK/body" "$3")
-    [ "$status" = "$1" ] || die "$2 answers $status instead of $1: $(head -c 300 "$WORK/body")"
-    step "$2: $status"
+# plays WHAT LINK: decodes all of it, as a player would. The log has the addresses, with their signatures.
+plays() {
+    ffmpeg -nostdin -hide_banner -nostats -loglevel verbose -i "$2" -f null - 2>"$WORK/log" ||
+        die "$1 does not play: $(tail -n 2 "$WORK/log" | sed -E 's/[a-z]+:\/\/[^ ]*/…/g')"
+    step "$1 plays"
+}
+
+# refused WHAT URL
+refused() {
+    local answer
+    answer=$(status "$2") || true
+    [ "$answer" = 403 ] || die "$1 answers $answer instead of 403"
+    step "$1: 403"
 }
 
 play() {
-    local hls mp4 variant segment
-    hls=$(jq -r .hls "$WORK/playback.json")
-    mp4=$(jq -r '.mp4[0].url' "$WORK/playback.json")
-    expect 200 "the signed playlist" "$hls"
-    grep -q '^#EXTM3U' "$WORK/body" || die "the response is not a playlist: $(head -c 200 "$WORK/body")"
-    variant=$(grep -v '^#' "$WORK/body" | head -n 1)
-    [[ $variant == http* ]] || variant="${hls%/*}/$variant"
-    expect 200 "its variant" "$variant"
-    segment=$(grep -v '^#' "$WORK/body" | head -n 1)
-    case $segment in
-        http*) ;;
-        /*) segment="$URL$segment" ;;
-        *) segment="${variant%/*}/$segment" ;;
-    esac
-    expect 200 "its first segment" "$segment"
-    expect 200 "the signed MP4" "$mp4"
-    expect 403 "the MP4 without its signature" "${mp4%%\?*}"
-    expect 403 "a segment without its signature" "${segment%%\?*}"
+    local mp4 segment
+    plays "the signed playlist" "$(jq -r .hls "$WORK/links.json")"
+    segment=$(sed -n "s/.*HLS request for url '\([^']*\)'.*/\1/p" "$WORK/log" | tail -n 1)
+    mp4=$(jq -r '.mp4[0].url' "$WORK/links.json")
+    plays "the signed MP4" "$mp4"
+    refused "the MP4 without its signature" "${mp4%%\?*}"
+    refused "a segment without its signature" "${segment%%\?*}"
 }
 
 main() {
-    common_options "$@"
-    set -- "${REST[@]}"
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --url) URL=${2:?--url needs one} && shift ;;
-            --bucket) BUCKET=${2:?--bucket needs a name} && shift ;;
-            --minutes) MINUTES=${2:?--minutes needs a number} && shift ;;
-            *) die "unknown argument '$1': see infra/smoke.sh --help" ;;
-        esac
-        shift
-    done
-    need aws jq openssl curl ffmpeg
-    if [ -z "$URL" ]; then
+    options --state=STATE --minutes=MINUTES -- "$@"
+    need jq curl ffmpeg
+    if [ -n "$STATE" ]; then
+        CHOICE=(--state "$STATE")
+    else
         check_account
         need_stack
         choose_url
-        BUCKET=$(output Bucket)
-        if [ -n "$(parameter AuthJwksUrl)" ]; then
+        CHOICE=(--stack "$STACK" --region "$REGION")
+        [ -z "$(parameter AuthJwksUrl)" ] ||
             : "${VOD_TOKEN:?an identity provider makes the tokens of this stack: set VOD_TOKEN to one with the scope playback}"
-        else
-            VOD_TOKEN=$(vod token --stack "$STACK" --region "$REGION" --scope playback --ttl 2h)
-        fi
     fi
-    : "${BUCKET:?pass --bucket as well}" "${VOD_TOKEN:?set VOD_TOKEN to a viewer token}"
     WORK=$(mktemp -d)
     trap 'rm -rf "$WORK"' EXIT
     # Korean, a space and signs that URLs and S3 events write differently.
-    local key began=$SECONDS
-    key="input/smoke/스모크 테스트+$(date -u +%Y%m%d%H%M%S).mp4"
+    local key asset began=$SECONDS
+    key="smoke/스모크 테스트+$(date -u +%Y%m%d%H%M%S).mp4"
     ffmpeg -nostdin -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:duration=2 -f lavfi -i sine=duration=2 \
         -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -shortest "$WORK/clip.mp4"
-    step "uploading $key"
-    change s3api put-object --bucket "$BUCKET" --key "$key" --body "$WORK/clip.mp4"
-    [ "$PLAN" = no ] || return 0
-    wait_for "$key" "$VOD_TOKEN"
+    step "uploading input/$key"
+    [ "$PLAN" = no ] || { say "would run: vod upload --key '$key' ${CHOICE[*]}" && return; }
+    asset=$(vod upload "$WORK/clip.mp4" --key "$key" "${CHOICE[@]}")
+    wait_for "$asset"
     play
     say "smoke test passed in $((SECONDS - began)) s: upload, encode, playback, refusal. It cost about a cent: MediaConvert"
-    say "bills 10 s per output at least; storage and requests are below a hundredth of that. The film stays: $(jq -r .asset "$WORK/playback.json")"
+    say "bills 10 s per output at least; storage and requests are below a hundredth of that. The film stays: $asset"
 }
 
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    main "$@"
-fi
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"

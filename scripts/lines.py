@@ -2,8 +2,8 @@
 """Counts lines of code by room at two commits: `scripts/lines.py d960c3b HEAD`. Reads git objects only, without a checkout.
 
 A line of code is neither blank nor only a comment. Rust under `tests/`, in test modules (`#[cfg(test)]`), and in files
-that only tests include (`tests.rs`, `*_tests.rs`, `testing.rs`) counts as test. Shell is every `*.sh` file; the stubs and
-tests of the shell scripts are Python.
+that only tests include (`tests.rs`, `*_tests.rs`, `testing.rs`) counts as test. Shell is every `*.sh` file. The stubs and
+tests of the shell scripts are Python: stubs are the modules of `tests/infra` that its tests import.
 """
 
 import re
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 
+STUB = re.compile(r"tests/infra/(?!test_|costs)\w+\.py")
 TEST_FILE = re.compile(r"(^|/)(tests?|benches|examples|fuzz)/|(^|/)(tests|testing|\w+_tests?)\.rs$|(^|/)testing/|red_team")
 
 
@@ -77,10 +78,12 @@ def script(text: str) -> int:
 
 
 def count(commit: str) -> dict[str, Counter]:
-    found = {"Rust": Counter(), "Rust tests": Counter(), "shell": Counter(), "Python": Counter()}
+    found = {"Rust": Counter(), "Rust tests": Counter(), "shell and its stubs": Counter(), "other Python": Counter()}
     for path, text in files(commit).items():
         if path.endswith((".sh", ".py")):
-            found["shell" if path.endswith(".sh") else "Python"][room(path)] += script(text)
+            stub = STUB.fullmatch(path)
+            kind = "shell and its stubs" if stub or path.endswith(".sh") else "other Python"
+            found[kind]["stubs in tests/infra" if stub else room(path)] += script(text)
             continue
         code, tests = rust(text)
         if TEST_FILE.search(path) or path.startswith(("tests/", "fuzz/")):

@@ -49,8 +49,11 @@ mutant no-batch-failures functions/submit/src/handler.rs \
     "--uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2 --removals 0"
 mutant no-search crates/pipeline/src/submit.rs 's/if !invocation\.made_first(record)/if record.schema == 0/' \
     "--uploads 120 --faults 10 --seed 3 --removals 0"
+# Both looks at the tombstone: the second would cover for the first.
 mutant no-tombstone crates/pipeline/src/submit.rs \
-    's/if removal\.as_ref()\.is_some_and(covers) {/if removal.as_ref().is_some_and(covers) \&\& object.key.is_empty() {/' "$USUAL --removals 10"
+    's/\.filter(covers)/.filter(covers).filter(|_| object.key.is_empty())/' "$USUAL --removals 10"
+mutant no-second-look crates/pipeline/src/submit.rs \
+    's/latest\.as_ref()\.filter(covers)/latest.as_ref().filter(covers).filter(|_| object.key.is_empty())/' "$USUAL --removals 10 --create-rate 10"
 mutant no-cancel crates/pipeline/src/complete.rs \
     's/if let Change::Progress(_) = change {/if let Change::Canceled = change {/' "$USUAL --removals 10 --create-rate 10"
 

@@ -10,22 +10,17 @@ readonly VENV=tests/.tools/venv
 # Each has a package.json and a lock file of its own.
 readonly NODE_PROJECTS=(tests/signatures tests/players tests/infra)
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-die() {
-    say "$*"
-    exit 1
-}
-has() { command -v "$1" >/dev/null 2>&1; }
+# shellcheck disable=SC2034  # read by say
+SAY_AS=setup
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
 
 # Runs a command as root: directly, or through sudo.
 as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        die "need root to run '$*': run it yourself as root, then start again"
-    fi
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || has sudo || die "need root to run '$*': run it yourself as root, then start again"
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" "$@"
 }
 
 # install_packages WHY PACKAGE...
@@ -66,9 +61,7 @@ setup_test() {
     done
     has python3 || install_packages "Python 3" python3 python3-venv
     local stamp=$VENV/.requirements
-    if cmp -s tests/requirements.txt "$stamp"; then
-        return
-    fi
+    ! cmp -s tests/requirements.txt "$stamp" || return 0
     say "installing the AWS CLI and other tools into $VENV"
     rm -rf "$VENV"
     python3 -m venv "$VENV" 2>/dev/null || {
@@ -84,9 +77,7 @@ setup_test() {
 # Installs the packages of one Node project, if they are not those of its lock file.
 setup_node() {
     local stamp=$1/node_modules/.stamp
-    if cmp -s "$1/package-lock.json" "$stamp"; then
-        return
-    fi
+    ! cmp -s "$1/package-lock.json" "$stamp" || return 0
     has npm || install_packages "Node.js" nodejs npm
     say "installing the packages of $1"
     npm ci --prefix "$1" --no-audit --no-fund --loglevel=error >/dev/null ||

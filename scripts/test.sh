@@ -10,6 +10,8 @@ PATH="$PWD/tests/.tools/venv/bin:$PATH"
 export PATH
 
 if cargo nextest --version >/dev/null 2>&1; then
+    # One more than there are processors: tests of whole stacks wait most of the time.
+    export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
     exec cargo nextest run --workspace --locked "$@"
 fi
 # Without nextest, test binaries run one after the other and their tests in parallel.

@@ -125,7 +125,7 @@ async fn all(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
             })
             .collect();
         output::json(&list)?;
-        return Ok(code(good));
+        return Ok(output::exit_code(good));
     }
     if found.is_empty() {
         output::line("no templates under jobs/: the built-in template is used")?;
@@ -133,7 +133,7 @@ async fn all(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> {
     for (name, verdict) in &found {
         print(name, verdict, scope)?;
     }
-    Ok(code(good))
+    Ok(output::exit_code(good))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -174,14 +174,6 @@ fn print(name: &str, verdict: &Verdict, scope: Scope) -> anyhow::Result<()> {
         output::line(&format!("{name}: {where_valid}"))?;
     }
     Ok(())
-}
-
-fn code(good: bool) -> ExitCode {
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
 }
 
 #[cfg(test)]

@@ -76,8 +76,9 @@ pub(crate) struct DeadLetter {
     state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Whether its upload has ended in the meantime.
     #[serde(skip)]
-    is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 /// The upload or job that a message is about.
@@ -91,23 +92,22 @@ struct About {
     asset: Option<AssetId>,
 }
 
+impl About {
+    fn name(&self) -> Option<&str> {
+        let asset = self.asset.as_ref().map(AssetId::as_str);
+        self.key.as_deref().or(asset).or(self.job_id.as_deref())
+    }
+}
+
 impl DeadLetter {
     /// The asset, if it can be read.
     pub(crate) fn asset(&self) -> Option<&str> {
         self.about.asset.as_ref().map(AssetId::as_str)
     }
 
-    /// Whether its upload has ended in the meantime.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_over
-    }
-
     /// Describes it and its reason, for people.
     pub(crate) fn words(&self) -> String {
-        let About { key, job_id, asset } = &self.about;
-        let asset = asset.as_ref().map(ToString::to_string);
-        let about = key.as_ref().or(asset.as_ref()).or(job_id.as_ref());
-        let about = about.map_or("a message that cannot be read", String::as_str);
+        let about = self.about.name().unwrap_or("a message that cannot be read");
         let reason = self
             .reason
             .as_ref()
@@ -327,18 +327,15 @@ fn about(body: &str) -> About {
 }
 
 fn row(letter: &DeadLetter) -> [String; 7] {
-    let About { key, job_id, asset } = &letter.about;
-    let asset = asset.as_ref().map(ToString::to_string);
-    let about = key.as_ref().or(asset.as_ref()).or(job_id.as_ref());
-    let dash = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| output::plain(text));
+    let dash = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), output::plain);
     [
         letter.queue.clone(),
         letter.message_id.clone(),
         letter.sent_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         letter.receive_count.to_string(),
-        dash(about),
-        dash(letter.state.as_ref()),
-        dash(letter.reason.as_ref()),
+        dash(letter.about.name()),
+        dash(letter.state.as_deref()),
+        dash(letter.reason.as_deref()),
     ]
 }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
-use anyhow::Context as _;
 use vod_state::endpoints::Endpoints;
 
 use crate::output;
-use crate::stack::Choice;
+use crate::stack::{Choice, endpoints};
 
 /// Print the environment variables for using the local stack with the AWS CLI and SDKs: eval "$(vod env)"
 #[derive(Debug, clap::Args)]
@@ -20,12 +19,7 @@ pub(crate) struct Args {
 /// Runs `vod env`.
 pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     choice.local_only("env", "the AWS CLI uses a stack on AWS with your own credentials")?;
-    let (state, options) = (choice.state.display(), choice.options());
-    let endpoints = Endpoints::read(&choice.state)?.with_context(|| {
-        format!(
-            "no stack is running in `{state}`: start it with `vod up{options}`, or pass its folder with --state"
-        )
-    })?;
+    let endpoints = endpoints(&choice.state)?;
     let variables = variables(&endpoints);
     if args.json {
         let object = BTreeMap::from(variables);
@@ -33,7 +27,8 @@ pub(crate) fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     }
     if std::io::stdout().is_terminal() {
         output::note(&format!(
-            "# To set these variables in this shell: eval \"$(vod env{options})\""
+            "# To set these variables in this shell: eval \"$(vod env{})\"",
+            choice.options()
         ));
     }
     for (name, value) in variables {

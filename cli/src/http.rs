@@ -9,12 +9,22 @@ use bytes::Bytes;
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use vod_aws::Wire;
 
 use crate::stack::tokens::Tokens;
-use crate::wire::Wire;
 
 /// Longer than any request to the signer takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time limit for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Maximum size of a response: a page of records has at most a few megabytes.
+const MAX_BODY: usize = 32 << 20;
+
+/// A client for requests to the signer and the edge.
+pub(crate) fn wire() -> Wire {
+    Wire::new(CONNECT, MAX_BODY)
+}
 
 /// A client of the signer's API.
 #[derive(Debug)]
@@ -84,7 +94,7 @@ impl Api {
         let answer = self.wire.send(request, TIMEOUT).await;
         let answer =
             answer.map_err(|error| anyhow!("could not reach {}: {error}; {}", self.base, self.hint))?;
-        Ok((answer.status, answer.body))
+        Ok((answer.status(), answer.into_body()))
     }
 }
 
@@ -132,7 +142,7 @@ mod tests {
         // Port 9 (discard) is not in use on any machine of ours; a refusal is what a stopped stack gives.
         let tokens = Arc::new(Tokens::Given("secret-token".to_owned()));
         let hint = "is `vod up` still running?".to_owned();
-        let api = Api::new("http://127.0.0.1:9", tokens, Wire::new(), hint);
+        let api = Api::new("http://127.0.0.1:9", tokens, wire(), hint);
         let error = api
             .get::<Value>("/api/assets", &[])
             .await

@@ -8,7 +8,7 @@ mod secret;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use serde_json::json;
 use vod_core::cloudfront::Algorithm;
 use vod_core::cloudfront::ring::{Ring, RingKey, Stage};
@@ -122,13 +122,7 @@ fn local(choice: &Choice, action: &Action, args: &Args) -> anyhow::Result<()> {
     ensure!(!args.plan, "--plan needs a stack on AWS: pass --stack");
     let state = &choice.state;
     match action {
-        Action::Show => {
-            let secrets = Secrets::read(state)?.with_context(|| {
-                let state = state.display();
-                format!("no stack was ever started in `{state}`: start it with `vod up`, or pass its folder with --state")
-            })?;
-            print(&secrets.ring()?, args.json, json!({}))
-        }
+        Action::Show => print(&choice.secrets()?.ring()?, args.json, json!({})),
         Action::Rotate { algorithm, .. } => {
             let id = Secrets::rotate(state, (*algorithm).into())?;
             if args.json {

@@ -24,7 +24,6 @@ mod token;
 #[cfg_attr(not(feature = "local"), path = "up_absent.rs")]
 mod up;
 mod upload;
-mod wire;
 
 use std::process::ExitCode;
 

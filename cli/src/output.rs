@@ -1,6 +1,7 @@
 //! Writes to the terminal: results to standard output, everything else to standard error.
 
 use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -23,6 +24,15 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_string(value)
     };
     line(&text.context("could not write JSON")?)
+}
+
+/// The exit code of a command that has found whether all is well.
+pub(crate) fn exit_code(is_well: bool) -> ExitCode {
+    if is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Prints a message that is not part of the result.

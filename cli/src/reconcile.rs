@@ -41,12 +41,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
             output::line(&line)?;
         }
     }
-    let well = summary.given_up == 0 && summary.failed == 0;
-    Ok(if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(output::exit_code(summary.given_up == 0 && summary.failed == 0))
 }
 
 /// The function's findings about uploads of at least this age. Nothing is changed.

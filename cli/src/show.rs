@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use vod_core::record::{Job, JobState, OutputSet, Record, Rendition, Source};
+use vod_core::record::{Job, OutputSet, Record, Rendition, Source};
 
 use crate::output::{self, plain};
 use crate::stack::Stack;
@@ -109,19 +109,9 @@ fn job_line(job: &Job) -> String {
         "{}, attempt {}: {} {} % ({id})",
         job.template,
         job.attempt,
-        job_state(job.state),
+        job.state.as_str(),
         job.progress
     )
-}
-
-fn job_state(state: JobState) -> &'static str {
-    match state {
-        JobState::Submitted => "SUBMITTED",
-        JobState::Progressing => "PROGRESSING",
-        JobState::Complete => "COMPLETE",
-        JobState::Error => "ERROR",
-        JobState::Canceled => "CANCELED",
-    }
 }
 
 fn job_details(job: &Job) -> Vec<String> {

@@ -12,13 +12,14 @@ pub(crate) mod update;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use vod_state::endpoints::Endpoints;
+use vod_state::secrets::Secrets;
 
 use self::outputs::Outputs;
 use self::tokens::{Minter, Tokens};
-use crate::aws::{Aws, Invoked};
+use crate::aws::Aws;
 use crate::http::Api;
 use crate::output;
 
@@ -42,6 +43,9 @@ pub(crate) struct Choice {
     /// Profile with the AWS credentials (default: `AWS_PROFILE`, or the environment)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// Address of the distribution, while the stack's own domain does not lead there yet
+    #[arg(long, global = true, hide = true, value_name = "URL", env = "VOD_URL")]
+    pub(crate) url: Option<String>,
     /// Token for the signer (default: made with the stack's own key)
     #[arg(
         long,
@@ -89,6 +93,16 @@ impl Choice {
         words.collect()
     }
 
+    /// The keys of the local stack, which must have been started once.
+    pub(crate) fn secrets(&self) -> anyhow::Result<Secrets> {
+        Secrets::read(&self.state)?.with_context(|| {
+            let (folder, options) = (self.state.display(), self.options());
+            format!(
+                "no stack was ever started in `{folder}`: start it with `vod up{options}`, or pass its folder with --state"
+            )
+        })
+    }
+
     /// The account and region of a stack on AWS.
     pub(crate) async fn aws(&self) -> anyhow::Result<Aws> {
         Aws::load(self.region.as_deref(), self.profile.as_deref()).await
@@ -109,6 +123,17 @@ fn state_option(state: &Path) -> String {
         return String::new();
     }
     format!(" --state {}", output::pasted(&state.to_string_lossy()))
+}
+
+/// The addresses of the local stack with this state folder, which must be running.
+pub(crate) fn endpoints(state: &Path) -> anyhow::Result<Endpoints> {
+    Endpoints::read(state)?.with_context(|| {
+        let (folder, option) = (state.display(), state_option(state));
+        format!(
+            "no stack is running in `{folder}`: start it with `vod up{option}`, or pass its folder with --state, or a stack \
+             on AWS with --stack"
+        )
+    })
 }
 
 /// A running stack, local or on AWS.
@@ -148,14 +173,7 @@ impl Stack {
 
     /// The local stack with this state folder.
     pub(crate) fn local(state: &Path) -> anyhow::Result<Self> {
-        let found = Endpoints::read(state)?.with_context(|| {
-            format!(
-                "no stack is running in `{}`: start it with `vod up{}`, or pass its folder with --state, or a stack on AWS \
-                 with --stack",
-                state.display(),
-                state_option(state)
-            )
-        })?;
+        let found = endpoints(state)?;
         Ok(Self {
             aws: Aws::local(&found),
             output_bucket: found.bucket.clone(),
@@ -177,7 +195,7 @@ impl Stack {
         Self {
             bucket: outputs.bucket.clone(),
             output_bucket: outputs.output_bucket.clone(),
-            edge: outputs.url.clone(),
+            edge: choice.url.as_ref().unwrap_or(&outputs.url).clone(),
             tokens: Arc::new(tokens),
             aws,
             outputs: Some(Box::new(outputs)),
@@ -215,10 +233,7 @@ impl Stack {
                 self.aws.invoke(name, Some(ALIAS), event).await?
             }
         };
-        match invoked {
-            Invoked::Value(value) => Ok(value),
-            Invoked::Failed(error) => bail!("function {function} failed with {}", output::plain(&error)),
-        }
+        invoked.map_err(|error| anyhow!("function {function} failed with {}", output::plain(&error)))
     }
 }
 

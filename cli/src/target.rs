@@ -3,13 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, anyhow, bail};
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use anyhow::{Context, anyhow};
+use vod_aws::Bucket;
 use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::Record;
 
-use crate::aws::sdk_error;
 use crate::http::Api;
 use crate::stack::Stack;
 
@@ -49,25 +48,10 @@ impl Target {
             Self::Asset(id) => return Ok(id.clone()),
             Self::Upload(key) => key,
         };
-        let head = stack.s3().head_object().bucket(&stack.bucket).key(key);
-        match head.send().await {
-            Ok(head) => {
-                let etag = head.e_tag().context("S3 returned no ETag")?;
-                Ok(AssetId::new(&stack.bucket, key, head.version_id(), etag))
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(HeadObjectError::is_not_found) =>
-            {
-                bail!("there is no upload `{key}` in bucket `{}`", stack.bucket)
-            }
-            Err(error) => Err(sdk_error(
-                &format!("could not read `{key}`"),
-                "s3:GetObject",
-                error,
-            )),
-        }
+        let bucket = &stack.bucket;
+        let head = Bucket::new(stack.s3(), bucket).head(key).await?;
+        let head = head.with_context(|| format!("there is no upload `{key}` in bucket `{bucket}`"))?;
+        Ok(AssetId::new(bucket, key, head.version.as_deref(), &head.etag))
     }
 }
 

@@ -1,8 +1,8 @@
 //! `vod token`: makes tokens for the signer's API with the stack's key.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use clap::ValueEnum;
 use serde_json::json;
-use vod_state::secrets::Secrets;
 
 use crate::output;
 use crate::sign::ttl;
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 /// The scopes of a token.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Scope {
     /// Links to watch videos
     Playback,
@@ -44,7 +44,7 @@ enum Scope {
 pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     let (scope, seconds) = (scope(&args.scope), i64::try_from(args.ttl)?);
     let token = match &choice.stack {
-        None => local(choice, &scope, args, seconds)?,
+        None => choice.secrets()?.token(&scope, &args.asset, seconds)?,
         Some(name) => {
             let aws = choice.aws().await?;
             // The distribution need not be there to make a token for it.
@@ -65,28 +65,10 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     output::line(&token)
 }
 
-fn local(choice: &Choice, scope: &str, args: &Args, seconds: i64) -> anyhow::Result<String> {
-    let secrets = Secrets::read(&choice.state)?.with_context(|| {
-        format!(
-            "no stack was ever started in `{}`: start it with `vod up{}`, or pass its folder with --state",
-            choice.state.display(),
-            choice.options()
-        )
-    })?;
-    secrets.token(scope, &args.asset, seconds)
-}
-
 /// Scopes as RFC 8693 writes them, separated by spaces.
 fn scope(scopes: &[Scope]) -> String {
-    let names: Vec<&str> = scopes
-        .iter()
-        .map(|scope| match scope {
-            Scope::Playback => "playback",
-            Scope::Library => "library",
-            Scope::Upload => "upload",
-            Scope::Admin => "admin",
-        })
-        .collect();
+    let names = scopes.iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
     names.join(" ")
 }
 

@@ -100,10 +100,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<ExitCode> 
     } else {
         show::print(&record)?;
     }
-    Ok(match record.state {
-        State::Complete => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    Ok(output::exit_code(record.state == State::Complete))
 }
 
 fn uploaded(stack: &Stack, key: &str, asset: &AssetId, json: bool) -> anyhow::Result<()> {

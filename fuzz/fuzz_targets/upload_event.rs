@@ -1,4 +1,4 @@
-//! What S3, SQS, SNS and EventBridge deliver. However an event is wrapped, the same uploads come out of it, and
+//! Parses what S3, SQS, SNS and EventBridge deliver. However an event is wrapped, the same uploads come out of it, and
 //! each of its records counts.
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets share.
+//! The parts that the fuzz targets share.
 //!
 //! A target asserts what must hold for every input, and not only that nothing panics. Inputs are text wherever
 //! that is possible, so that seeds can be read, written and reviewed: documents are edits of a good one

@@ -1,13 +1,11 @@
 """The real AWS CLI, started once: a script makes dozens of calls, and each would spend a second on imports.
 
-`Server(folder)` puts an `aws` into folder which hands its arguments, environment and open files to this process;
-that forks, and the fork is the CLI. What runs is awscli's own main, unchanged. The fork is in another session than its
-caller, so `aws` passes on to it what a terminal would send to both.
+`Server(folder)` puts an `aws` into folder which hands its open files to this process; that forks, and the fork is the CLI.
+It runs awscli's own main, unchanged. The fork is in another session than its caller, so `aws` passes on to it the signals that
+a terminal would send to both.
 """
 
-import array
 import contextlib
-import functools
 import gc
 import io
 import os
@@ -19,7 +17,7 @@ import sys
 
 # Few imports, and none of Python's sockets and JSON: they would cost more than all the rest of it.
 CLIENT = """#!{python} -SE
-import array, os, sys
+import array, os
 import _signal as signal, _socket as socket
 
 passed_on = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
@@ -33,13 +31,8 @@ for number in map(int, os.listdir("/proc/self/fd")):
         pass  # the listing's own
 link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 link.connect({path!r})
-variables = [name + b"=" + value for name, value in os.environb.items()]
-arguments = [os.fsencode(argument) for argument in sys.argv[1:]]
-numbers = b" ".join(b"%d" % number for number in files)
-text = b"\\0".join([os.getcwdb(), numbers, b"%d" % len(arguments), *arguments, *variables])
 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))
-link.sendmsg([len(text).to_bytes(4, "big")], [rights])
-link.sendall(text)
+link.sendmsg([b" ".join(b"%d" % number for number in [os.getpid(), *files])], [rights])
 cli = int.from_bytes(link.recv(4), "big")
 def pass_on(number, _):
     os.kill(cli, number)
@@ -54,29 +47,21 @@ os._exit(int.from_bytes(code, "big") if code else 255)
 """
 
 
-def _receive(link):
-    """The caller's arguments, environment, folder and numbers of its open files, and these files."""
-    head, control, _, _ = link.recvmsg(4, socket.CMSG_LEN(256 * 4))
-    fds = array.array("i")
-    for _, _, data in control:
-        fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-    size, text = int.from_bytes(head, "big"), b""
-    while len(text) < size:
-        text += link.recv(size - len(text))
-    folder, numbers, count, *rest = map(os.fsdecode, text.split(b"\0"))
-    arguments, variables = rest[: int(count)], rest[int(count) :]
-    return arguments, dict(v.split("=", 1) for v in variables), folder, map(int, numbers.split()), list(fds)
-
-
-def _become(arguments, environment, folder, numbers, fds, keep):
-    """In the fork: the files under the caller's numbers, its environment, and the CLI."""
+def _become(link):
+    """In the fork: the files of the caller under their numbers, its arguments, environment and folder, and the CLI."""
     import fcntl
 
-    # Whoever runs the tests may ignore it, as a shell does for what it starts in the background; `aws` has judged already.
+    # The shell that runs the tests may ignore it for what it starts in the background; `aws` has judged already.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    text, fds, _, _ = socket.recv_fds(link, 4096, 256)
+    caller, *numbers = map(int, text.split())
+    # Python, its options and the name of the script come before the arguments.
+    arguments = pathlib.Path(f"/proc/{caller}/cmdline").read_bytes().split(b"\0")[3:-1]
+    variables = pathlib.Path(f"/proc/{caller}/environ").read_bytes().split(b"\0")[:-1]
+    os.chdir(f"/proc/{caller}/cwd")
     # Out of the way first: a received number may be one that another has to take.
     fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 300) for fd in fds]
-    link = fcntl.fcntl(keep, fcntl.F_DUPFD, 300)
+    link = fcntl.fcntl(link.fileno(), fcntl.F_DUPFD, 300)
     os.closerange(3, 300)
     for number, fd in zip(numbers, fds):
         os.dup2(fd, number)
@@ -84,10 +69,9 @@ def _become(arguments, environment, folder, numbers, fds, keep):
     # awscli says here, on import, where its models are.
     data = os.environ["AWS_DATA_PATH"]
     os.environ.clear()
-    os.environ.update(environment, AWS_DATA_PATH=data)
-    os.chdir(folder)
+    os.environ.update((os.fsdecode(variable).split("=", 1) for variable in variables), AWS_DATA_PATH=data)
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0, "r"), os.fdopen(1, "w"), os.fdopen(2, "w")
-    sys.argv = ["aws", *arguments]
+    sys.argv = ["aws", *map(os.fsdecode, arguments)]
     from awscli.clidriver import main
 
     os.write(link, os.getpid().to_bytes(4, "big"))
@@ -102,10 +86,9 @@ def _become(arguments, environment, folder, numbers, fds, keep):
 
 
 def _warm():
-    """What each fork would otherwise do again: imports, and megabytes of models in JSON, below thousands of folders."""
+    """Does once what each fork would do again: imports, and megabytes of models in JSON, below thousands of folders."""
     import awscli.clidriver
     import awscli.customizations.s3.subcommands  # noqa: F401
-    import botocore.hooks
     import botocore.session
     import s3transfer.manager  # noqa: F401
 
@@ -118,12 +101,10 @@ def _warm():
         driver.session.create_client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
         with contextlib.redirect_stdout(io.StringIO()):
             driver.main([command, operation, "--generate-cli-skeleton"])
-    # Both follow from their argument alone, and are asked some four hundred times in each run.
-    emitter, name_of = driver.session.get_component("event_emitter"), botocore.hooks.EventAliaser._alias_event_name
-    known = functools.cache(lambda name: name_of(emitter, name))
-    botocore.hooks.EventAliaser._alias_event_name = lambda _, name: known(name)
-    botocore.hooks.accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
-    awscli.clidriver.create_clidriver()
+    # Half of a run is to set up the driver, which depends on nothing but the files of configuration: each run reads its own.
+    driver = awscli.clidriver.create_clidriver()
+    driver.session._config = None
+    awscli.clidriver.create_clidriver = lambda *_: driver
 
 
 def serve(path):
@@ -138,7 +119,7 @@ def serve(path):
         link, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            _become(*_receive(link), link.fileno())
+            _become(link)
         link.close()
 
 

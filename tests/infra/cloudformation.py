@@ -4,16 +4,18 @@
 """
 
 import copy
+import functools
 import ipaddress
+import pathlib
 import re
 
 import yaml
+from awscli.customizations.cloudformation.yamlhelper import intrinsics_multi_constructor
 
 PSEUDO = {
     "AWS::AccountId": "111122223333",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
-    "AWS::StackName": "film",
     "AWS::StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/film/x",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -24,34 +26,26 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     pass
 
 
-def _tag(loader, suffix, node):
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if name == "Fn::GetAtt":
-            value = value.split(".", 1)
-        return {name: value}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _tag)
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
 _NOTHING = object()
 
 
+@functools.cache
+def parse(text):
+    """The template as plain data, with its functions in their long form. Nothing changes it: a stack is made of a copy."""
+    return yaml.load(text, Loader=_Loader)
+
+
 def load(path):
-    """The template as plain data, with its functions in their long form."""
-    with open(path, encoding="utf-8") as file:
-        return yaml.load(file, Loader=_Loader)
+    return parse(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 class Stack:
     """A template with parameters: `resources`, `outputs` and `conditions`, resolved."""
 
-    def __init__(self, template, parameters=None):
+    def __init__(self, template, parameters=None, name="film"):
         self.template = copy.deepcopy(template)
-        self.values = dict(PSEUDO)
+        self.values = {**PSEUDO, "AWS::StackName": name}
         for name, about in template.get("Parameters", {}).items():
             value = (parameters or {}).get(name, about.get("Default"))
             if value is None:
@@ -95,7 +89,7 @@ class Stack:
             if name == "Condition" and isinstance(argument, str):
                 return self.condition(argument)
             if name.startswith("Fn::"):
-                return getattr(self, "_" + name[4:].lower())(argument)
+                return _FUNCTIONS[name.removeprefix("Fn::")](self, argument)
         items = {key: self._resolve(item) for key, item in value.items()}
         return {key: item for key, item in items.items() if item is not _NOTHING}
 
@@ -104,19 +98,18 @@ class Stack:
             return _NOTHING
         if name in self.values:
             return self.values[name]
-        assert name in self.template["Resources"], f"Ref to unknown {name}"
         self._exists(name)
         return f"<{name}>"
 
     def _exists(self, name):
         """A reference to a resource whose condition is false would fail at deploy."""
+        assert name in self.template["Resources"], f"there is no resource {name}"
         resource = self.template["Resources"][name]
         ok = "Condition" not in resource or self.condition(resource["Condition"])
         assert ok, f"{name} is referred to, and does not exist with these parameters"
 
     def _getatt(self, argument):
         name, attribute = argument
-        assert name in self.template["Resources"], f"GetAtt of unknown {name}"
         self._exists(name)
         return f"<{name}.{attribute}>"
 
@@ -136,29 +129,6 @@ class Stack:
 
         return re.sub(r"\$\{([^}]+)\}", one, text)
 
-    def _if(self, argument):
-        name, yes, no = argument
-        return self._resolve(yes if self.condition(name) else no)
-
-    def _equals(self, argument):
-        left, right = (self._resolve(item) for item in argument)
-        return str(left) == str(right)
-
-    def _not(self, argument):
-        return not self._function(argument[0])
-
-    def _and(self, argument):
-        return all(self._function(item) for item in argument)
-
-    def _or(self, argument):
-        return any(self._function(item) for item in argument)
-
-    def _join(self, argument):
-        return argument[0].join(self._resolve(argument[1]))
-
-    def _split(self, argument):
-        return self._resolve(argument[1]).split(argument[0])
-
     def _select(self, argument):
         items = self._resolve(argument[1])
         # The parts of an attribute are not known before the stack exists.
@@ -167,16 +137,10 @@ class Stack:
         assert int(argument[0]) < len(items), f"Select {argument[0]} of {len(items)} items"
         return items[int(argument[0])]
 
-    def _getazs(self, _):
-        return ["us-east-1a", "us-east-1b", "us-east-1c"]
-
     def _cidr(self, argument):
         block, count, bits = self._resolve(argument)
         subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
         return [str(subnet) for subnet, _ in zip(subnets, range(int(count)))]
-
-    def _base64(self, argument):
-        return self._resolve(argument)
 
     def properties(self, name):
         assert name in self.resources, f"there is no {name}"
@@ -186,10 +150,28 @@ class Stack:
         return {name: r.get("Properties", {}) for name, r in self.resources.items() if r["Type"] == kind}
 
     def rules_hold(self):
-        """Whether the template's own Rules accept the parameters."""
+        """Says whether the template's own Rules accept the parameters."""
         for rule in self.template.get("Rules", {}).values():
             if "RuleCondition" in rule and not self._function(rule["RuleCondition"]):
                 continue
             if not all(self._function(item["Assert"]) for item in rule["Assertions"]):
                 return False
         return True
+
+
+# Evaluates each function of a template on its argument.
+_FUNCTIONS = {
+    "And": lambda stack, argument: all(map(stack._function, argument)),
+    "Base64": Stack.resolve,
+    "Cidr": Stack._cidr,
+    "Equals": lambda stack, argument: len({str(stack._resolve(item)) for item in argument}) == 1,
+    "GetAZs": lambda *_: ["us-east-1a", "us-east-1b", "us-east-1c"],
+    "GetAtt": Stack._getatt,
+    "If": lambda stack, argument: stack._resolve(argument[1 if stack.condition(argument[0]) else 2]),
+    "Join": lambda stack, argument: argument[0].join(stack._resolve(argument[1])),
+    "Not": lambda stack, argument: not stack._function(argument[0]),
+    "Or": lambda stack, argument: any(map(stack._function, argument)),
+    "Select": Stack._select,
+    "Split": lambda stack, argument: stack._resolve(argument[1]).split(argument[0]),
+    "Sub": Stack._sub,
+}

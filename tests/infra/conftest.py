@@ -6,12 +6,12 @@ import pathlib
 import signal
 import subprocess
 import time
-import zipfile
 
 import pytest
 
 import aws_server
 import aws_stub
+import cloudformation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUNCTIONS = ["submit", "complete", "signer", "reconcile"]
@@ -29,8 +29,7 @@ class Scripts:
             self.package(name, f"#!/bin/sh\n# {name}\n")
 
     def package(self, name, content):
-        with zipfile.ZipFile(self.packages / f"{name}.zip", "w") as archive:
-            archive.writestr(zipfile.ZipInfo("bootstrap"), content)
+        (self.packages / f"{name}.zip").write_bytes(aws_stub.package(content))
 
     def environment(self, **more):
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
@@ -80,7 +79,7 @@ def cli(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def binaries(tmp_path_factory):
-    """Where cargo lambda looks: <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
+    """Puts programs where cargo lambda looks for them, in <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
     folder = tmp_path_factory.mktemp("lambda")
     for name in FUNCTIONS:
         built = TARGET / name
@@ -96,8 +95,7 @@ def local(tmp_path):
     vod, state = TARGET / "vod", tmp_path / ".vod"
     assert vod.is_file(), f"{vod} is missing: tests/infra/run.sh builds it"
     command = [vod, "--state", state, "up", "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"]
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    with open(tmp_path / "log", "wb") as log, subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 60
             while not (state / "endpoints.json").exists():
@@ -106,7 +104,6 @@ def local(tmp_path):
             yield json.loads((state / "endpoints.json").read_text())
         finally:
             process.terminate()
-            process.wait(30)
 
 
 @pytest.fixture
@@ -114,27 +111,33 @@ def scripts(aws, tmp_path, cli):
     return Scripts(aws, tmp_path, cli)
 
 
-@pytest.fixture
-def deployed(aws, scripts):
-    """What a deploy leaves, made without one: for tests of what comes after it."""
+def new_ring(name=None):
+    """A keyring with one new key, under CloudFront's id of it or another name."""
     def openssl(*arguments, text=None):
         return subprocess.run(["openssl", *arguments], input=text, capture_output=True, text=True, check=True).stdout
 
     private = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
     public = openssl("pkey", "-pubout", text=private)
-    key = {"id": aws_stub.key_id(public), "algorithm": "ES256", "private_pem": private, "public_pem": public}
+    key = {"id": name or aws_stub.key_id(public), "algorithm": "ES256", "private_pem": private, "public_pem": public}
+    return {"active": key["id"], "keys": [key]}
+
+
+@pytest.fixture
+def deployed(aws, scripts):
+    """Makes the stack that a deploy leaves, without one: for tests of later steps."""
+    ring = new_ring()
+    public = ring["keys"][0]["public_pem"]
     secrets, s3 = aws.client("secretsmanager"), aws.client("s3")
-    ring = {"active": key["id"], "keys": [key]}
     arns = [secrets.create_secret(Name=name, SecretString=value)["ARN"]
             for name, value in (("vod/signing", json.dumps(ring)), ("vod/jwt", "ab" * 32))]
-    code, codes = f"vod-code-{aws_stub.ACCOUNT}-us-east-1", {}
+    code = f"vod-code-{aws_stub.ACCOUNT}-us-east-1"
+    codes = {f"{name.capitalize()}Code": f"functions/{name}/0.zip" for name in FUNCTIONS}
     s3.create_bucket(Bucket=code)
-    for name in FUNCTIONS:
-        codes[f"{name.capitalize()}Code"] = f"functions/{name}/0.zip"
-        s3.put_object(Bucket=code, Key=f"functions/{name}/0.zip", Body=b"0")
+    for key in codes.values():
+        s3.put_object(Bucket=code, Key=key, Body=b"0")
     parameters = {"BucketName": f"vod-{aws_stub.ACCOUNT}-us-east-1", "CodeBucket": code, "Release": "0" * 12, **codes,
                   "PublicKeyOne": public.strip(), "SigningSecretArn": arns[0], "JwtSecretArn": arns[1]}
-    template = aws_stub.cloudformation_text((ROOT / "infra/template.yaml").read_text())
+    template = cloudformation.load(ROOT / "infra/template.yaml")
     aws._become("vod", template, parameters, aws_stub._build(template, parameters, "vod"))
     aws.requests.clear()
     return scripts

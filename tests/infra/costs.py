@@ -1,4 +1,4 @@
-"""What a month costs: `python tests/infra/costs.py` prints the table of infra/README.md, and a test holds it to that.
+"""Computes the cost of a month: `python tests/infra/costs.py` prints the table of infra/README.md, and a test compares both.
 
 US dollars, us-east-1, list prices of November 2026; viewers in North America and Europe.
 """
@@ -23,7 +23,7 @@ PRICES = {
     "Secrets Manager, secret": 0.40, "CloudWatch alarm": 0.10, "CloudWatch metric": 0.30, "CloudWatch free, each": 10,
     "NAT gateway, hour": 0.045, "public IPv4 address, hour": 0.005, "t4g.nano, hour": 0.0042, "EBS gp3, GB and month": 0.08,
 }
-# What other regions charge, as far as it could be found: MediaConvert's price in Seoul is not among it.
+# Prices of another region, as far as they could be found: MediaConvert's price in Seoul is not among them.
 SEOUL = {"S3 Standard, GB and month": 0.025, "CloudFront, GB (first 10 TB)": 0.12}
 MONTH = 730
 
@@ -37,7 +37,7 @@ SEGMENT_SECONDS, THUMBNAIL_SECONDS = 6, 5
 
 
 def gigabytes(megabits):
-    """Of an hour at so many Mbit/s."""
+    """The size of an hour at this rate in Mbit/s."""
     return megabits * 3600 / 8 / 1000
 
 
@@ -94,7 +94,7 @@ def nat_instance():
 
 
 def in_seoul(cost, hours):
-    """What `cost` is with the prices of SEOUL."""
+    """Computes `cost` with the prices of SEOUL."""
     before = dict(PRICES)
     PRICES.update(SEOUL)
     try:
@@ -127,7 +127,7 @@ def alarms_and_metrics():
     # But for the one of the second region, which is not in these figures.
     alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm\n(?!    Condition: Replicate\n)", (ROOT / "infra/template.yaml").read_text()))
     source = (ROOT / "crates/vod-core/src/metrics.rs").read_text()
-    return alarms, len(re.findall(r"^    cloudwatch: (?:count\(|Some\()", source, re.M))
+    return alarms, len(re.findall(r"^ *\.(?:counted|on_cloudwatch)\(", source, re.M))
 
 
 def watching(_):

@@ -1,9 +1,9 @@
-"""As much of IAM's evaluation as the stack's policies use: exact actions, wildcard resources, string conditions."""
+"""Evaluates policies like IAM, as far as the stack's policies need it: exact actions, wildcard resources, string conditions."""
 
 import fnmatch
 
 
-def _list(value):
+def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
@@ -20,18 +20,18 @@ def _conditions_hold(statement, context):
                 return False
             exact = operator in ("StringEquals", "Bool")
             assert exact or operator in ("StringLike", "ArnEquals", "ArnLike"), operator
-            if not any(found == w if exact else _matches(w, found) for w in _list(wanted)):
+            if not any(found == w if exact else _matches(w, found) for w in as_list(wanted)):
                 return False
     return True
 
 
 def allows(statements, action, resource, context=None):
-    """Whether the statements together let a principal of theirs do it."""
+    """Says whether the statements together let their principal do it."""
     verdict = False
     for statement in statements:
         fits = (
-            any(_matches(a.lower(), action.lower()) for a in _list(statement["Action"]))
-            and any(_matches(r, resource) for r in _list(statement["Resource"]))
+            any(_matches(a.lower(), action.lower()) for a in as_list(statement["Action"]))
+            and any(_matches(r, resource) for r in as_list(statement["Resource"]))
             and _conditions_hold(statement, context or {})
         )
         if fits and statement["Effect"] == "Deny":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes down which calls the functions make: runs the end-to-end tests and puts what is new into tests/infra/calls.json.
-# Calls stay in it until somebody takes them out: some are made only when something goes wrong at the right moment.
+# Calls stay in it until they are removed by hand: some are made only when something goes wrong at the right moment.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

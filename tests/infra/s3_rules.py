@@ -1,4 +1,4 @@
-"""What S3 refuses and moto accepts, and the settings that CloudFormation writes into a bucket that it makes."""
+"""Refuses what S3 refuses and moto accepts, and writes the settings that CloudFormation writes into a bucket that it makes."""
 
 import json
 import xml.etree.ElementTree as tree
@@ -71,40 +71,36 @@ def lifecycle_error(body):
 # ------------------------------------------------------------------------------------------ CloudFormation
 
 
-def _lifecycle_of(rule):
-    found = {"ID": rule["Id"], "Status": rule["Status"], "Prefix": rule["Prefix"]}
-    if "Transitions" in rule:
-        found["Transitions"] = [{"Days": int(t["TransitionInDays"]), "StorageClass": t["StorageClass"]} for t in rule["Transitions"]]
-    if "AbortIncompleteMultipartUpload" in rule:
-        found["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
-    if "NoncurrentVersionExpiration" in rule:
-        found["NoncurrentVersionExpiration"] = {"NoncurrentDays": int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])}
-    return found
+# Members that have another name in a template than in S3's API.
+_NAMES = {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "TransitionInDays": "Days"}
+
+
+def _api(value, real):
+    """A value of a template as S3's API takes it. `real` makes ARNs of references; parameters of type Number are text."""
+    if isinstance(value, dict):
+        found = {_NAMES.get(name, name): int(item) if name.endswith("Days") else _api(item, real) for name, item in value.items()}
+        if "ExpiredObjectDeleteMarker" in found:
+            found["Expiration"] = {"ExpiredObjectDeleteMarker": found.pop("ExpiredObjectDeleteMarker")}
+        return found
+    if isinstance(value, list):
+        return [_api(item, real) for item in value]
+    return real(value) if isinstance(value, str) else value
 
 
 def write_settings(s3, properties, before, real):
     """Puts into a bucket what its template says, where that differs from `before`. `real` makes ARNs of references."""
+    changed = {name: _api(value, real) for name, value in properties.items() if value != before.get(name)}
     bucket = properties["BucketName"]
-
-    def changed(name):
-        return name in properties and properties[name] != before.get(name)
-
-    if changed("NotificationConfiguration"):
+    if "NotificationConfiguration" in changed:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [
-            {"QueueArn": real(q["Queue"]), "Events": [q["Event"]], "Filter": {"Key": {"FilterRules": q["Filter"]["S3Key"]["Rules"]}}}
-            for q in properties["NotificationConfiguration"]["QueueConfigurations"]]})
-    if changed("LifecycleConfiguration"):
-        rules = [_lifecycle_of(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
-        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
-    if changed("CorsConfiguration"):
-        names = {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"}
-        rules = [{names.get(key, key): value for key, value in rule.items()} for rule in properties["CorsConfiguration"]["CorsRules"]]
-        rules = [{**rule, "AllowedOrigins": [real(origin) for origin in rule["AllowedOrigins"]]} for rule in rules]
-        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
-    if changed("ReplicationConfiguration"):
-        about = properties["ReplicationConfiguration"]
-        rules = [{"ID" if key == "Id" else key: value for key, value in rule.items()} for rule in about["Rules"]]
-        s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={"Role": real(about["Role"]), "Rules": rules})
+            {"QueueArn": q["Queue"], "Events": [q["Event"]], "Filter": {"Key": {"FilterRules": q["Filter"]["S3Key"]["Rules"]}}}
+            for q in changed["NotificationConfiguration"]["QueueConfigurations"]]})
+    if "LifecycleConfiguration" in changed:
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=changed["LifecycleConfiguration"])
+    if "CorsConfiguration" in changed:
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": changed["CorsConfiguration"]["CorsRules"]})
+    if "ReplicationConfiguration" in changed:
+        s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration=changed["ReplicationConfiguration"])
 
 
 def write_policy(s3, properties, bucket, real):

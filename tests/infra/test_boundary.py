@@ -47,12 +47,8 @@ def knows_no_resource(action):
 
 def misplaced(statements):
     """Actions that a statement allows on named resources, and that IAM never finds there."""
-    return [action for s in statements if s["Effect"] == "Allow" and "*" not in _list(s["Resource"])
-            for action in _list(s["Action"]) if knows_no_resource(action)]
-
-
-def _list(value):
-    return value if isinstance(value, list) else [value]
+    return [action for s in statements if s["Effect"] == "Allow" and "*" not in iam.as_list(s["Resource"])
+            for action in iam.as_list(s["Action"]) if knows_no_resource(action)]
 
 
 def all_statements(built):
@@ -95,18 +91,18 @@ ARNS = {
     **{f"<{name}Logs.Arn>": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/film-{name.lower()}:*" for name in ("Submit", "Complete", "Signer", "Reconcile")},
 }
 PASSED = {"iam:PassedToService": "mediaconvert.amazonaws.com"}
-# Of AWS's own policy for functions in a VPC (AWSLambdaVPCAccessExecutionRole).
+# From AWS's own policy for functions in a VPC (AWSLambdaVPCAccessExecutionRole).
 VPC = ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
        "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
 
 
 def used():
-    """What the roles of the template may do: (action, resource)."""
+    """Lists the rights of the template's roles: (action, resource)."""
     built = stack(TEMPLATE, **WHOLE)
     for name in built.of_type("AWS::IAM::Role"):
         for statement in iam.statements(built, name):
-            for action in _list(statement["Action"]):
-                yield from ((action, ARNS.get(resource, resource)) for resource in _list(statement["Resource"]))
+            for action in iam.as_list(statement["Action"]):
+                yield from ((action, ARNS.get(resource, resource)) for resource in iam.as_list(statement["Resource"]))
     yield from ((action, "*") for action in VPC)
 
 
@@ -125,8 +121,8 @@ def test_the_boundary_is_wide_enough_for_every_role_of_the_stack():
 def test_and_no_wider():
     statements = boundary()
     for index, statement in enumerate(statements):
-        for action in _list(statement["Action"]):
-            less = {**statement, "Action": [a for a in _list(statement["Action"]) if a != action]}
+        for action in iam.as_list(statement["Action"]):
+            less = {**statement, "Action": [a for a in iam.as_list(statement["Action"]) if a != action]}
             rest = [*statements[:index], less, *statements[index + 1:]]
             assert beyond(rest), f"no role needs {action} in {statement['Sid']}"
 

@@ -1,4 +1,4 @@
-"""What the scripts do with buckets that hold something: their settings are merged, and nothing is lost by a failed read."""
+"""The scripts on buckets that hold something: their settings are merged, and nothing is lost by a failed read."""
 
 import json
 import subprocess
@@ -24,11 +24,16 @@ def statements(aws, bucket=BUCKET):
 
 
 def sent_to(aws, queue_arn):
-    """The keys that S3 has told the queue of."""
+    """The keys in the messages that S3 has sent to the queue."""
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[1])["QueueUrl"]
     bodies = [json.loads(m["Body"]) for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
     return [urllib.parse.unquote_plus(record["s3"]["object"]["key"]) for body in bodies for record in body.get("Records", [])]
+
+
+def make_replica(s3):
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="far", VersioningConfiguration={"Status": "Enabled"})
 
 
 # ------------------------------------------------------------------------------- deploy, destroy, deploy again
@@ -37,8 +42,7 @@ def sent_to(aws, queue_arn):
 @pytest.mark.parametrize("more", [[], ["--set", "ReplicaBucketName=far"]], ids=["plain", "replica"])
 def test_films_that_a_destroyed_stack_left_play_from_the_next(aws, scripts, more):
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3.put_bucket_versioning(Bucket="far", VersioningConfiguration={"Status": "Enabled"})
+    make_replica(s3)
     scripts.deploy(*more)
     s3.put_object(Bucket=BUCKET, Key="output/film-1/video.m3u8", Body=b"#EXTM3U")
     old = aws.stacks["vod"]["outputs"]
@@ -76,8 +80,7 @@ def delete_in_the_console(aws, scripts):
 def test_settings_of_a_stack_that_was_deleted_by_hand_are_replaced(aws, scripts):
     """destroy.sh has not cleared them: notification and replication name what is gone."""
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3.put_bucket_versioning(Bucket="far", VersioningConfiguration={"Status": "Enabled"})
+    make_replica(s3)
     scripts.deploy("--set", "ReplicaBucketName=far")
     old = aws.stacks["vod"]["outputs"]
     delete_in_the_console(aws, scripts)
@@ -122,7 +125,7 @@ def test_lifecycle_rules_of_both_versions_are_merged(aws, scripts):
     s3.create_bucket(Bucket="theirs")
     rules = [{"ID": "logs", "Status": "Enabled", "Prefix": "logs/", "Expiration": {"Days": 9}},
              {"ID": "all", "Status": "Enabled", "Prefix": "", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
-             # Of a stack whose name begins like ours.
+             # A rule of a stack whose name begins like ours.
              {"ID": "vod-vod-two-sources", "Status": "Enabled", "Prefix": "two/", "Expiration": {"Days": 8}}]
     s3.put_bucket_lifecycle_configuration(Bucket="theirs", LifecycleConfiguration={"Rules": rules})
     for _ in range(2):

@@ -42,8 +42,7 @@ def test_the_metadata_says_what_the_stack_says(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_cargo_lambda_deploys_twice_and_keeps_the_variables(aws, scripts, binaries, name):
     iam, functions = aws.client("iam"), aws.client("lambda")
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
-    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=aws_stub.trust("lambda.amazonaws.com"))["Role"]["Arn"]
     cargo_lambda(scripts, binaries, name, "--iam-role", role, "--env-var", "BUCKET=films", f"mine-{name}")
     about = metadata(name)["deploy"]
     for again in (True, False):

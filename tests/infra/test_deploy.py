@@ -83,7 +83,7 @@ def test_what_cloudfront_refuses_ends_the_deploy_with_its_words(aws, scripts, mo
     said = scripts.deploy(ok=False).said
     assert "ToSigner" in said and "The parameter Headers contains Accept-Encoding that is not allowed" in said
     assert aws.stacks["vod"]["status"] == "ROLLBACK_COMPLETE"
-    # And the next one begins anew.
+    # The next one starts again.
     monkeypatch.setattr(aws_stub, "_build", real)
     scripts.deploy()
     assert aws.stacks["vod"]["status"] == "CREATE_COMPLETE"

@@ -3,40 +3,26 @@
 import json
 import re
 
-import pytest
-
-import stack_stub
 from conftest import ROOT
+from test_stack_doctor import aws, stack  # noqa: F401  (fixtures)
 
 README = (ROOT / "infra/README.md").read_text()
-SECTION = README.split("### What we rely on and could not see")[1]
+SECTION = README.split("### Assumptions that need an account")[1]
 ROWS = re.findall(r"^\| `([a-z0-9-]+)` \|", SECTION, re.M)
-
-
-@pytest.fixture
-def aws():
-    with stack_stub.StackStub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stack(aws, deployed):
-    aws.complete()
-    return deployed
 
 
 def rows_of(said):
     return re.findall(r"^([a-z0-9-]+): ", said, re.M)
 
 
-def test_table_and_script_have_the_same_rows(aws, stack, tmp_path):
+def test_table_and_script_have_the_same_rows(aws, stack, tmp_path):  # noqa: F811
     said = stack.run("first-day", "--plan", "--report", str(tmp_path / "report")).said
     assert len(ROWS) > 20 and rows_of(said) == ROWS
     assert not (tmp_path / "report").exists() and aws.operations(changing_only=True) == []
 
 
-def test_every_row_runs_and_is_in_the_report(aws, stack, tmp_path):
-    """Where the stub knows no answer the row fails, and the next one is looked at nevertheless."""
+def test_every_row_runs_and_is_in_the_report(aws, stack, tmp_path):  # noqa: F811
+    """A row for which the stub has no answer fails, and the next one is checked nevertheless."""
     report = tmp_path / "report.md"
     done = stack.run("first-day", "--report", str(report), ok=False)
     text = report.read_text()
@@ -58,7 +44,7 @@ def test_every_row_runs_and_is_in_the_report(aws, stack, tmp_path):
             assert part not in text + done.said
 
 
-def test_one_row_decides_the_exit_code(aws, stack, tmp_path):
+def test_one_row_decides_the_exit_code(aws, stack, tmp_path):  # noqa: F811
     report = str(tmp_path / "report.md")
     stack.run("first-day", "--only", "unsigned-is-refused", "--report", report)
     aws.edge["unsigned"] = 200
@@ -67,7 +53,7 @@ def test_one_row_decides_the_exit_code(aws, stack, tmp_path):
     assert "there is no row 'nonsense'" in stack.run("first-day", "--only", "nonsense", "--report", report, ok=False).said
 
 
-def test_what_looks_like_a_secret_does_not_reach_the_report(aws, stack, tmp_path):
+def test_what_looks_like_a_secret_does_not_reach_the_report(aws, stack, tmp_path):  # noqa: F811
     leak = "https://e.net/a?Signature=SECRETSIG&x=1 eyJhbGciOi.eyJzdWIi.c2ln AKIAABCDEFGHIJKLMNOP"
     (tmp_path / "bin").mkdir()
     curl = tmp_path / "bin/curl"

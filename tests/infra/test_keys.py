@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import aws_stub
+from conftest import new_ring
 from test_scripts import changes, secret
 
 REFUSALS = [
@@ -21,18 +22,10 @@ def made_or_changed(aws):
     return [o for o in changes(aws) if o.startswith("secretsmanager:")]
 
 
-def new_ring(name):
-    """A whole keyring of another key."""
-    run = lambda *words, text=None: subprocess.run(["openssl", *words], input=text, capture_output=True, text=True, check=True).stdout
-    private = run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-    key = {"id": name, "algorithm": "ES256", "private_pem": private, "public_pem": run("pkey", "-pubout", text=private)}
-    return json.dumps({"active": name, "keys": [key]})
-
-
 # ------------------------------------------------------------------------------------------ a read that fails
 
 
-# Of the key of the tokens nothing is read: that it exists is enough.
+# The key of the tokens is not read: that it exists is enough.
 READS = [("GetSecretValue", 1), ("DescribeSecret", 1), ("DescribeSecret", 2)]
 
 
@@ -63,14 +56,14 @@ def test_a_ring_without_any_of_the_stacks_keys_stops_a_deploy(aws, deployed, los
     if lost == "gone":
         secrets.delete_secret(SecretId="vod/signing", ForceDeleteWithoutRecovery=True)
     else:
-        secrets.put_secret_value(SecretId="vod/signing", SecretString=new_ring("KOTHER"))
+        secrets.put_secret_value(SecretId="vod/signing", SecretString=json.dumps(new_ring("KOTHER")))
     said = deployed.deploy(ok=False).said
     assert made_or_changed(aws) == [] and "cloudformation:ExecuteChangeSet" not in aws.operations()
     assert aws_stub.key_id(aws.parameters("vod")["PublicKeyOne"]) in said, said
     if lost == "gone":
         assert "infra/destroy.sh" in said, said
         return
-    # What it says to do can be pasted, and mends it.
+    # The command in the message can be pasted, and repairs it.
     (command,) = re.findall(r"`(aws secretsmanager update-secret-version-stage [^`]+)`", said)
     subprocess.run(shlex.split(command), env=deployed.environment(), check=True, timeout=60, capture_output=True)
     deployed.deploy()

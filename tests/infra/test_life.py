@@ -19,7 +19,7 @@ def names(aws):
 
 
 def is_whole(aws, scripts):
-    """What a deploy has to leave, however often it was stopped on the way."""
+    """Checks a complete stack, however often its deploy was stopped on the way."""
     parameters, ring = aws.parameters("vod"), secret(aws)
     assert aws.stacks["vod"]["status"].endswith("_COMPLETE")
     (key,) = ring["keys"]

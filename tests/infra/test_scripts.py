@@ -220,7 +220,7 @@ def test_uploads_are_copied_to_a_second_region(aws, scripts):
     said = scripts.run("destroy", "--yes", "--delete-films").said
     assert "stays: bucket far" in said
 
-    # Somebody's own: merged, and taken out again.
+    # A bucket of the owner's: merged, and removed again.
     s3.create_bucket(Bucket="theirs")
     s3.put_bucket_versioning(Bucket="theirs", VersioningConfiguration={"Status": "Enabled"})
     for _ in range(2):
@@ -314,7 +314,7 @@ def test_a_creation_that_failed_is_cleared_away(aws, deployed):
     scripts = deployed
     aws.stacks["vod"]["status"] = "ROLLBACK_COMPLETE"
     said = scripts.deploy().said
-    assert "taking it away" in said and aws.stacks["vod"]["status"] == "CREATE_COMPLETE"
+    assert "removing it" in said and aws.stacks["vod"]["status"] == "CREATE_COMPLETE"
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -389,7 +389,7 @@ def test_a_new_key_signs_only_when_every_edge_has_had_time_to_learn_it(aws, depl
     first, times = secret(aws), {}
     become = aws._become
 
-    def told(*arguments):
+    def learned(*arguments):
         become(*arguments)
         times["CloudFront"] = time.monotonic()
         # The first change of the secret after it gives the key its id; the old one signs on.
@@ -400,7 +400,7 @@ def test_a_new_key_signs_only_when_every_edge_has_had_time_to_learn_it(aws, depl
         meanwhile.append(secret(aws))
 
     meanwhile = []
-    aws._become = told
+    aws._become = learned
     deployed.run("keys", "rotate", VOD_SPREAD_SECONDS="2")
     assert times["signs"] - times["CloudFront"] >= 2
     assert meanwhile[0]["active"] == first["active"] and len(meanwhile[0]["keys"]) == 2

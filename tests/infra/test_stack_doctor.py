@@ -53,8 +53,8 @@ def test_a_stack_as_the_template_makes_it_is_well(aws, stack):
     assert text.count("ok ") >= len(LINKS) and "BROKEN" not in text
     secrets = aws.client("secretsmanager")
     jwt = secrets.get_secret_value(SecretId="vod/jwt")["SecretString"]
-    told = json.dumps(findings) + text
-    assert jwt not in told and "PRIVATE" not in told and "PUBLIC" not in told
+    shown = json.dumps(findings) + text
+    assert jwt not in shown and "PRIVATE" not in shown and "PUBLIC" not in shown
 
 
 def without_redrive(aws):
@@ -126,7 +126,7 @@ def test_without_credentials_it_says_how_to_get_some(aws, stack):
 
 
 def test_with_an_identity_provider_it_wants_a_token(aws, stack):
-    """And does not make one that nobody would take."""
+    """It does not make one that the signer would refuse."""
     aws.stacks["vod"]["parameters"]["AuthJwksUrl"] = "https://issuer.example.org/jwks"
     code, findings = examine(stack)
     assert code == 0 and "--token" in findings["playback"]["detail"]

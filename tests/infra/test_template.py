@@ -1,6 +1,6 @@
-"""What must be true of infra/template.yaml, on its resolved resources.
+"""Rules for infra/template.yaml, on its resolved resources.
 
-Every rule stands with mutants: changes to the template that it has to notice. cfn-lint knows the shape of a
+Every rule has mutants: changes to the template that it has to notice. cfn-lint knows the shape of a
 template, not its sense (it accepts a transition to STANDARD_IA after 10 days, which S3 refuses).
 """
 
@@ -14,6 +14,7 @@ import pytest
 
 import aws_stub
 import cloudformation
+import iam
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = cloudformation.load(ROOT / "infra/template.yaml")
@@ -41,7 +42,7 @@ def stack(template, **changes):
 
 
 def put(path, value):
-    """A mutant that sets what stands at a path below Resources."""
+    """A mutant that sets a value at a path below Resources."""
 
     def mutate(template):
         *parents, last = path.split("/")
@@ -55,7 +56,7 @@ def put(path, value):
 
 
 def drop(path):
-    """A mutant that takes away what stands at a path below Resources."""
+    """A mutant that removes the value at a path below Resources."""
 
     def mutate(template):
         *parents, last = path.split("/")
@@ -74,6 +75,14 @@ def parameter(name, key, value):
 
     mutate.__name__ = f"{name}.{key}={value}"
     return mutate
+
+
+def must_notice(rule, template, mutant):
+    changed = copy.deepcopy(template)
+    mutant(changed)
+    assert changed != template, "the mutant changes nothing"
+    with pytest.raises(AssertionError):
+        rule(changed)
 
 
 def noticed(*mutants):
@@ -532,7 +541,7 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         for shift in template["Parameters"]["TrafficShift"]["AllowedValues"]:
             chosen = stack(template, TrafficShift=shift).properties(f"{name}Shift")
             assert chosen["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{shift}"
-        # Of the new version under the alias, and it rings while the shortest shift (five minutes) is still under way.
+        # It watches the new version under the alias, and rings while the shortest shift (five minutes) is under way.
         function = built.properties(f"{name}Function")["FunctionName"]
         for alarm, metric in watched.items():
             alarm = built.properties(alarm)
@@ -696,7 +705,7 @@ def answers_carry_the_same_headers_as_the_local_edge(template):
 
 
 def _leave(policy):
-    """What a response headers policy lets pages of other sites do, as the headers that CloudFront sends."""
+    """The rights of pages of other sites by a response headers policy, as the headers that CloudFront sends."""
     config = policy["ResponseHeadersPolicyConfig"].get("CorsConfig")
     if not config:
         return None
@@ -853,7 +862,7 @@ def _readers(built, policy="BucketPolicy"):
 def the_bucket_is_read_by_origin_access_control(template):
     built = stack(template)
     origin = built.properties("Distribution")["DistributionConfig"]["Origins"][0]
-    # The empty identity has to stand there with an access control.
+    # With an access control the identity has to be there, and empty.
     assert origin["S3OriginConfig"] == {"OriginAccessIdentity": ""}
     assert origin.get("OriginAccessControlId") == "<BucketAccess>"
     assert built.properties("BucketAccess")["OriginAccessControlConfig"]["SigningBehavior"] == "always"
@@ -885,7 +894,7 @@ def or_by_origin_access_identity_on_request(template):
     reader = readers["OriginAccessIdentityReads"]
     assert reader["Principal"] == {"CanonicalUser": "<OriginAccessIdentity.S3CanonicalUserId>"}
     assert reader["Resource"] == [f"{BUCKET}/output/*", f"{BUCKET}/web/*"]
-    # In mid-switch the bucket takes both, so that nobody's film stops.
+    # During a switch the bucket accepts both, so that no playback stops.
     for now, other in (("OAC", "OAI"), ("OAI", "OAC")):
         both = stack(template, OriginAccess=now, OriginAccessAlsoAllow=other)
         assert set(_readers(both)) == {"DistributionReads", "OriginAccessIdentityReads"}
@@ -1007,10 +1016,6 @@ def _all_statements(template):
                 yield name, statement
 
 
-def _list(value):
-    return value if isinstance(value, list) else [value]
-
-
 # Actions that know no narrower resource than all (AWS service authorization reference).
 UNBOUND = {
     "mediaconvert:Probe", "mediaconvert:SearchJobs", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
@@ -1026,9 +1031,9 @@ UNBOUND = {
 )
 def no_role_has_a_star_where_a_name_would_do(template):
     for role, statement in _all_statements(template):
-        actions = _list(statement["Action"])
+        actions = iam.as_list(statement["Action"])
         assert not [a for a in actions if "*" in a], (role, actions)
-        for resource in _list(statement["Resource"]):
+        for resource in iam.as_list(statement["Resource"]):
             if resource == "*":
                 assert set(actions) <= UNBOUND, (role, actions)
             assert not resource.startswith("arn:aws:s3:::*"), (role, resource)
@@ -1040,7 +1045,7 @@ def no_role_has_a_star_where_a_name_would_do(template):
     put("CompleteRole/Properties/Policies/0/PolicyDocument/Statement/0/Action", ["iam:PassRole"]),
 )
 def only_the_mediaconvert_role_is_passed_and_only_to_mediaconvert(template):
-    passing = [(role, s) for role, s in _all_statements(template) if "iam:PassRole" in _list(s["Action"])]
+    passing = [(role, s) for role, s in _all_statements(template) if "iam:PassRole" in iam.as_list(s["Action"])]
     assert sorted(role for role, _ in passing) == ["ReconcileRole", "SubmitRole"]
     for role, statement in passing:
         assert statement["Action"] == ["iam:PassRole"] and statement["Resource"] == "<MediaConvertRole.Arn>"
@@ -1102,7 +1107,7 @@ def what_goes_wrong_rings(template):
     wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", f"<{queue}.QueueName>")
               for queue in ("UploadDeadLetters", "JobEventDeadLetters")}
     wanted |= {("AWS/Lambda", metric, f"film-{name.lower()}") for metric in ("Errors", "Throttles") for name in FUNCTIONS}
-    wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", "<UploadQueue.QueueName>")}
+    wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", "<UploadQueue.QueueName>"), ("AWS/Lambda", "Invocations", "film-reconcile")}
     wanted |= {("Vod", "JobsFailed", "film"), ("Vod", "ReconcileUnmended", "film")}
     wanted |= {("AWS/Lambda", "Url5xxCount", "film-signer"), ("AWS/CloudFront", "5xxErrorRate", "<Distribution>")}
     found = {(a["Namespace"], a["MetricName"], (a.get("Dimensions") or [{}])[0].get("Value")) for a in alarms.values()}
@@ -1112,13 +1117,15 @@ def what_goes_wrong_rings(template):
     for name, alarm in alarms.items():
         # CodeDeploy alone looks at those of a release.
         assert alarm.get("AlarmActions") == (None if name.endswith("ReleaseErrors") else ["<Alarms>"]), name
+        if name == "ReconcileStopped":
+            continue  # rings when there is nothing: see below
         statistics = ("Average",) if name == "ViewersGetErrors" else ("Sum", "Maximum")
         assert alarm["TreatMissingData"] == "notBreaching" and alarm["Statistic"] in statistics, name
         assert alarm["Threshold"] == thresholds.get(name, 0), name
     dimensions = {d["Name"]: d["Value"] for d in alarms["ViewersGetErrors"]["Dimensions"]}
     assert dimensions == {"DistributionId": "<Distribution>", "Region": "Global"}
     assert template["Conditions"]["SeesCloudFront"] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}
-    # What the functions write: the names, the dimension, and whom they say they are.
+    # The functions write these names, this dimension, and the application's name.
     source = (ROOT / "crates/vod-core/src/metrics.rs").read_text()
     namespace, dimension = (re.search(rf'{name}: &str = "(\w+)"', source).group(1) for name in ("NAMESPACE", "DIMENSION"))
     for name, alarm in alarms.items():
@@ -1130,6 +1137,33 @@ def what_goes_wrong_rings(template):
         assert variables["APPLICATION"] == "film", name
         # Metric lines count as INFO: a higher level would drop them.
         assert built.properties(f"{name}Function")["LoggingConfig"]["ApplicationLogLevel"] == "INFO", name
+
+
+@noticed(
+    put("ReconcileStopped/Properties/TreatMissingData", "notBreaching"),
+    put("ReconcileStopped/Properties/MetricName", "Errors"),
+    put("ReconcileStopped/Properties/Dimensions/0/Value", {"Fn::Sub": "${AWS::StackName}-submit"}),
+    put("ReconcileStopped/Properties/EvaluationPeriods", 15),
+    put("ReconcileStopped/Properties/Period", 60),
+    put("ReconcileStopped/Properties/Threshold", 0),
+    put("ReconcileStopped/Properties/ComparisonOperator", "GreaterThanThreshold"),
+    put("ReconcileStopped/Properties/AlarmActions", []),
+    parameter("ReconcileMinutes", "MaxValue", 1440),
+)
+def a_schedule_that_does_not_run_rings_after_two_intervals(template):
+    limits = template["Parameters"]["ReconcileMinutes"]
+    for minutes in (limits["MinValue"], limits["Default"], limits["MaxValue"]):
+        built = stack(template, ReconcileMinutes=str(minutes))
+        assert built.properties("ReconcileSchedule")["ScheduleExpression"] == f"rate({minutes} minutes)"
+        alarm = built.properties("ReconcileStopped")
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "Invocations", "Sum")
+        assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": built.properties("ReconcileFunction")["FunctionName"]}]
+        # No invocation in any of the periods: Lambda publishes no zeros.
+        assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
+        assert "DatapointsToAlarm" not in alarm and alarm["AlarmActions"] == ["<Alarms>"]
+        seconds = alarm["Period"] * int(alarm["EvaluationPeriods"])
+        # PutMetricAlarm: at most a day in all for periods below an hour.
+        assert seconds == 2 * 60 * int(minutes) and alarm["Period"] < 3600 and seconds <= 86_400
 
 
 @noticed(
@@ -1168,11 +1202,7 @@ MUTANTS = [(rule, mutant) for rule, mutants in RULES for mutant in mutants]
 
 @pytest.mark.parametrize("rule, mutant", MUTANTS, ids=lambda part: part.__name__)
 def test_rule_notices(rule, mutant):
-    changed = copy.deepcopy(TEMPLATE)
-    mutant(changed)
-    assert changed != TEMPLATE, "the mutant changes nothing"
-    with pytest.raises(AssertionError):
-        rule(changed)
+    must_notice(rule, TEMPLATE, mutant)
 
 
 @pytest.mark.parametrize("changes", [

@@ -48,7 +48,7 @@ PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def unpinned(text):
-    """What a workflow uses by a name that its owner can move: not by a commit, with its version for the reader."""
+    """Lists the actions that a workflow uses by a name that can be moved, instead of by a commit with its version in a comment."""
     used = re.findall(r"^\s*(?:- )?[\"']?uses[\"']?\s*:\s*(.+?)\s*$", text, re.M)
     return [one for one in used if not PINNED.fullmatch(one) and one != "./.github/workflows/deploy.yml"]
 

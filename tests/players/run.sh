@@ -10,23 +10,15 @@ VOD=$(realpath --canonicalize-missing "$vod")
 export VOD
 cd "$(dirname "$0")"
 
-say() { printf 'players: %s\n' "$*" >&2; }
-die() {
-    say "$*"
-    exit 1
-}
+# shellcheck disable=SC2034  # read by say and need
+SAY_AS=players INSTALL="'make setup' installs it"
+# shellcheck source=scripts/common.sh
+source ../../scripts/common.sh
 
-for tool in node npm ffmpeg ffprobe mpv chromium; do
-    command -v "$tool" >/dev/null 2>&1 || die "$tool is missing: 'make setup' installs it"
-done
+need node npm ffmpeg ffprobe mpv chromium
 [ -x "$VOD" ] || die "$VOD is missing: 'cargo build --package vod' makes it"
 
-if ! cmp -s package-lock.json node_modules/.stamp; then
-    say "installing the packages of package-lock.json"
-    npm ci --silent --no-fund --no-audit || die "npm could not install them: is there a network?"
-    cp package-lock.json node_modules/.stamp
-fi
-
+cmp -s package-lock.json node_modules/.stamp || die "the packages of package-lock.json are missing: 'make setup' installs them"
 VOD_STATE=$(mktemp -d)
 export VOD_STATE
 stop() {
@@ -42,7 +34,7 @@ until [ -s "$VOD_STATE/endpoints.json" ]; do
     kill -0 "$stack" 2>/dev/null || die "vod up ended: $(cat "$VOD_STATE/log")"
     sleep 0.1
 done
-# The first frames are black, as in most films; the clock in the picture helps whoever looks at a failure.
+# The first frames are black, as in most films; the clock in the picture helps to understand a failure.
 ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:duration=10 \
     -f lavfi -i sine=frequency=440:duration=10 -vf fade=in:0:20 \
     -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac "$VOD_STATE/A walk by the sea.mp4"

@@ -1,4 +1,4 @@
-//! What the parts of a stack asked S3 and MediaConvert for, held against `tests/infra/calls.json`.
+//! Compares the calls of a stack's parts to S3 and MediaConvert with `tests/infra/calls.json`.
 //!
 //! From that file `tests/infra/test_policies.py` shows that the roles of `infra/template.yaml` allow each call. A
 //! call that is not in it would be "access denied" on AWS, so it fails the test that made it, whichever that is.

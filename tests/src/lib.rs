@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: a stack of their own, generated clips, the real tools.
+//! The end-to-end tests share this crate: a stack of their own, generated clips, the real tools.
 //!
 //! Everything is driven from outside, as a person would: the built `vod` binary, the AWS CLI, ffmpeg, plain
 //! HTTP. A tool that is missing fails the test with a line that says what to do.

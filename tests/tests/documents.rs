@@ -1,4 +1,4 @@
-//! What the documents claim, checked: the tests they name exist. And what `make fuzz` would run, without building it.
+//! Checks that the tests which the documents name exist, and lists what `make fuzz` would run, without building it.
 
 use std::collections::BTreeSet;
 use std::fs;

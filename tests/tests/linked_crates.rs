@@ -1,4 +1,4 @@
-//! Which crates are linked into others, by `cargo tree`.
+//! Checks by `cargo tree` which crates are linked into others.
 
 use std::collections::BTreeSet;
 use std::process::Command;

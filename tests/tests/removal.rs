@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 use vod_tests::{LocalStack, clips, http, tools, wait};
 
 const KEY: &str = "input/film.mp4";
@@ -48,18 +49,7 @@ fn a_removed_video_stays_removed_until_it_is_uploaded_again() -> anyhow::Result<
         summary["lost"] == 0 && summary["given_up"] == 0 && summary["failed"] == 0,
         "{summary}"
     );
-    let object = &record["source"];
-    let event = serde_json::json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "vod"},
-        "object": {"key": KEY, "eTag": object["etag"], "sequencer": object["sequencer"]}}}]});
-    let url = format!("{}/000000000000/uploads", stack.endpoints.api);
-    stack.aws(&[
-        "sqs",
-        "send-message",
-        "--queue-url",
-        &url,
-        "--message-body",
-        &event.to_string(),
-    ])?;
+    let url = send_event(&stack, &record["source"])?;
     wait::until("the event to be handled", wait::SOON, || {
         let names = [
             "ApproximateNumberOfMessages",
@@ -196,6 +186,72 @@ fn a_job_that_goes_on_record_meanwhile_is_canceled() -> anyhow::Result<()> {
         "the record was not removed under a condition"
     );
     assert_nothing_is_left(&stack, asset)
+}
+
+#[test]
+fn a_delivery_in_flight_during_a_removal_creates_no_job() -> anyhow::Result<()> {
+    // The first delivery has read "no tombstone" and "no record", and waits for its probe.
+    let stack = LocalStack::start_with(&[
+        "--fault",
+        "Probe.slow=@1:25000",
+        "--fault",
+        "CreateJob.slow=@1:10000",
+    ])?;
+    stack.upload(&clips::ordinary("1280x720", 20.0)?, KEY)?;
+    let is_read = |line: &Value| {
+        let path = line["path"].as_str().unwrap_or_default();
+        line["operation"] == "GetObject" && line["status"] == 404 && path.contains("/catalog/")
+    };
+    wait::until(
+        "the first delivery to read that there is no record",
+        wait::SOON,
+        || Ok(stack.access_log()?.iter().any(is_read).then_some(())),
+    )?;
+    // Another delivery overtakes it, and the video is removed while that one creates its job.
+    let head = stack.aws_json(&["s3api", "head-object", "--bucket", "vod", "--key", KEY])?;
+    let etag = head["ETag"].as_str().context("no ETag")?.trim_matches('"');
+    send_event(&stack, &serde_json::json!({ "etag": etag }))?;
+    let record = stack.wait_for(KEY, &["QUEUED"], wait::SOON)?;
+    let asset = record["id"].as_str().context("no id")?;
+    stack.vod_json(&["rm", asset, "--yes"])?;
+
+    let closed = stack.wait_for_end(KEY)?;
+    ensure!(
+        closed["state"] == "IGNORED" && closed["jobs"].is_null(),
+        "{closed:#}"
+    );
+    ensure!(closed["reason"] == "the video was removed", "{closed:#}");
+    wait::until("the job to be canceled", wait::SOON, || {
+        let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
+        let jobs = jobs["Jobs"].as_array().cloned().unwrap_or_default();
+        ensure!(jobs.len() < 2, "the delivery in flight has created a job");
+        Ok(jobs.iter().any(|job| job["Status"] == "CANCELED").then_some(()))
+    })?;
+    let summary = stack.vod_json(&["reconcile"])?;
+    ensure!(
+        summary["notes"][0]["found"] == "left of a removed video: remove it again",
+        "{summary}"
+    );
+    stack.vod_json(&["rm", asset, "--yes"])?;
+    ensure!(
+        stack.vod_json(&["reconcile"])?["given_up"] == 0,
+        "it is reported again"
+    );
+    assert_nothing_is_left(&stack, asset)
+}
+
+/// Sends the event of an upload once more. Returns the URL of the queue.
+fn send_event(stack: &LocalStack, source: &Value) -> anyhow::Result<String> {
+    let mut object = serde_json::json!({"key": KEY, "eTag": source["etag"]});
+    if !source["sequencer"].is_null() {
+        object["sequencer"] = source["sequencer"].clone();
+    }
+    let event = serde_json::json!({"Records": [{"eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "vod"}, "object": object}}]});
+    let url = format!("{}/000000000000/uploads", stack.endpoints.api);
+    let send = ["sqs", "send-message", "--queue-url", &url, "--message-body"];
+    stack.aws(&[&send[..], &[&event.to_string()]].concat())?;
+    Ok(url)
 }
 
 /// Takes the upload down while `submit` waits for the answer to CreateJob.

@@ -7,9 +7,10 @@ use aws_config::identity::IdentityCache;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 
+use vod_aws::root;
+
 use super::AwsError;
 use crate::output::plain;
-use crate::wire::root;
 
 /// Credentials that expire sooner are fetched again.
 const MARGIN: Duration = Duration::from_mins(5);

@@ -5,11 +5,10 @@ use std::error::Error;
 use anyhow::anyhow;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
-use vod_aws::{BucketError, MediaConvertError};
+use vod_aws::{BucketError, MediaConvertError, root};
 
 use super::error::{AwsError, Refusal};
 use crate::output::plain;
-use crate::wire::root;
 
 /// An SDK error for people; `permission` is the one that such a call needs on AWS.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]

@@ -1,4 +1,4 @@
-//! The services that are called without an SDK crate, and their protocols.
+//! The services that are called without an SDK crate.
 
 /// A service of AWS.
 #[derive(Debug, PartialEq, Eq)]
@@ -7,45 +7,33 @@ pub(crate) struct Service {
     pub(crate) id: &'static str,
     /// Its name in addresses, signatures and permissions.
     pub(crate) name: &'static str,
-    pub(crate) protocol: Protocol,
-}
-
-/// The encoding of operations (Smithy: `awsQuery`, `awsJson1_x`, `restJson1`).
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Query {
-        version: &'static str,
-    },
-    Json {
-        version: &'static str,
-        target: &'static str,
-    },
-    Rest,
-}
-
-const fn json(version: &'static str, target: &'static str) -> Protocol {
-    Protocol::Json { version, target }
+    /// The version of its API: of the protocol `awsJson`, or of the parameters in `awsQuery`.
+    pub(crate) version: &'static str,
+    /// The prefix of `x-amz-target`. Empty where operations are not named by it.
+    pub(crate) target: &'static str,
 }
 
 pub(crate) const CLOUDFORMATION: Service = Service {
     id: "CloudFormation",
     name: "cloudformation",
-    protocol: Protocol::Query {
-        version: "2010-05-15",
-    },
+    version: "2010-05-15",
+    target: "",
 };
 pub(crate) const LAMBDA: Service = Service {
     id: "Lambda",
     name: "lambda",
-    protocol: Protocol::Rest,
+    version: "",
+    target: "",
 };
 pub(crate) const SECRETS_MANAGER: Service = Service {
     id: "Secrets Manager",
     name: "secretsmanager",
-    protocol: json("1.1", "secretsmanager"),
+    version: "1.1",
+    target: "secretsmanager",
 };
 pub(crate) const SQS: Service = Service {
     id: "SQS",
     name: "sqs",
-    protocol: json("1.0", "AmazonSQS"),
+    version: "1.0",
+    target: "AmazonSQS",
 };

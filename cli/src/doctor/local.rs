@@ -11,8 +11,8 @@ use vod_state::secrets::Secrets;
 use super::{Finding, link, queues, uploads, viewers};
 use crate::aws::sdk_error;
 use crate::aws::service::SQS;
-use crate::ffmpeg;
 use crate::stack::{Choice, Stack};
+use crate::{ffmpeg, reconcile};
 
 const LOG: &str = "the log of `vod up` gives the reason";
 
@@ -41,7 +41,7 @@ async fn uploads(stack: &Stack, options: &str, up: &str) -> Vec<Finding> {
     let redrive =
         format!("see `vod dead-letters{options}`, fix the cause, then `vod dead-letters{options} redrive`");
     let lost = format!("run `vod reconcile{options}`: it sends lost uploads again");
-    let checked = uploads::check(stack).await;
+    let checked = reconcile::dry_run(stack, uploads::GRACE_SECONDS).await;
     // S3 sends this event when a notification is configured.
     let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "vod"});
     let foreign = json!({"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change",

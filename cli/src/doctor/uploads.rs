@@ -10,18 +10,12 @@ use pipeline::{Note, Summary};
 use super::Passed;
 use crate::dead_letters;
 use crate::output::pasted;
-use crate::reconcile::dry_run;
 use crate::stack::Stack;
 
 /// Uploads younger than this may still be on their way.
-const GRACE_SECONDS: u32 = 60;
+pub(super) const GRACE_SECONDS: u32 = 60;
 /// Number of uploads that are named; the others are only counted.
 const NAMED: usize = 3;
-
-/// Runs `reconcile` without changes.
-pub(super) async fn check(stack: &Stack) -> anyhow::Result<Summary> {
-    dry_run(stack, GRACE_SECONDS).await
-}
 
 /// Checks that every upload older than the grace period has its record. Uploads that were given up are named, but are no
 /// fault of the stack.
@@ -73,7 +67,7 @@ pub(super) async fn dead(
     let reported: BTreeSet<_> = notes.iter().map(|note| note.asset.as_str()).collect();
     let (over, open): (Vec<_>, Vec<_>) = letters
         .iter()
-        .partition(|letter| letter.is_over() || letter.asset().is_some_and(|asset| reported.contains(asset)));
+        .partition(|letter| letter.is_over || letter.asset().is_some_and(|asset| reported.contains(asset)));
     let of = |letters: &[&dead_letters::DeadLetter]| {
         let words: Vec<_> = letters.iter().take(NAMED).map(|letter| letter.words()).collect();
         format!("{} ({})", letters.len(), words.join("; "))

@@ -6,12 +6,12 @@ use anyhow::{anyhow, bail, ensure};
 use aws_smithy_types::body::SdkBody;
 use hyper::{Request, StatusCode};
 use serde_json::Value;
+use vod_aws::origin;
 use vod_core::record::State;
 
 use super::Passed;
 use crate::stack::Stack;
 use crate::stack::tokens::Tokens;
-use crate::wire::origin;
 
 /// Longest time for a response of the edge.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -103,5 +103,5 @@ pub(super) async fn get(stack: &Stack, url: &str) -> anyhow::Result<StatusCode> 
     let request = request.map_err(|_| anyhow!("`{place}` is no address"))?;
     let answer = stack.aws.wire().send(request, TIMEOUT).await;
     let answer = answer.map_err(|error| anyhow!("could not reach {place}: {error}"))?;
-    Ok(answer.status)
+    Ok(answer.status())
 }

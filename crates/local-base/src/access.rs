@@ -6,9 +6,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Instant;
 
 use axum::Router;
@@ -16,11 +15,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use bytes::Bytes;
-use http::Method;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::body;
 
 mod operation;
 pub mod redact;
@@ -35,7 +34,7 @@ pub const ROTATE_AT: u64 = 16 * 1024 * 1024;
 pub enum Port {
     /// S3, MediaConvert, Lambda and the like.
     Api,
-    /// What stands for CloudFront.
+    /// The local CloudFront.
     Edge,
 }
 
@@ -55,13 +54,15 @@ struct LogFile {
 
 /// One line of the log.
 #[derive(Debug, Serialize)]
-struct Line<'a> {
+struct Line {
+    /// When the answer ended.
     time: Timestamp,
     port: Port,
-    method: &'a str,
-    path: &'a str,
+    method: String,
+    path: String,
     #[serde(flatten)]
-    operation: &'a Operation,
+    operation: Operation,
+    /// 0 if the handler was dropped before it had an answer, because the client hung up.
     status: u16,
     bytes: u64,
     duration_ms: u64,
@@ -87,12 +88,12 @@ impl AccessLog {
         })
     }
 
-    /// Has every request to `router`, its fallback included, written down.
+    /// Writes a line for every request to `router`, its fallback included.
     pub fn watch(&self, router: Router, port: Port) -> Router {
         router.layer(from_fn_with_state((self.clone(), port), record))
     }
 
-    fn write(&self, line: &Line<'_>) {
+    fn write(&self, line: &Line) {
         let result = serde_json::to_vec(line)
             .map_err(io::Error::from)
             .and_then(|mut bytes| {
@@ -128,91 +129,53 @@ impl LogFile {
 async fn record(State((log, port)): State<(AccessLog, Port)>, request: Request, next: Next) -> Response {
     let mut pending = Pending {
         log,
-        port,
-        method: request.method().clone(),
-        path: redact::uri(request.uri()),
-        operation: redact::operation(classify(port, request.method(), request.uri(), request.headers())),
         started: Instant::now(),
-        status: 0,
-        bytes: 0,
+        line: Line {
+            time: Timestamp::UNIX_EPOCH,
+            port,
+            method: request.method().to_string(),
+            path: redact::uri(request.uri()),
+            operation: redact::operation(classify(port, request.method(), request.uri(), request.headers())),
+            status: 0,
+            bytes: 0,
+            duration_ms: 0,
+        },
     };
     let response = next.run(request).await;
-    let (parts, body) = response.into_parts();
-    pending.status = parts.status.as_u16();
-    let mut pending = Some(pending);
-    if body.is_end_stream() {
-        drop(pending.take());
-    }
-    Response::from_parts(parts, Body::new(Counted { body, pending }))
+    pending.line.status = response.status().as_u16();
+    response.map(|body| counted(body, pending))
 }
 
 /// A request whose answer is under way. The line is written when this is dropped.
 struct Pending {
     log: AccessLog,
-    port: Port,
-    method: Method,
-    path: String,
-    operation: Operation,
     started: Instant,
-    status: u16,
-    bytes: u64,
+    line: Line,
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // Status 0: the handler was dropped before it had an answer (the client hung up).
-        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.log.write(&Line {
-            time: Timestamp::now(),
-            port: self.port,
-            method: self.method.as_str(),
-            path: &self.path,
-            operation: &self.operation,
-            status: self.status,
-            bytes: self.bytes,
-            duration_ms,
-        });
+        self.line.time = Timestamp::now();
+        self.line.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.log.write(&self.line);
     }
 }
 
 /// Counts a body's bytes and closes the log line with its last frame: before that frame goes out, so that
 /// a client which has the whole answer finds its line in the log.
-struct Counted {
-    body: Body,
-    pending: Option<Pending>,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+fn counted(body: Body, pending: Pending) -> Body {
+    let mut pending = (!body.is_end_stream()).then_some(pending);
+    body::watched(body, move |_, rest, polled| {
         if let Poll::Ready(frame) = &polled {
-            let data = frame
-                .as_ref()
-                .and_then(|f| f.as_ref().ok())
-                .and_then(Frame::data_ref);
-            if let (Some(pending), Some(data)) = (&mut self.pending, data) {
-                pending.bytes += data.len() as u64;
+            if let (Some(pending), Some(Ok(frame))) = (&mut pending, frame) {
+                pending.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
             }
-            if frame.is_none() || self.body.is_end_stream() {
-                self.pending = None;
+            if frame.is_none() || rest.is_end_stream() {
+                pending = None;
             }
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    })
 }
 
 #[cfg(test)]

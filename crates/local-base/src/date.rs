@@ -1,4 +1,4 @@
-//! The `Date` of each answer, as the clock has it.
+//! Dates of HTTP, and the `Date` of each answer by the clock.
 //!
 //! hyper fills in a missing `Date` from a cache that it renews only when the clock has gone on. After the clock has
 //! gone back it repeats the old, future date until the clock has caught up. AWS's SDKs sign by the clock of the
@@ -29,8 +29,8 @@ async fn add(State(clock): State<Clock>, request: Request, next: Next) -> Respon
     response
 }
 
-/// RFC 9110, section 5.6.7. None outside of the years that it can write.
-fn http_date(now: Timestamp) -> Option<HeaderValue> {
+/// A date of HTTP (RFC 9110, section 5.6.7); `None` if its year has not four digits.
+pub fn http_date(now: Timestamp) -> Option<HeaderValue> {
     let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;
     HeaderValue::from_str(&text).ok()
 }

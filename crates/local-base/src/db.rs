@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Transaction, TransactionBehavior};
 
-/// Version of all tables together, kept in SQLite's `user_version`. Raise it when any room changes its tables.
+/// Version of all tables together, kept in SQLite's `user_version`. Raise it when any crate changes its tables.
 const SCHEMA_VERSION: i32 = 1;
 
 /// How long a statement waits for another process (an open `sqlite3` shell, say) to let go of the file.
@@ -53,7 +53,7 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether the disk has no room left, which is the user's to mend.
+    /// Whether the disk has no room left, which only the user can change.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
     }
@@ -74,7 +74,7 @@ impl Db {
         create_private(path)?;
         let connection = Connection::open(path)?;
         check_pages(&connection, path)?;
-        // A commit is on the disk before anybody hears of it: WAL alone would lose the last ones with the power.
+        // A commit is on the disk before it is reported: WAL alone would lose the last ones in a power cut.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let mut db = Self::prepare(connection)?;
@@ -105,7 +105,7 @@ impl Db {
         })
     }
 
-    /// Creates the tables of one room. `sql` is `CREATE … IF NOT EXISTS` statements, so it may run at every start.
+    /// Creates the tables of one service. `sql` is `CREATE … IF NOT EXISTS` statements, so it may run at every start.
     pub async fn create_tables(&self, sql: &'static str) -> Result<(), DbError> {
         self.call(move |connection| Ok(connection.execute_batch(sql)?))
             .await
@@ -121,6 +121,16 @@ impl Db {
         F: FnOnce(&mut Connection) -> Result<T, DbError> + Send + 'static,
     {
         self.run(work).await
+    }
+
+    /// Runs one statement, which is a transaction of its own. Returns the number of rows that it changed.
+    pub async fn execute(
+        &self,
+        sql: &'static str,
+        values: impl Params + Send + 'static,
+    ) -> Result<usize, DbError> {
+        self.call(move |connection| Ok(connection.execute(sql, values)?))
+            .await
     }
 
     /// Runs `work` in one IMMEDIATE transaction and commits it, or rolls it back when `work` fails.
@@ -183,7 +193,7 @@ fn create_private(path: &Path) -> Result<(), DbError> {
     opened.map(drop).map_err(DbError::Create)
 }
 
-/// Looks for damage while a person is there to hear of it. A large file is not checked: reading 256 MiB takes about a
+/// Looks for damage at start, when a person is there to read of it. A large file is not checked: reading 256 MiB takes about a
 /// second, and a damaged page is an error when it is read.
 fn check_pages(connection: &Connection, path: &Path) -> Result<(), DbError> {
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > CHECKED) {

@@ -2,6 +2,7 @@
 //! the access log, and fault injection.
 
 pub mod access;
+pub mod body;
 pub mod clock;
 pub mod date;
 pub mod db;

@@ -123,7 +123,7 @@ impl Queues {
         Ok(id)
     }
 
-    /// Wakes everybody in [`Queue::wait`]. Call it after a transaction that used [`send`] has committed.
+    /// Wakes every caller of [`Queue::wait`]. Call it after a transaction that used [`send`] has committed.
     pub fn wake(&self) {
         self.arrived.notify_waiters();
     }
@@ -136,9 +136,7 @@ impl Queues {
         let sql = "UPDATE queue_message SET visible_ms = ?1, receipt_handle = NULL,
                        receive_count = max(receive_count - (receipt_handle IS NOT NULL), 0)
                    WHERE visible_ms > ?1";
-        self.db
-            .call(move |connection| Ok(connection.execute(sql, [now])?))
-            .await?;
+        self.db.execute(sql, [now]).await?;
         self.wake();
         Ok(())
     }
@@ -151,34 +149,11 @@ impl Queues {
         let back = seen.as_millisecond() - now.as_millisecond();
         if back >= 1000 {
             let sql = "UPDATE queue_message SET visible_ms = visible_ms - ?2 WHERE visible_ms > ?1";
-            let moved = self
-                .db
-                .call(move |connection| Ok(connection.execute(sql, [now.as_millisecond(), back])?));
-            let moved = moved.await?;
+            let moved = self.db.execute(sql, [now.as_millisecond(), back]).await?;
             tracing::warn!(back_ms = back, moved, "the clock has gone back");
         }
         *seen = now;
         Ok(now)
-    }
-
-    /// How many messages `queue` holds.
-    pub async fn counts(&self, queue: &str) -> Result<Counts, DbError> {
-        let (queue, now) = (queue.to_owned(), (self.clock)().as_millisecond());
-        self.db
-            .call(move |connection| {
-                Ok(connection.query_row(
-                    "SELECT count(*) FILTER (WHERE visible_ms <= ?2), count(*) FILTER (WHERE visible_ms > ?2)
-                     FROM queue_message WHERE queue = ?1",
-                    params![queue, now],
-                    |row| {
-                        Ok(Counts {
-                            visible: row.get(0)?,
-                            in_flight: row.get(1)?,
-                        })
-                    },
-                )?)
-            })
-            .await
     }
 }
 
@@ -226,9 +201,9 @@ impl Queue {
             .queues
             .db
             .transaction(move |t| receive(t, &name, settings, max, now));
-        let Received { messages, buried } = received.await?;
+        let (messages, buried) = received.await?;
         if buried {
-            // Somebody may wait for dead letters.
+            // A receiver may be waiting for dead letters.
             self.queues.wake();
         }
         Ok(messages)
@@ -236,31 +211,20 @@ impl Queue {
 
     /// Ends a message. False when the receipt handle is not that of the latest delivery.
     pub async fn delete(&self, receipt_handle: &str) -> Result<bool, DbError> {
-        let (name, receipt) = (self.name.clone(), receipt_handle.to_owned());
-        self.execute(move |t| {
-            t.execute(
-                "DELETE FROM queue_message WHERE queue = ?1 AND receipt_handle = ?2",
-                [name, receipt],
-            )
-        })
-        .await
+        let sql = "DELETE FROM queue_message WHERE queue = ?1 AND receipt_handle = ?2";
+        let receipt = (self.name.clone(), receipt_handle.to_owned());
+        Ok(self.queues.db.execute(sql, receipt).await? > 0)
     }
 
     /// Makes a received message visible again in `timeout` from now; zero gives it back at once.
     /// False when the receipt handle is not that of the latest delivery.
     pub async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<bool, DbError> {
-        let (name, receipt) = (self.name.clone(), receipt_handle.to_owned());
         let visible = after(self.queues.now().await?, timeout);
-        let changed = self
-            .execute(move |t| {
-                t.execute(
-                    "UPDATE queue_message SET visible_ms = ?3 WHERE queue = ?1 AND receipt_handle = ?2",
-                    params![name, receipt, visible],
-                )
-            })
-            .await?;
+        let sql = "UPDATE queue_message SET visible_ms = ?3 WHERE queue = ?1 AND receipt_handle = ?2";
+        let values = (self.name.clone(), receipt_handle.to_owned(), visible);
+        let changed = self.queues.db.execute(sql, values).await?;
         self.queues.wake();
-        Ok(changed)
+        Ok(changed > 0)
     }
 
     /// When the next message can be received; a time in the past means now, None that the queue is empty.
@@ -301,43 +265,26 @@ impl Queue {
             }
         }
     }
-
-    async fn execute(
-        &self,
-        statement: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<usize> + Send + 'static,
-    ) -> Result<bool, DbError> {
-        self.queues
-            .db
-            .transaction(move |t| Ok::<_, DbError>(statement(t)? > 0))
-            .await
-    }
 }
 
-/// What a receive came to.
-#[derive(Default)]
-struct Received {
-    messages: Vec<Message>,
-    /// Whether a message has moved to the dead letters.
-    buried: bool,
-}
-
+/// The messages that can be received, and whether another has moved to the dead letters.
 fn receive(
     transaction: &Transaction<'_>,
     queue: &str,
     settings: QueueSettings,
     max: usize,
     now: Timestamp,
-) -> Result<Received, DbError> {
+) -> Result<(Vec<Message>, bool), DbError> {
     // Never at once, so that one answer holds each message once.
     let hidden = settings.visibility_timeout.max(Duration::from_millis(1));
-    let mut received = Received::default();
-    while received.messages.len() < max {
+    let (mut messages, mut buried) = (Vec::new(), false);
+    while messages.len() < max {
         let Some(mut message) = next_visible(transaction, queue, now)? else {
             break;
         };
         if message.receive_count >= settings.max_receive_count {
             bury(transaction, queue, &message, now)?;
-            received.buried = true;
+            buried = true;
             continue;
         }
         message.receive_count += 1;
@@ -353,9 +300,9 @@ fn receive(
                 message.receipt_handle,
             ],
         )?;
-        received.messages.push(message);
+        messages.push(message);
     }
-    Ok(received)
+    Ok((messages, buried))
 }
 
 fn next_visible(
@@ -384,8 +331,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Moves a message that nobody could handle out of the way, where an operator finds it. As on AWS it keeps its id
-/// and the count of its deliveries.
+/// Moves a message that failed too often to the dead letters. As on AWS it keeps its id and the count of its
+/// deliveries.
 fn bury(
     transaction: &Transaction<'_>,
     queue: &str,

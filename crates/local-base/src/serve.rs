@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
@@ -27,16 +28,13 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use self::connection::{Connection, Port};
-use self::stall::{Socket, Timed};
+use self::stall::{Socket, timed};
 
 pub use self::stall::STALLED;
 
 /// After an error of `accept` that is not the client's, such as too few descriptors, it is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// File descriptors of the process, where the system does not say: what macOS gives.
-const FEW_FILES: usize = 256;
-
-/// What a port bears from its clients.
+/// The limits of a port for its clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at one time.
@@ -75,20 +73,10 @@ impl Limits {
     }
 }
 
-/// How many files the process may have open (`RLIMIT_NOFILE`, the soft limit).
+/// How many files the process may have open: the soft limit.
 fn open_files() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    soft_limit(&limits).unwrap_or(FEW_FILES)
-}
-
-fn soft_limit(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
-        "unlimited" => Some(usize::from(u16::MAX)),
-        number => number.parse().ok(),
-    }
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::from(u16::try_from(limit).unwrap_or(u16::MAX))
 }
 
 /// Answers with `router` until `shutdown`, and then until no request is under way.
@@ -160,7 +148,7 @@ async fn run(
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&connection), limits.write));
     let service = service_fn(|request: Request<Incoming>| {
         let busy = connection.busy();
-        let mut request = request.map(|body| Body::new(Timed::new(body, limits.body)));
+        let mut request = request.map(|body| timed(Body::new(body), limits.body));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
         async move {

@@ -12,13 +12,15 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_lc_rs::constant_time;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign as compute,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign as compute,
 };
 use aws_sigv4::sign::v4;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -34,7 +36,7 @@ pub const MAX_SKEW: Duration = Duration::from_mins(15);
 
 const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
-/// The one pair of keys of a local stack, and the region it stands for.
+/// The one pair of keys of a local stack, and its region.
 #[derive(Clone)]
 pub struct Keys {
     /// What AWS calls the access key id.
@@ -54,7 +56,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// Why a request was not let in. `Display` is the text that AWS gives.
+/// The reason for which a request is refused. `Display` is the text that AWS gives.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AuthError {
     /// No `Authorization` header at all.
@@ -80,6 +82,10 @@ impl AuthError {
             Self::UnrecognizedClient => "UnrecognizedClientException",
             Self::InvalidSignature(_) => "InvalidSignatureException",
         }
+    }
+
+    fn incomplete(text: &str) -> Self {
+        Self::IncompleteSignature(text.to_owned())
     }
 
     fn mismatch() -> Self {
@@ -145,11 +151,9 @@ impl<'a> Authorization<'a> {
         let missing = |what: &str| {
             AuthError::IncompleteSignature(format!("Authorization header requires '{what}' parameter."))
         };
-        let rest = header.strip_prefix("AWS4-HMAC-SHA256").ok_or_else(|| {
-            AuthError::IncompleteSignature(
-                "Unsupported AWS 'algorithm', expected AWS4-HMAC-SHA256.".to_owned(),
-            )
-        })?;
+        let algorithm = "Unsupported AWS 'algorithm', expected AWS4-HMAC-SHA256.";
+        let rest = header.strip_prefix("AWS4-HMAC-SHA256");
+        let rest = rest.ok_or_else(|| AuthError::incomplete(algorithm))?;
         let field = |name: &str| {
             rest.split(',')
                 .filter_map(|part| part.trim().split_once('='))
@@ -160,13 +164,9 @@ impl<'a> Authorization<'a> {
         let signature = field("Signature").ok_or_else(|| missing("Signature"))?;
         let signed = field("SignedHeaders").ok_or_else(|| missing("SignedHeaders"))?;
 
-        let scope = Scope::parse(credential).ok_or_else(|| {
-            AuthError::IncompleteSignature(
-                "Credential must have exactly 5 slash-delimited elements, e.g. \
-                 keyid/date/region/service/term."
-                    .to_owned(),
-            )
-        })?;
+        let five =
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.";
+        let scope = Scope::parse(credential).ok_or_else(|| AuthError::incomplete(five))?;
         Ok(Self {
             scope,
             signed_headers: signed.split(';').collect(),
@@ -179,10 +179,7 @@ impl Keys {
     /// Checks all of a signature that does not depend on the body or the secret: key, scope and date. Before a body is
     /// read into memory, this keeps out what could not be let in anyway.
     pub fn verify_head(&self, service: &str, parts: &Parts, now: SystemTime) -> Result<(), AuthError> {
-        let header = text(&parts.headers, "authorization").ok_or(AuthError::MissingAuthenticationToken)?;
-        let claimed = Authorization::parse(header)?;
-        self.check_scope(service, &claimed.scope, &parts.headers, now)
-            .map(drop)
+        self.claim(service, parts, now).map(drop)
     }
 
     /// Checks that `parts` and `body` were signed for `service` with these keys within [`MAX_SKEW`] of `now`.
@@ -193,9 +190,7 @@ impl Keys {
         body: &[u8],
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        let header = text(&parts.headers, "authorization").ok_or(AuthError::MissingAuthenticationToken)?;
-        let claimed = Authorization::parse(header)?;
-        let time = self.check_scope(service, &claimed.scope, &parts.headers, now)?;
+        let (claimed, time) = self.claim(service, parts, now)?;
         if text(&parts.headers, "x-amz-content-sha256").is_some_and(|claim| claim != sha256_hex(body)) {
             return Err(AuthError::mismatch());
         }
@@ -213,14 +208,16 @@ impl Keys {
             .map_err(|_| AuthError::mismatch())
     }
 
-    /// Who, for what, and when: everything that is checked before the signature itself.
-    fn check_scope(
+    /// Reads the signature and its time, and checks key, scope and time.
+    fn claim<'a>(
         &self,
         service: &str,
-        claimed: &Scope<'_>,
-        headers: &HeaderMap,
+        parts: &'a Parts,
         now: SystemTime,
-    ) -> Result<SystemTime, AuthError> {
+    ) -> Result<(Authorization<'a>, SystemTime), AuthError> {
+        let header = text(&parts.headers, "authorization").ok_or(AuthError::MissingAuthenticationToken)?;
+        let authorization = Authorization::parse(header)?;
+        let claimed = &authorization.scope;
         if claimed.access_key != self.access_key {
             return Err(AuthError::UnrecognizedClient);
         }
@@ -235,25 +232,17 @@ impl Keys {
             );
             return Err(AuthError::InvalidSignature(message));
         }
-        let date = text(headers, "x-amz-date").ok_or_else(|| {
-            AuthError::IncompleteSignature(
-                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-                    .to_owned(),
-            )
-        })?;
-        let time = parse_date(date).ok_or_else(|| {
-            AuthError::IncompleteSignature(
-                "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601"
-                    .to_owned(),
-            )
-        })?;
+        let undated = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
+        let date = text(&parts.headers, "x-amz-date").ok_or_else(|| AuthError::incomplete(undated))?;
+        let form = "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601";
+        let time = parse_date(date).ok_or_else(|| AuthError::incomplete(form))?;
         if !date.starts_with(claimed.date) || claimed.date.len() != 8 {
             let message =
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP";
             return Err(AuthError::InvalidSignature(message.to_owned()));
         }
         check_skew(time, now)?;
-        Ok(time.into())
+        Ok((authorization, time.into()))
     }
 
     /// The signature over exactly these headers (and `x-amz-date`, which must be among them).
@@ -282,7 +271,7 @@ impl Keys {
 
     /// Signs `request` for `service` as of `now` and adds the headers that carry the signature.
     ///
-    /// The URI must be absolute. `x-amz-content-sha256` is always sent: a Function URL behind origin
+    /// All its headers are signed. The URI must be absolute. `x-amz-content-sha256` is always sent: a Function URL behind origin
     /// access control wants it, and other services do not mind.
     pub fn sign(
         &self,
@@ -296,6 +285,11 @@ impl Keys {
         };
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        if service == "s3" {
+            // S3 signs the path as it is sent, unlike all other services.
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        }
         let identity = self.identity();
         let params = self.params(service, &identity, settings, now).map_err(fail)?;
         let uri = request.uri().to_string();
@@ -358,13 +352,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {
-    let parsed = jiff::fmt::strtime::parse(DATE_FORMAT, text).ok()?;
-    parsed
-        .to_datetime()
-        .ok()?
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    let date = DateTime::strptime(DATE_FORMAT, text).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 fn check_skew(time: Timestamp, now: SystemTime) -> Result<(), AuthError> {
@@ -406,5 +395,4 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 #[cfg(test)]
-#[path = "sigv4_tests.rs"]
 mod tests;

@@ -13,12 +13,7 @@ pub(super) struct Hit;
 
 /// CloudFront's 403 for a missing or bad signature.
 pub(super) fn denied(denied: Denied) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/xml"),
-        (SERVER, "CloudFront"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    (StatusCode::FORBIDDEN, headers, denied.body()).into_response()
+    own(StatusCode::FORBIDDEN, "text/xml", denied.body())
 }
 
 /// CloudFront's page for requests that it refuses for other reasons, or that an origin did not answer.
@@ -29,8 +24,12 @@ pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
         "<!DOCTYPE html>\n<html><head><title>ERROR: The request could not be satisfied</title></head><body>\n\
          <h1>{code} {title}</h1>\n<h2>The request could not be satisfied.</h2>\n<p>{text}</p>\n</body></html>\n"
     );
+    own(status, "text/html", body)
+}
+
+fn own(status: StatusCode, content_type: &str, body: impl IntoResponse) -> Response {
     let headers = [
-        (CONTENT_TYPE, "text/html"),
+        (CONTENT_TYPE, content_type),
         (SERVER, "CloudFront"),
         (CACHE_CONTROL, "no-store"),
     ];

@@ -1,9 +1,8 @@
-//! What the edge keeps of its origins' answers: small whole objects and, for seconds, errors; in memory, bounded.
+//! The cache of the edge: small whole objects and, for seconds, errors; in memory, bounded.
 //!
 //! The key is the path alone, decoded: never the query, so that a signature neither splits the cache nor is kept in
 //! it. As at CloudFront, what is in the cache stays until its time is over or until it is invalidated.
 
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -24,6 +23,9 @@ const FILLS: usize = 8;
 const TTL_DEFAULT: i64 = 86_400;
 /// The longest that an origin can ask for: a year.
 const TTL_MAX: i64 = 31_536_000;
+
+/// The directives with which an answer is not kept.
+const UNCACHED: [&str; 3] = ["no-store", "no-cache", "private"];
 
 /// How long a 404 or 414 is kept at least, in seconds: CloudFront's default for the error caching minimum TTL.
 const ERROR_TTL: i64 = 10;
@@ -55,7 +57,7 @@ pub(super) struct Entry {
     /// When it was fetched and when it is stale, in seconds since the epoch.
     pub(super) fetched: i64,
     pub(super) stale: i64,
-    /// The same compressed, once somebody asked for it.
+    /// The same compressed, after the first request for it.
     pub(super) gzip: OnceLock<Bytes>,
 }
 
@@ -160,13 +162,12 @@ impl Kept {
 impl Entry {
     /// An answer of now, with the headers as the origin sent them.
     pub(super) fn new(headers: HeaderMap, body: Bytes, origin_says: Option<&str>, now: i64) -> Self {
-        let seconds = ttl(origin_says).map_or(0, |seconds| seconds.get().cast_signed());
         Self {
             status: StatusCode::OK,
             headers,
             body,
             fetched: now,
-            stale: now + seconds,
+            stale: now + ttl(origin_says),
             gzip: OnceLock::new(),
         }
     }
@@ -196,8 +197,8 @@ impl Entry {
     }
 }
 
-/// Seconds for which an answer with this `Cache-Control` may be kept; `None` is not at all.
-fn ttl(cache_control: Option<&str>) -> Option<NonZeroU64> {
+/// Seconds for which an answer with this `Cache-Control` may be kept; 0 is not at all.
+fn ttl(cache_control: Option<&str>) -> i64 {
     let (mut seconds, mut shared) = (TTL_DEFAULT, None);
     for directive in cache_control.unwrap_or_default().split(',') {
         let directive = directive.trim().to_ascii_lowercase();
@@ -205,21 +206,18 @@ fn ttl(cache_control: Option<&str>) -> Option<NonZeroU64> {
         match directive.split_once('=') {
             Some(("max-age", text)) => seconds = number(text),
             Some(("s-maxage", text)) => shared = Some(number(text)),
-            _ if ["no-store", "no-cache", "private"].contains(&directive.as_str()) => return None,
+            _ if UNCACHED.contains(&directive.as_str()) => return 0,
             _ => {}
         }
     }
-    let seconds = shared.unwrap_or(seconds).clamp(0, TTL_MAX);
-    NonZeroU64::new(seconds.cast_unsigned())
+    shared.unwrap_or(seconds).clamp(0, TTL_MAX)
 }
 
 /// Seconds for which an error with this `Cache-Control` is kept, as the developer guide has it ("Control how long CloudFront
 /// caches errors"): `no-store` counts for 404, 414 and 501 alone. `None` is not at all.
 pub(super) fn error_ttl(status: StatusCode, cache_control: Option<&str>) -> Option<i64> {
     let says = cache_control.unwrap_or_default().to_ascii_lowercase();
-    let forbids = ["no-store", "no-cache", "private"]
-        .iter()
-        .any(|word| says.contains(word));
+    let forbids = UNCACHED.iter().any(|word| says.contains(word));
     let asked = says.contains("max-age") || says.contains("s-maxage");
     let at_least = match status.as_u16() {
         404 | 414 | 501 if forbids => return None,
@@ -228,8 +226,7 @@ pub(super) fn error_ttl(status: StatusCode, cache_control: Option<&str>) -> Opti
         400 | 403 | 405 | 412 | 415 if asked && !forbids => ERROR_TTL,
         _ => return None,
     };
-    let asked = if asked { ttl(cache_control) } else { None };
-    let seconds = asked.map_or(0, |seconds| seconds.get().cast_signed());
+    let seconds = if asked { ttl(cache_control) } else { 0 };
     Some(seconds.max(at_least)).filter(|seconds| *seconds > 0)
 }
 
@@ -258,24 +255,20 @@ mod tests {
     #[test]
     fn times_to_live() {
         for (cache_control, seconds) in [
-            (None, Some(86_400)),
-            (Some(""), Some(86_400)),
-            (Some("public, max-age=60"), Some(60)),
-            (Some("max-age=60, s-maxage=5"), Some(5)),
-            (Some("Max-Age=\"7\""), Some(7)),
-            (Some("max-age=99999999999"), Some(31_536_000)),
-            (Some("max-age=0"), None),
-            (Some("max-age=soon"), None),
-            (Some("max-age=-1"), None),
-            (Some("private, max-age=60"), None),
-            (Some("no-cache"), None),
-            (Some("no-store"), None),
+            (None, 86_400),
+            (Some(""), 86_400),
+            (Some("public, max-age=60"), 60),
+            (Some("max-age=60, s-maxage=5"), 5),
+            (Some("Max-Age=\"7\""), 7),
+            (Some("max-age=99999999999"), 31_536_000),
+            (Some("max-age=0"), 0),
+            (Some("max-age=soon"), 0),
+            (Some("max-age=-1"), 0),
+            (Some("private, max-age=60"), 0),
+            (Some("no-cache"), 0),
+            (Some("no-store"), 0),
         ] {
-            assert_eq!(
-                ttl(cache_control).map(NonZeroU64::get),
-                seconds,
-                "{cache_control:?}"
-            );
+            assert_eq!(ttl(cache_control), seconds, "{cache_control:?}");
         }
     }
 

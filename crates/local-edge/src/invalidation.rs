@@ -147,40 +147,29 @@ async fn create(State(api): State<Api>, body: Bytes) -> Response {
 
 /// `Marker` and `MaxItems` of a list.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 struct Page {
-    marker: String,
-    max_items: usize,
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            marker: String::new(),
-            max_items: REMEMBERED,
-        }
-    }
+    marker: Option<String>,
+    max_items: Option<usize>,
 }
 
 /// The newest first; a page begins behind the one that `Marker` names.
 async fn list(State(api): State<Api>, Query(page): Query<Page>) -> Response {
     let done = api.done.lock().unwrap_or_else(PoisonError::into_inner);
-    let behind = match done.iter().rposition(|known| known.id == page.marker) {
+    let marker = page.marker.unwrap_or_default();
+    let behind = match done.iter().rposition(|known| known.id == marker) {
         Some(at) => at,
-        None if page.marker.is_empty() => done.len(),
+        None if marker.is_empty() => done.len(),
         None => {
             let message = "The specified marker does not exist.";
             return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
         }
     };
-    let limit = page.max_items.clamp(1, REMEMBERED);
+    let limit = page.max_items.unwrap_or(REMEMBERED).clamp(1, REMEMBERED);
     let shown: Vec<_> = done.range(..behind).rev().take(limit).collect();
     let more = shown.last().filter(|_| shown.len() < behind);
-    (
-        [("content-type", "text/xml")],
-        list_xml(&page.marker, limit, &shown, more.copied()),
-    )
-        .into_response()
+    let list = list_xml(&marker, limit, &shown, more.copied());
+    ([("content-type", "text/xml")], list).into_response()
 }
 
 fn list_xml(marker: &str, limit: usize, shown: &[&Invalidation], more: Option<&Invalidation>) -> String {

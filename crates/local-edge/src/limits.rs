@@ -1,4 +1,4 @@
-//! What CloudFront refuses by its size, whatever it asks for ("Request and response behavior" in the developer
+//! Refuses requests that are too large for CloudFront ("Request and response behavior" in the developer
 //! guide).
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};

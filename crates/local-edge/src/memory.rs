@@ -1,6 +1,7 @@
 //! Answers from memory: conditions, ranges and compression, as RFC 9110 and CloudFront have them.
 
 use std::io::Write as _;
+use std::ops::Range;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +20,7 @@ use super::cache::Entry;
 
 /// Sizes that CloudFront compresses, in bytes.
 const COMPRESSED: std::ops::RangeInclusive<usize> = 1_000..=10_000_000;
-/// Types that it compresses, of those that lie in our buckets.
+/// Types that it compresses, of those that are in our buckets.
 const COMPRESSED_TYPES: [&str; 8] = [
     "application/vnd.apple.mpegurl",
     "application/dash+xml",
@@ -34,11 +35,16 @@ const COMPRESSED_TYPES: [&str; 8] = [
 /// The answer to `request` out of `entry`.
 pub(super) fn answer(entry: &Entry, request: &Parts, now: i64) -> Response {
     let mut response = match precondition(entry, &request.headers) {
-        _ if entry.status != StatusCode::OK => with(entry.status, entry.headers.clone(), entry.body.clone()),
+        _ if entry.status != StatusCode::OK => (
+            entry.status,
+            entry.headers.clone(),
+            Body::from(entry.body.clone()),
+        )
+            .into_response(),
         Some(status) => empty(status, entry),
         None => match range(&request.headers, entry) {
-            Some(Wanted::Part(first, last)) => part(entry, first, last),
-            Some(Wanted::Nothing) => unsatisfiable(entry.body.len()),
+            Some(wanted) if wanted.is_empty() => unsatisfiable(entry.body.len()),
+            Some(wanted) => part(entry, wanted),
             None => whole(entry, &request.headers),
         },
     };
@@ -92,16 +98,9 @@ fn date(text: &str) -> Option<i64> {
         .map(Timestamp::as_second)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    /// First and last byte.
-    Part(usize, usize),
-    /// No byte that there is.
-    Nothing,
-}
-
-/// The part that is asked for; `None` is the whole. As S3 does it: one range only, and what cannot be read is ignored.
-fn range(asked: &HeaderMap, entry: &Entry) -> Option<Wanted> {
+/// The bytes that are asked for, which may be none; `None` is the whole. As S3 does it: one range only, and what cannot be
+/// read is ignored.
+fn range(asked: &HeaderMap, entry: &Entry) -> Option<Range<usize>> {
     let wanted = parse_range(text(asked, &RANGE)?, entry.body.len())?;
     let Some(validator) = text(asked, &IF_RANGE) else {
         return Some(wanted);
@@ -115,27 +114,20 @@ fn range(asked: &HeaderMap, entry: &Entry) -> Option<Wanted> {
     current.then_some(wanted)
 }
 
-fn parse_range(text: &str, length: usize) -> Option<Wanted> {
+fn parse_range(text: &str, length: usize) -> Option<Range<usize>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(first) || !digits(last) {
         return None;
     }
     // Numbers that are too long are beyond any length.
-    let number = |text: &str| text.parse::<usize>().unwrap_or(usize::MAX);
+    let number = |text: &str| text.parse().unwrap_or(usize::MAX);
     match (first, last) {
         ("", "") => None,
-        ("", count) => Some(match number(count).min(length) {
-            0 => Wanted::Nothing,
-            count => Wanted::Part(length - count, length - 1),
-        }),
-        (first, "") if number(first) < length => Some(Wanted::Part(number(first), length - 1)),
-        (_, "") => Some(Wanted::Nothing),
+        ("", count) => Some(length.saturating_sub(number(count))..length),
+        (first, "") => Some(number(first)..length),
         (first, last) if number(last) < number(first) => None,
-        (first, last) if number(first) < length => {
-            Some(Wanted::Part(number(first), number(last).min(length - 1)))
-        }
-        _ => Some(Wanted::Nothing),
+        (first, last) => Some(number(first)..number(last).saturating_add(1).min(length)),
     }
 }
 
@@ -151,26 +143,24 @@ fn whole(entry: &Entry, asked: &HeaderMap) -> Response {
         }
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    with(StatusCode::OK, headers, body)
+    (headers, Body::from(body)).into_response()
 }
 
-fn part(entry: &Entry, first: usize, last: usize) -> Response {
+fn part(entry: &Entry, wanted: Range<usize>) -> Response {
     let mut headers = entry.headers.clone();
-    let range = format!("bytes {first}-{last}/{}", entry.body.len());
-    headers.extend(
-        HeaderValue::try_from(range)
-            .ok()
-            .map(|range| (CONTENT_RANGE, range)),
-    );
-    let body = entry.body.slice(first..=last);
+    let range = format!("bytes {}-{}/{}", wanted.start, wanted.end - 1, entry.body.len());
+    if let Ok(range) = HeaderValue::try_from(range) {
+        headers.insert(CONTENT_RANGE, range);
+    }
+    let body = entry.body.slice(wanted);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    with(StatusCode::PARTIAL_CONTENT, headers, body)
+    (StatusCode::PARTIAL_CONTENT, headers, Body::from(body)).into_response()
 }
 
 fn empty(status: StatusCode, entry: &Entry) -> Response {
     let mut headers = entry.headers.clone();
     headers.remove(CONTENT_LENGTH);
-    with(status, headers, Bytes::new())
+    (status, headers, Body::empty()).into_response()
 }
 
 /// S3's own words.
@@ -182,13 +172,6 @@ fn unsatisfiable(length: usize) -> Response {
         (CONTENT_RANGE, format!("bytes */{length}")),
     ];
     (StatusCode::RANGE_NOT_SATISFIABLE, headers, body).into_response()
-}
-
-fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }
 
 fn is_compressible(entry: &Entry) -> bool {
@@ -239,19 +222,18 @@ mod tests {
 
     #[test]
     fn ranges() {
-        use Wanted::{Nothing, Part};
         for (text, wanted) in [
-            ("bytes=0-0", Some(Part(0, 0))),
-            ("bytes=2-4", Some(Part(2, 4))),
-            ("bytes=2-", Some(Part(2, 9))),
-            ("bytes=9-99", Some(Part(9, 9))),
-            ("bytes=0-99999999999999999999999", Some(Part(0, 9))),
-            ("bytes=-3", Some(Part(7, 9))),
-            ("bytes=-99", Some(Part(0, 9))),
-            ("bytes=-0", Some(Nothing)),
-            ("bytes=10-", Some(Nothing)),
-            ("bytes=10-11", Some(Nothing)),
-            ("bytes=99999999999999999999999-", Some(Nothing)),
+            ("bytes=0-0", Some(0..1)),
+            ("bytes=2-4", Some(2..5)),
+            ("bytes=2-", Some(2..10)),
+            ("bytes=9-99", Some(9..10)),
+            ("bytes=0-99999999999999999999999", Some(0..10)),
+            ("bytes=-3", Some(7..10)),
+            ("bytes=-99", Some(0..10)),
+            ("bytes=-0", Some(0..0)),
+            ("bytes=10-", Some(0..0)),
+            ("bytes=10-11", Some(0..0)),
+            ("bytes=99999999999999999999999-", Some(0..0)),
             ("bytes=4-2", None),
             ("bytes=-", None),
             ("bytes=", None),
@@ -261,10 +243,12 @@ mod tests {
             ("items=0-1", None),
             ("", None),
         ] {
-            assert_eq!(parse_range(text, 10), wanted, "{text}");
+            let found = parse_range(text, 10);
+            let found = found.map(|range| if range.is_empty() { 0..0 } else { range });
+            assert_eq!(found, wanted, "{text}");
         }
-        assert_eq!(parse_range("bytes=0-", 0), Some(Nothing));
-        assert_eq!(parse_range("bytes=-1", 0), Some(Nothing));
+        assert!(parse_range("bytes=0-", 0).unwrap().is_empty());
+        assert!(parse_range("bytes=-1", 0).unwrap().is_empty());
     }
 
     #[test]

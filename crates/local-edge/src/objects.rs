@@ -19,7 +19,7 @@ use super::{Edge, headers, memory};
 /// Longest body of an error, in bytes: S3's have a few hundred.
 const ERROR_MAX: usize = 64 << 10;
 
-/// What `/` stands for (the distribution's default root object).
+/// The object at `/` (the distribution's default root object).
 const ROOT: &str = "web/index.html";
 
 impl Edge {
@@ -56,7 +56,7 @@ impl Edge {
         }
         if found.status() == StatusCode::PARTIAL_CONTENT {
             // The rest will be wanted as well.
-            found = self.origin.get(key, HeaderMap::new()).await?;
+            found = self.origin.fetch(&Method::GET, key, HeaderMap::new()).await?;
             if found.status() != StatusCode::OK || !is_small(&found) {
                 return Ok(origin::from_bucket(found, key, policy).map(Body::new));
             }

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
-/// How viewers reach the edge when something stands before it: scheme and host, no path.
+/// The URL by which viewers reach the edge through a proxy: scheme and host, no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     scheme: String,

@@ -271,7 +271,7 @@ impl TestEdge {
         self.send("GET", path, &[]).await
     }
 
-    /// The same, for a path that nobody keeps.
+    /// The same, for a path that is not cached.
     pub(super) async fn get_owned(&self, path: String) -> Answer {
         self.get(&path).await
     }

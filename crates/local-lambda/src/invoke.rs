@@ -84,7 +84,7 @@ fn answer(result: Result<Value, Failure>) -> Response {
     }
 }
 
-/// Lambda answers 200 although the function failed; only a header tells.
+/// Lambda answers 200 although the function failed; only a header says so.
 fn unhandled(error: &Diagnostic) -> Response {
     let mut response = payload(serde_json::to_string(error).unwrap_or_default());
     let name = HeaderName::from_static("x-amz-function-error");

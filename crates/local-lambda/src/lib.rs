@@ -223,5 +223,4 @@ fn timed_out(request_id: &str, timeout: Duration) -> Diagnostic {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

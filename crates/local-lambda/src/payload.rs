@@ -132,10 +132,10 @@ fn encode_body(headers: &HeaderMap, body: &[u8]) -> (String, bool) {
     }
 }
 
-/// The HTTP answer that a function's JSON stands for, or `None` where Lambda would call it malformed.
+/// The HTTP answer that a function's JSON describes, or `None` where Lambda would call it malformed.
 pub(super) fn response(answer: &Value) -> Option<Response> {
     // Without a status code the whole JSON is the body (format 2.0's inference).
-    let Some(status) = answer.get("statusCode").and_then(Value::as_u64) else {
+    let Some(status) = answer["statusCode"].as_u64() else {
         let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
         return Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
@@ -145,24 +145,14 @@ pub(super) fn response(answer: &Value) -> Option<Response> {
     let mut response = Response::new(Body::from(decode_body(answer)?));
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status).ok()?).ok()?;
     let target = response.headers_mut();
-    for (name, value) in answer
-        .get("headers")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         target.insert(
             HeaderName::try_from(name).ok()?,
             HeaderValue::try_from(text).ok()?,
         );
     }
-    for cookie in answer
-        .get("cookies")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for cookie in answer["cookies"].as_array().into_iter().flatten() {
         target.append(header::SET_COOKIE, HeaderValue::try_from(cookie.as_str()?).ok()?);
     }
     // The server states the length of what it sends, not of what the function had in mind.
@@ -174,12 +164,8 @@ pub(super) fn response(answer: &Value) -> Option<Response> {
 }
 
 fn decode_body(answer: &Value) -> Option<Vec<u8>> {
-    let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
-    let encoded = answer
-        .get("isBase64Encoded")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
-    if encoded {
+    let body = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] == true {
         BASE64_STANDARD.decode(body).ok()
     } else {
         Some(body.as_bytes().to_vec())

@@ -1,4 +1,4 @@
-//! Function URLs: `/lambda-url/{name}/…` stands for `https://<id>.lambda-url.<region>.on.aws/…` with IAM
+//! Function URLs: `/lambda-url/{name}/…` is `https://<id>.lambda-url.<region>.on.aws/…` with IAM
 //! authentication.
 
 use std::sync::Arc;
@@ -26,9 +26,7 @@ struct Shared {
 
 pub(super) fn routes(functions: Functions, keys: Keys) -> Router {
     Router::new()
-        .route("/lambda-url/{name}", any(root))
-        .route("/lambda-url/{name}/", any(root))
-        .route("/lambda-url/{name}/{*path}", any(below))
+        .route("/lambda-url/{*function_and_path}", any(respond))
         .with_state(Shared { functions, keys })
 }
 
@@ -51,23 +49,12 @@ fn diagnostic(error: serde_json::Error) -> Diagnostic {
     Diagnostic::from(Box::new(error) as lambda_runtime::Error)
 }
 
-async fn root(State(shared): State<Shared>, Path(name): Path<String>, request: Request) -> Response {
-    respond(&shared, &name, request).await
-}
-
-async fn below(
-    State(shared): State<Shared>,
-    Path((name, _)): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    respond(&shared, &name, request).await
-}
-
-async fn respond(shared: &Shared, name: &str, request: Request) -> Response {
+async fn respond(State(shared): State<Shared>, Path(place): Path<String>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, MAX_PAYLOAD).await else {
         return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    let name = place.split('/').next().unwrap_or_default();
     let path = function_path(parts.uri.path());
     let caller = payload::Caller {
         function: name,

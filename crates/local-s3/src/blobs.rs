@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tempfile::{NamedTempFile, TempPath};
 use vod_ids as ids;
 
 use super::sweep;
@@ -55,17 +56,28 @@ impl Blobs {
         }))
     }
 
-    /// Starts a new file.
-    pub(super) fn create(self: &Arc<Self>) -> io::Result<Draft> {
-        let id = ids::letters(ID_LENGTH);
-        let path = self.root.join("tmp").join(&id);
+    /// Starts a new file, which is removed unless it is published.
+    pub(super) fn create(&self) -> io::Result<NamedTempFile> {
+        let path = self.root.join("tmp").join(ids::letters(ID_LENGTH));
         let file = File::create_new(&path)?;
-        Ok(Draft {
-            blobs: Arc::clone(self),
-            id,
-            file,
-            path: Doomed(Some(path)),
-        })
+        Ok(NamedTempFile::from_parts(file, TempPath::try_from_path(path)?))
+    }
+
+    /// Flushes a file to the disk and gives it its final place. `crc64` is the CRC-64/NVME of its bytes.
+    pub(super) fn publish(&self, draft: NamedTempFile, crc64: u64) -> io::Result<Published> {
+        draft.as_file().sync_all()?;
+        let id = draft.path().file_name().unwrap_or_default();
+        let id = id.to_string_lossy().into_owned();
+        let target = self.path(&id);
+        let folder = target.parent().unwrap_or(&self.root);
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            sync_folder(&self.root)?;
+        }
+        draft.persist(&target)?;
+        let path = TempPath::try_from_path(&target)?;
+        sync_folder(folder)?;
+        Ok(Published { id, crc64, path })
     }
 
     /// Keeps every file that the index has now, until the guard is dropped. Take it before reading the index, pin what
@@ -124,60 +136,20 @@ impl Blobs {
     }
 }
 
-/// A file being written. Dropped, it is gone.
-pub(super) struct Draft {
-    blobs: Arc<Blobs>,
-    id: String,
-    pub(super) file: File,
-    path: Doomed,
-}
-
-impl Draft {
-    /// Flushes the file to the disk and gives it its final place. `crc64` is the CRC-64/NVME of its bytes.
-    pub(super) fn publish(mut self, crc64: u64) -> io::Result<Published> {
-        self.file.sync_all()?;
-        let target = self.blobs.path(&self.id);
-        let folder = target.parent().unwrap_or(&self.blobs.root).to_owned();
-        if !folder.exists() {
-            fs::create_dir_all(&folder)?;
-            sync_folder(&self.blobs.root)?;
-        }
-        fs::rename(self.blobs.root.join("tmp").join(&self.id), &target)?;
-        self.path.0 = Some(target);
-        sync_folder(&folder)?;
-        Ok(Published {
-            id: self.id,
-            crc64,
-            path: self.path,
-        })
-    }
-}
-
-/// A complete file that no row mentions yet. Dropped, it is gone; [`Published::keep`] it after the commit.
+/// A complete file that no row mentions yet. It is removed unless it is kept after the commit.
 pub(super) struct Published {
     pub(super) id: String,
     pub(super) crc64: u64,
-    path: Doomed,
+    path: TempPath,
 }
 
 impl Published {
     pub(super) fn keep(mut self) {
-        self.path.0 = None;
+        self.path.disable_cleanup(true);
     }
 }
 
-/// Removes its path when dropped.
-struct Doomed(Option<PathBuf>);
-
-impl Drop for Doomed {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            remove_file(path);
-        }
-    }
-}
-
-/// Somebody reads the index.
+/// A read of the index that has not ended.
 pub(super) struct Looking(Arc<Blobs>);
 
 impl Drop for Looking {
@@ -248,8 +220,8 @@ mod tests {
 
     fn write(blobs: &Arc<Blobs>, text: &str) -> Published {
         let mut draft = blobs.create().unwrap();
-        draft.file.write_all(text.as_bytes()).unwrap();
-        draft.publish(0).unwrap()
+        draft.write_all(text.as_bytes()).unwrap();
+        blobs.publish(draft, 0).unwrap()
     }
 
     #[test]

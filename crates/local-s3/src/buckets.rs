@@ -1,6 +1,5 @@
 //! Buckets.
 
-use rusqlite::Transaction;
 use s3s::dto::{
     Bucket, BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
     DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
@@ -10,10 +9,10 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, s3_error};
 
 use super::OWNER_ID;
-use super::error::{OperationError, not_implemented};
+use super::error::{OperationError, no_acls, not_implemented};
 use super::index;
-use super::parts::drop_upload;
-use super::request::{Answer, check_owner, check_version, timestamp};
+use super::parts::{drop_upload, uploads};
+use super::request::{Answer, check_version, timestamp};
 use super::store::Store;
 
 /// The region whose buckets have no location constraint, and where creating twice is no error.
@@ -36,7 +35,7 @@ pub(super) async fn create(
         return Err(not_implemented("object lock"));
     }
     if input.acl.as_ref().is_some_and(|acl| acl.as_str() != "private") {
-        return Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs").into());
+        return Err(no_acls());
     }
     let location = format!("/{}", input.bucket);
     let is_new = ensure(store, input.bucket).await?;
@@ -61,7 +60,6 @@ pub(super) async fn ensure(store: &Store, name: String) -> Result<bool, Operatio
 }
 
 pub(super) async fn head(store: &Store, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
-    check_owner(request.input.expected_bucket_owner.as_deref())?;
     require(store, request.input.bucket).await?;
     let region = store.region.to_string();
     Ok(S3Response::new(HeadBucketOutput {
@@ -90,10 +88,9 @@ pub(super) async fn list(store: &Store, _: S3Request<ListBucketsInput>) -> Answe
             Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
         })
         .await?;
-    let (buckets, owner) = (Some(buckets), Some(owner()));
     Ok(S3Response::new(ListBucketsOutput {
-        buckets,
-        owner,
+        buckets: Some(buckets),
+        owner: Some(owner()),
         ..ListBucketsOutput::default()
     }))
 }
@@ -102,7 +99,6 @@ pub(super) async fn delete(
     store: &Store,
     request: S3Request<DeleteBucketInput>,
 ) -> Answer<DeleteBucketOutput> {
-    check_owner(request.input.expected_bucket_owner.as_deref())?;
     let bucket = request.input.bucket;
     store
         .write(move |transaction, after| {
@@ -115,7 +111,7 @@ pub(super) async fn delete(
                 return Err(s3_error!(BucketNotEmpty, "{text}").into());
             }
             for upload in uploads(transaction, &bucket)? {
-                drop_upload(transaction, after, &upload)?;
+                drop_upload(transaction, after, &upload.id)?;
             }
             transaction.execute("DELETE FROM s3_bucket WHERE name = ?1", [&bucket])?;
             Ok(())
@@ -124,16 +120,10 @@ pub(super) async fn delete(
     Ok(S3Response::new(DeleteBucketOutput {}))
 }
 
-fn uploads(transaction: &Transaction<'_>, bucket: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = transaction.prepare("SELECT id FROM s3_upload WHERE bucket = ?1")?;
-    statement.query_map([bucket], |row| row.get(0))?.collect()
-}
-
 pub(super) async fn location(
     store: &Store,
     request: S3Request<GetBucketLocationInput>,
 ) -> Answer<GetBucketLocationOutput> {
-    check_owner(request.input.expected_bucket_owner.as_deref())?;
     require(store, request.input.bucket).await?;
     let constraint =
         (*store.region != *US_EAST_1).then(|| BucketLocationConstraint::from(store.region.to_string()));
@@ -147,7 +137,6 @@ pub(super) async fn versioning(
     store: &Store,
     request: S3Request<GetBucketVersioningInput>,
 ) -> Answer<GetBucketVersioningOutput> {
-    check_owner(request.input.expected_bucket_owner.as_deref())?;
     require(store, request.input.bucket).await?;
     Ok(S3Response::new(GetBucketVersioningOutput::default()))
 }
@@ -158,7 +147,6 @@ pub(super) async fn tagging(
     request: S3Request<GetObjectTaggingInput>,
 ) -> Answer<GetObjectTaggingOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     check_version(input.version_id.as_deref())?;
     store
         .read(move |connection| index::get_object(connection, &input.bucket, &input.key))

@@ -1,13 +1,14 @@
-//! The additional checksums of S3: what a client promised, what its bytes came to, what is stored.
+//! The additional checksums of S3: they are read from a request, computed from its bytes, and stored.
 //!
 //! Source: "Checking object integrity in Amazon S3", S3 user guide.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
+use md5::{Digest as _, Md5};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
-use s3s::dto::{Checksum, ChecksumType};
+use s3s::dto::{Checksum, ChecksumAlgorithm, ChecksumType};
 use s3s::s3_error;
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +33,29 @@ impl Algorithm {
         Self::Sha256,
     ];
 
-    /// As in `x-amz-checksum-algorithm`.
-    pub(super) fn name(self) -> &'static str {
+    /// The name as in `x-amz-checksum-algorithm`, the bytes of a value, and the parameters of a CRC. CRCs of parts can be
+    /// combined into that of the whole; hashes cannot.
+    fn properties(self) -> (&'static str, usize, Option<CrcAlgorithm>) {
         match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
+            Self::Crc32 => ("CRC32", 4, Some(CrcAlgorithm::Crc32IsoHdlc)),
+            Self::Crc32c => ("CRC32C", 4, Some(CrcAlgorithm::Crc32Iscsi)),
+            Self::Crc64Nvme => ("CRC64NVME", 8, Some(CrcAlgorithm::Crc64Nvme)),
+            Self::Sha1 => ("SHA1", 20, None),
+            Self::Sha256 => ("SHA256", 32, None),
         }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.properties().0
+    }
+
+    /// The name as in messages and headers.
+    pub(super) fn lower(self) -> String {
+        self.name().to_ascii_lowercase()
+    }
+
+    pub(super) fn dto(self) -> ChecksumAlgorithm {
+        ChecksumAlgorithm::from_static(self.name())
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
@@ -51,30 +66,10 @@ impl Algorithm {
 
     /// The header or trailer that carries the value.
     pub(super) fn header(self) -> String {
-        format!("x-amz-checksum-{}", self.name().to_ascii_lowercase())
+        format!("x-amz-checksum-{}", self.lower())
     }
 
-    /// Bytes of a value.
-    fn length(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    /// CRCs of parts can be combined into that of the whole; hashes cannot.
-    fn crc(self) -> Option<CrcAlgorithm> {
-        match self {
-            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
-            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
-            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-            Self::Sha1 | Self::Sha256 => None,
-        }
-    }
-
-    pub(super) fn hasher(self) -> ChecksumHasher {
+    fn hasher(self) -> ChecksumHasher {
         let mut hasher = ChecksumHasher::default();
         match self {
             Self::Crc32 => hasher.crc32 = Some(Crc32::new()),
@@ -87,7 +82,7 @@ impl Algorithm {
     }
 
     /// The value of this algorithm out of a set of results.
-    pub(super) fn pick(self, sums: Checksum) -> Option<String> {
+    fn pick(self, sums: Checksum) -> Option<String> {
         match self {
             Self::Crc32 => sums.checksum_crc32,
             Self::Crc32c => sums.checksum_crc32c,
@@ -98,10 +93,8 @@ impl Algorithm {
     }
 
     fn decode(self, value: &str) -> Option<Vec<u8>> {
-        STANDARD
-            .decode(value)
-            .ok()
-            .filter(|bytes| bytes.len() == self.length())
+        let (_, length, _) = self.properties();
+        STANDARD.decode(value).ok().filter(|bytes| bytes.len() == length)
     }
 }
 
@@ -116,20 +109,50 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    pub(super) fn of_bytes(algorithm: Algorithm, value: String) -> Self {
+    pub(super) fn checksum_type(&self) -> ChecksumType {
+        checksum_type(self.full_object)
+    }
+}
+
+pub(super) fn checksum_type(full_object: bool) -> ChecksumType {
+    ChecksumType::from_static(if full_object {
+        ChecksumType::FULL_OBJECT
+    } else {
+        ChecksumType::COMPOSITE
+    })
+}
+
+/// Computes the MD5 of bytes, and their checksum if there is an algorithm.
+pub(super) struct Hasher {
+    md5: Md5,
+    algorithm: Option<Algorithm>,
+    sums: ChecksumHasher,
+}
+
+impl Hasher {
+    pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
         Self {
+            md5: Md5::new(),
             algorithm,
-            value,
-            full_object: true,
+            sums: algorithm.map(Algorithm::hasher).unwrap_or_default(),
         }
     }
 
-    pub(super) fn checksum_type(&self) -> ChecksumType {
-        ChecksumType::from_static(if self.full_object {
-            ChecksumType::FULL_OBJECT
-        } else {
-            ChecksumType::COMPOSITE
-        })
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.sums.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> ([u8; 16], Option<Stored>) {
+        let sums = self.sums.finalize();
+        let checksum = self.algorithm.and_then(|algorithm| {
+            Some(Stored {
+                algorithm,
+                value: algorithm.pick(sums)?,
+                full_object: true,
+            })
+        });
+        (self.md5.finalize().into(), checksum)
     }
 }
 
@@ -174,30 +197,19 @@ pub(super) fn given(sums: &Checksum) -> Result<Option<(Algorithm, String)>, Oper
         return Ok(None);
     };
     if found.next().is_some() {
-        return Err(s3_error!(
-            InvalidRequest,
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        )
-        .into());
+        let text = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+        return Err(s3_error!(InvalidRequest, "{text}").into());
     }
     // A composite value, as in a CompleteMultipartUpload, ends in the number of parts.
     let digest = value.split_once('-').map_or(value.as_str(), |(digest, _)| digest);
     if algorithm.decode(digest).is_none() {
-        return Err(invalid_value(algorithm));
+        let header = algorithm.header();
+        return Err(s3_error!(InvalidRequest, "Value for {header} header is invalid.").into());
     }
     Ok(Some((algorithm, value)))
 }
 
-pub(super) fn invalid_value(algorithm: Algorithm) -> OperationError {
-    s3_error!(
-        InvalidRequest,
-        "Value for {} header is invalid.",
-        algorithm.header()
-    )
-    .into()
-}
-
-/// How the checksum of a multipart object is made from those of its parts.
+/// The rule by which the checksum of a multipart object is made from those of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Multipart {
     pub(super) algorithm: Algorithm,
@@ -216,7 +228,7 @@ impl Multipart {
             None => algorithm == Algorithm::Crc64Nvme,
         };
         let possible = if full_object {
-            algorithm.crc().is_some()
+            algorithm.properties().2.is_some()
         } else {
             algorithm != Algorithm::Crc64Nvme
         };
@@ -226,22 +238,17 @@ impl Multipart {
                 full_object,
             });
         }
-        let kind = if full_object {
-            ChecksumType::FULL_OBJECT
-        } else {
-            ChecksumType::COMPOSITE
-        };
-        Err(s3_error!(
-            InvalidRequest,
-            "The {kind} checksum type cannot be used with the {} checksum algorithm.",
-            algorithm.name().to_ascii_lowercase()
-        )
-        .into())
+        let (kind, name) = (checksum_type(full_object), algorithm.lower());
+        let text = format!(
+            "The {} checksum type cannot be used with the {name}",
+            kind.as_str()
+        );
+        Err(s3_error!(InvalidRequest, "{text} checksum algorithm.").into())
     }
 
     /// The checksum of the whole. `parts` are the values and sizes of all parts, in order.
     pub(super) fn combine(self, parts: &[(String, u64)]) -> Option<Stored> {
-        let value = match self.algorithm.crc() {
+        let value = match self.algorithm.properties().2 {
             Some(crc) if self.full_object => self.combine_crc(crc, parts)?,
             _ => {
                 let mut hasher = self.algorithm.hasher();
@@ -270,7 +277,8 @@ impl Multipart {
             }));
         }
         let bytes = whole?.to_be_bytes();
-        Some(STANDARD.encode(&bytes[bytes.len() - self.algorithm.length()..]))
+        let (_, length, _) = self.algorithm.properties();
+        Some(STANDARD.encode(&bytes[bytes.len() - length..]))
     }
 }
 

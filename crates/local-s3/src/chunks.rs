@@ -3,13 +3,11 @@
 //! Source: "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks", S3 API reference.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Frame, SizeHint};
+use local_base::body;
 
 /// Whether a body comes in chunks with a size before each.
 fn is_chunked(headers: &HeaderMap) -> bool {
@@ -17,19 +15,24 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     hash.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-"))
 }
 
-/// The body of a request with these headers, watched for its last chunk where it comes in chunks.
+/// The body of a request with these headers. If it comes in chunks and the last one is not empty, it ends with an error.
 pub(super) fn watched(headers: &HeaderMap, body: Body) -> Body {
-    if is_chunked(headers) {
-        Body::new(Ended::new(body))
-    } else {
-        body
-    }
+    if is_chunked(headers) { ended(body) } else { body }
 }
 
-/// Passes a body on, and ends it with an error if its last chunk was not the empty one.
-struct Ended {
-    body: Body,
-    place: Place,
+fn ended(body: Body) -> Body {
+    let mut place = Place::Size(0);
+    body::watched(body, move |_, _, polled| {
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => place = place.step(frame.data_ref().map_or(&[], |data| data)),
+            Poll::Ready(None) if place != Place::End => {
+                let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the last chunk is missing");
+                return Poll::Ready(Some(Err(axum::Error::new(error))));
+            }
+            _ => {}
+        }
+        polled
+    })
 }
 
 /// Where in the body its next byte is.
@@ -43,15 +46,6 @@ enum Place {
     Data(u64),
     /// Behind the empty chunk.
     End,
-}
-
-impl Ended {
-    fn new(body: Body) -> Self {
-        Self {
-            body,
-            place: Place::Size(0),
-        }
-    }
 }
 
 impl Place {
@@ -86,32 +80,6 @@ impl Place {
     }
 }
 
-impl http_body::Body for Ended {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            self.place = self.place.step(data);
-        }
-        if frame.is_none() && self.place != Place::End {
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the last chunk is missing");
-            return Poll::Ready(Some(Err(axum::Error::new(error))));
-        }
-        Poll::Ready(frame)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
@@ -134,8 +102,8 @@ mod tests {
             ("5\r\n0\r\n\r\n\r\n", false),
             ("", false),
         ] {
-            let ended = Ended::new(Body::from(text)).collect().await;
-            assert_eq!(ended.is_ok(), whole, "{text:?}");
+            let collected = ended(Body::from(text)).collect().await;
+            assert_eq!(collected.is_ok(), whole, "{text:?}");
         }
     }
 

@@ -6,11 +6,12 @@ use s3s::{S3Request, S3Response, s3_error};
 
 use super::checksum::{Algorithm, Multipart, Stored, set_checksum, take_checksums};
 use super::conditions::WriteCondition;
-use super::error::OperationError;
-use super::events::Cause;
+use super::error::{OperationError, malformed_xml};
+use super::events::encode_key;
 use super::index::{self, Object};
 use super::parts::{PartRow, Upload, drop_upload, get_upload, parts};
-use super::request::{Answer, check_owner, refuse_customer_key, requester, strong};
+use super::receive::bad_digest;
+use super::request::{Answer, refuse_customer_key, requester, strong};
 use super::store::{Origin, Store};
 
 /// The least size of every part but the last.
@@ -22,11 +23,10 @@ pub(super) async fn complete(
 ) -> Answer<CompleteMultipartUploadOutput> {
     let requester = requester(&request);
     let input = &mut request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     let condition = WriteCondition::new(input.if_match.take(), input.if_none_match.take())?;
     let origin = Origin {
-        cause: Cause::CompleteMultipartUpload,
+        cause: "CompleteMultipartUpload",
         requester,
         condition,
     };
@@ -55,11 +55,7 @@ pub(super) async fn complete(
         bucket: Some(request.input.bucket.clone()),
         key: Some(object.key.clone()),
         e_tag: Some(strong(&object.etag)),
-        location: Some(format!(
-            "/{}/{}",
-            request.input.bucket,
-            super::events::encode_key(&object.key)
-        )),
+        location: Some(format!("/{}/{}", request.input.bucket, encode_key(&object.key))),
         ..CompleteMultipartUploadOutput::default()
     };
     set_checksum!(output, object.checksum.as_ref());
@@ -74,9 +70,7 @@ fn choose(
     mut parts: Vec<PartRow>,
 ) -> Result<Vec<PartRow>, OperationError> {
     if wanted.is_empty() {
-        let text =
-            "The XML you provided was not well-formed or did not validate against our published schema";
-        return Err(s3_error!(MalformedXML, "{text}").into());
+        return Err(malformed_xml());
     }
     let number = |part: &CompletedPart| part.part_number.unwrap_or(0);
     if wanted.windows(2).any(|pair| number(&pair[0]) >= number(&pair[1])) {
@@ -109,20 +103,14 @@ fn check_part(upload: &Upload, want: &CompletedPart, part: &PartRow) -> Result<(
         .map(|stored| (stored.algorithm, stored.value.clone()));
     match (given, upload.checksum) {
         (Some(given), _) if Some(&given) != stored.as_ref() => Err(invalid_part()),
-        (
-            None,
-            Some(Multipart {
-                algorithm,
-                full_object: false,
-            }),
-        ) => Err(s3_error!(
-            InvalidRequest,
-            "The upload was created using a {} checksum. The complete request must include the checksum for \
-             each part. It was missing for part {} in the request.",
-            algorithm.name().to_ascii_lowercase(),
-            part.number
-        )
-        .into()),
+        (None, Some(chosen)) if !chosen.full_object => {
+            let (name, number) = (chosen.algorithm.lower(), part.number);
+            let text =
+                format!("The upload was created using a {name} checksum. The complete request must include");
+            let what =
+                format!("the checksum for each part. It was missing for part {number} in the request.");
+            Err(s3_error!(InvalidRequest, "{text} {what}").into())
+        }
         _ => Ok(()),
     }
 }
@@ -194,12 +182,7 @@ fn verify(
     if stored.is_some_and(|stored| stored.algorithm == *algorithm && stored.value == *value) {
         return Ok(());
     }
-    let name = algorithm.name();
-    Err(s3_error!(
-        BadDigest,
-        "The {name} you specified did not match the calculated checksum."
-    )
-    .into())
+    Err(bad_digest(*algorithm))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Conditional requests: pure rules over what is stored and what was asked.
 
-use std::time::{Duration, SystemTime};
-
-use s3s::dto::{ETag, ETagCondition, Timestamp};
+use http::header::{ETAG, LAST_MODIFIED};
+use local_base::date::http_date;
+use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
-use super::error::{OperationError, not_implemented};
+use super::error::{OperationError, no_such_key, not_implemented};
+use super::index::Object;
+use super::request::{strong, whole_seconds};
+use super::store::time;
 
 /// The condition of a write or a delete.
 ///
@@ -38,7 +41,7 @@ impl WriteCondition {
         match (&self.if_match, etag) {
             (None, Some(_)) if self.must_not_exist => Err(failed("If-None-Match")),
             (None, _) => Ok(()),
-            (Some(_), None) => Err(s3_error!(NoSuchKey, "The specified key does not exist.").into()),
+            (Some(_), None) => Err(no_such_key()),
             (Some(wanted), Some(etag)) if matches(wanted, etag) => Ok(()),
             (Some(_), Some(_)) => Err(failed("If-Match")),
         }
@@ -57,7 +60,7 @@ pub(super) struct ReadCondition {
 
 /// What the conditions of a read come to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+enum Verdict {
     Proceed,
     /// 304.
     NotModified,
@@ -67,8 +70,8 @@ pub(super) enum Verdict {
 
 impl ReadCondition {
     /// The order of RFC 9110, section 13.2.2: an `ETag` condition outranks the date of the same sense.
-    pub(super) fn evaluate(&self, etag: &str, modified: SystemTime) -> Verdict {
-        let modified = http_date(modified);
+    fn evaluate(&self, etag: &str, modified_ms: i64) -> Verdict {
+        let modified = whole_seconds(modified_ms);
         match (&self.if_match, &self.if_unmodified_since) {
             (Some(wanted), _) if !matches(wanted, etag) => return Verdict::Failed("If-Match"),
             (None, Some(since)) if modified > *since => return Verdict::Failed("If-Unmodified-Since"),
@@ -81,9 +84,18 @@ impl ReadCondition {
         }
     }
 
-    /// For the source of a copy there is no 304: every condition that is not met is a 412.
-    pub(super) fn check_source(&self, etag: &str, modified: SystemTime) -> Result<(), OperationError> {
-        match self.evaluate(etag, modified) {
+    /// Checks the conditions of a read.
+    pub(super) fn check(&self, object: &Object) -> Result<(), OperationError> {
+        match self.evaluate(&object.etag, object.modified_ms) {
+            Verdict::Proceed => Ok(()),
+            Verdict::NotModified => Err(not_modified(object)),
+            Verdict::Failed(header) => Err(failed(header)),
+        }
+    }
+
+    /// Checks the conditions of a copy's source, for which there is no 304: each that is not met is a 412.
+    pub(super) fn check_source(&self, object: &Object) -> Result<(), OperationError> {
+        match self.evaluate(&object.etag, object.modified_ms) {
             Verdict::Proceed => Ok(()),
             Verdict::NotModified => Err(failed("x-amz-copy-source-If-None-Match")),
             Verdict::Failed(header) => Err(failed(header)),
@@ -105,30 +117,18 @@ macro_rules! source_condition {
 pub(super) use source_condition;
 
 /// 412, naming the header.
-pub(super) fn failed(header: &str) -> OperationError {
-    s3_error!(
-        PreconditionFailed,
-        "At least one of the pre-conditions you specified did not hold: {header}"
-    )
-    .into()
+fn failed(header: &str) -> OperationError {
+    let text = "At least one of the pre-conditions you specified did not hold:";
+    s3_error!(PreconditionFailed, "{text} {header}").into()
 }
 
 /// 304 with the headers that a cache needs.
-pub(super) fn not_modified(etag: &str, modified: SystemTime) -> OperationError {
+fn not_modified(object: &Object) -> OperationError {
+    let etag = strong(&object.etag).to_http_header().ok();
+    let date = http_date(time(object.modified_ms));
+    let headers = [(ETAG, etag), (LAST_MODIFIED, date)].into_iter();
     let mut error = S3Error::new(S3ErrorCode::NotModified);
-    let mut headers = http::HeaderMap::new();
-    if let Ok(value) = ETag::Strong(etag.to_owned()).to_http_header() {
-        headers.insert(http::header::ETAG, value);
-    }
-    let mut date = Vec::new();
-    if Timestamp::from(modified)
-        .format(s3s::dto::TimestampFormat::HttpDate, &mut date)
-        .is_ok()
-        && let Ok(value) = http::HeaderValue::from_bytes(&date)
-    {
-        headers.insert(http::header::LAST_MODIFIED, value);
-    }
-    error.set_headers(headers);
+    error.set_headers(headers.filter_map(|(name, value)| Some((name, value?))).collect());
     error.into()
 }
 
@@ -139,19 +139,11 @@ fn matches(condition: &ETagCondition, etag: &str) -> bool {
     }
 }
 
-/// HTTP dates have no fraction of a second, so a client can only send back the whole seconds.
-fn http_date(time: SystemTime) -> Timestamp {
-    let seconds = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    Timestamp::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "it stands in tables between Nones")]
+    #[expect(clippy::unnecessary_wraps, reason = "it is used in tables beside None")]
     fn etag(text: &str) -> Option<ETagCondition> {
         Some(text.parse().unwrap())
     }
@@ -191,12 +183,8 @@ mod tests {
 
     #[test]
     fn reads() {
-        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 400);
-        let time = |seconds: u64| {
-            Some(Timestamp::from(
-                SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-            ))
-        };
+        let at = |seconds: i64| seconds * 1000 + 400;
+        let time = |seconds: i64| Some(whole_seconds(seconds * 1000));
         let none = ReadCondition::default;
         let table = [
             (none(), Verdict::Proceed),

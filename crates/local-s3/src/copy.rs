@@ -4,6 +4,7 @@
 //! another `ETag` or checksum than its source has.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rusqlite::Transaction;
 use s3s::dto::{
@@ -14,13 +15,12 @@ use s3s::{S3Request, S3Response, s3_error};
 use super::checksum::{Algorithm, Stored, set_checksum};
 use super::conditions::{ReadCondition, WriteCondition, source_condition};
 use super::error::{OperationError, not_implemented};
-use super::events::Cause;
-use super::headers::{refuse_unsupported, take_headers};
+use super::headers::{Headers, refuse_unsupported, take_headers};
 use super::index::{self, Object, Segment};
 use super::reader::Content;
 use super::receive::MAX_BODY;
 use super::request::{Answer, check_owner, check_version, refuse_customer_key, requester, strong, timestamp};
-use super::store::{Origin, Store, system_time};
+use super::store::{Origin, Store};
 
 /// How often a copy starts again because its source was replaced while it was being hashed.
 const ATTEMPTS: usize = 5;
@@ -61,9 +61,7 @@ impl Source {
         store
             .read(move |connection| {
                 let object = index::get_object(connection, &source.bucket, &source.key)?;
-                source
-                    .condition
-                    .check_source(&object.etag, system_time(object.modified_ms))?;
+                source.condition.check_source(&object)?;
                 let range = range.unwrap_or(0..object.size);
                 if range.end > object.size {
                     let text = "The x-amz-copy-source-range value is not valid for the size of the source";
@@ -96,7 +94,6 @@ pub(super) async fn copy_object(
 ) -> Answer<CopyObjectOutput> {
     let requester = requester(&request);
     let input = &mut request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     check_owner(input.expected_source_bucket_owner.as_deref())?;
     refuse_unsupported!(input)?;
     refuse_customer_key(input.copy_source_sse_customer_algorithm.as_ref())?;
@@ -121,20 +118,19 @@ pub(super) async fn copy_object(
         .checksum_algorithm
         .as_ref()
         .and_then(|name| Algorithm::from_name(name.as_str()));
-    let target = Target {
+    let copying = Copying {
+        source,
         bucket: input.bucket.clone(),
         key: input.key.clone(),
         headers,
         algorithm,
+        origin: Origin {
+            cause: "Copy",
+            requester,
+            condition,
+        },
     };
-    let origin = Origin {
-        cause: Cause::Copy,
-        requester,
-        condition,
-    };
-    Ok(S3Response::new(output(
-        &run(store, source, target, origin).await?,
-    )))
+    Ok(S3Response::new(output(&run(store, copying).await?)))
 }
 
 /// The conditions of a copy's target, which the DTO of s3s does not have.
@@ -150,53 +146,48 @@ fn conditional_headers(headers: &http::HeaderMap) -> Result<WriteCondition, Oper
     )
 }
 
-/// What is to become of the source.
-#[derive(Clone)]
-struct Target {
+/// A source and its target.
+struct Copying {
+    source: Source,
     bucket: String,
     key: String,
     /// None: those of the source.
-    headers: Option<super::headers::Headers>,
+    headers: Option<Headers>,
     /// None: the checksum of the source.
     algorithm: Option<Algorithm>,
+    origin: Origin,
 }
 
-async fn run(
-    store: &Store,
-    source: Source,
-    target: Target,
-    origin: Origin,
-) -> Result<Object, OperationError> {
-    let origin = std::sync::Arc::new(origin);
+async fn run(store: &Store, copying: Copying) -> Result<Object, OperationError> {
+    let copying = Arc::new(copying);
     for _ in 0..ATTEMPTS {
-        let (from, content) = source.open(store, None).await?;
+        let (from, content) = copying.source.open(store, None).await?;
         if from.size > MAX_BODY {
             let text =
                 "The specified copy source is larger than the maximum allowable size for a copy source";
             return Err(s3_error!(InvalidRequest, "{text}: {MAX_BODY}").into());
         }
-        let (etag, checksum) = identity(&from, target.algorithm, content).await?;
-        let (shared, source, target) = (store.clone(), source.clone(), target.clone());
-        let origin = std::sync::Arc::clone(&origin);
+        let (etag, checksum) = identity(&from, copying.algorithm, content).await?;
+        let (shared, copying) = (store.clone(), Arc::clone(&copying));
         let copied = store
             .write(move |transaction, after| {
                 let all = 0..from.size;
-                let Some(segments) = source.segments(transaction, from.content, &all)? else {
+                let Some(segments) = copying.source.segments(transaction, from.content, &all)? else {
                     return Ok(None);
                 };
                 let modified_ms = shared.now().as_millisecond();
                 let object = Object {
-                    key: target.key,
+                    key: copying.key.clone(),
                     content: index::next_number(transaction, modified_ms)?,
                     size: from.size,
                     etag,
                     modified_ms,
-                    headers: target.headers.unwrap_or(from.headers),
+                    headers: copying.headers.clone().unwrap_or(from.headers),
                     checksum,
                     part_sizes: Vec::new(),
                 };
                 index::add_segments(transaction, object.content, &segments)?;
-                shared.commit_object(transaction, after, &target.bucket, &object, &origin)?;
+                shared.commit_object(transaction, after, &copying.bucket, &object, &copying.origin)?;
                 Ok(Some(object))
             })
             .await?;
@@ -221,7 +212,7 @@ async fn identity(
     if from.part_sizes.is_empty() && same {
         return Ok((from.etag.clone(), kept.cloned()));
     }
-    let (md5, checksum) = content.open().await?.digest(algorithm).await?;
+    let (md5, checksum) = content.checked().await?.digest(algorithm).await?;
     Ok((hex::encode(md5), checksum))
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Source: "Using cross-origin resource sharing", S3 user guide; one permissive rule for the configured origins.
 
+use axum::body::Body;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+
+use super::guard::Refused;
 
 const METHODS: &str = "GET, PUT, POST, DELETE, HEAD";
 /// What an uploading page has to read: the ETag of each part.
@@ -21,30 +24,26 @@ pub(super) struct Cors {
 }
 
 impl Cors {
-    /// `*` stands for every origin.
+    /// `*` means every origin.
     pub(super) fn new(origins: Vec<String>) -> Self {
         Self { origins }
     }
 
     /// Answers a preflight; None for every other request. A preflight carries no signature.
-    pub(super) fn preflight<B>(&self, request: &Request<B>) -> Option<Response<String>> {
+    pub(super) fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
         if request.method() != Method::OPTIONS {
             return None;
         }
         let asked = request.headers();
-        let mut response = Response::new(String::new());
         let method = asked
             .get(ACCESS_CONTROL_REQUEST_METHOD)
             .and_then(|method| method.to_str().ok());
         let known = method.is_some_and(|method| METHODS.split(", ").any(|allowed| allowed == method));
         let Some(origin) = self.allowed(asked).filter(|_| known) else {
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-            FORBIDDEN.clone_into(response.body_mut());
-            return Some(response);
+            let refused = Refused::new(StatusCode::FORBIDDEN, "AccessForbidden", FORBIDDEN);
+            return Some(refused.respond(&Method::OPTIONS));
         };
+        let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
@@ -75,16 +74,15 @@ pub(super) fn expose(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(VARY, HeaderValue::from_static(VARIES));
 }
 
-const FORBIDDEN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessForbidden</Code><Message>\
-    CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request \
-    method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
-    resource's CORS spec.</Message></Error>";
+const FORBIDDEN: &str = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, \
+    request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
+    resource's CORS spec.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn preflight(origins: &[&str], origin: &str, method: &str) -> Response<String> {
+    fn preflight(origins: &[&str], origin: &str, method: &str) -> Response<Body> {
         let request = Request::options("/vod/input/x.mp4")
             .header("origin", origin)
             .header("access-control-request-method", method)
@@ -127,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_are_none_of_its_business() {
+    fn other_requests_pass() {
         let request = Request::get("/").body(()).unwrap();
         assert!(Cors::new(vec!["*".to_owned()]).preflight(&request).is_none());
     }

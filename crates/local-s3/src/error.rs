@@ -1,4 +1,4 @@
-//! Why an operation failed: an error of the client, as S3 words it, or one of the server.
+//! The error of an operation: a refusal in S3's words, or a failure of the server.
 
 use std::io;
 
@@ -67,14 +67,12 @@ impl From<OperationError> for S3Error {
             full.set_message("no space left on the disk that holds the state folder");
             return full;
         }
-        match error {
-            OperationError::Refused(error) => error,
+        let OperationError::Refused(error) = error else {
             // The cause is in the log, and not for the client.
-            _ => s3_error!(
-                InternalError,
-                "We encountered an internal error. Please try again."
-            ),
-        }
+            let text = "We encountered an internal error. Please try again.";
+            return s3_error!(InternalError, "{text}");
+        };
+        error
     }
 }
 
@@ -91,6 +89,22 @@ pub(super) fn not_implemented(what: &str) -> OperationError {
         NotImplemented,
         "{what} is not supported by the local S3"
     ))
+}
+
+/// A request names an object that does not exist.
+pub(super) fn no_such_key() -> OperationError {
+    s3_error!(NoSuchKey, "The specified key does not exist.").into()
+}
+
+/// A document is not what the operation expects.
+pub(super) fn malformed_xml() -> OperationError {
+    let text = "The XML you provided was not well-formed or did not validate against our published schema";
+    s3_error!(MalformedXML, "{text}").into()
+}
+
+/// A request asks for access rules other than the owner's.
+pub(super) fn no_acls() -> OperationError {
+    s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs").into()
 }
 
 #[cfg(test)]

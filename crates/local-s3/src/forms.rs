@@ -1,4 +1,4 @@
-//! A browser's form upload: what AWS asks of it beyond what s3s does, and how much of it may lie in memory.
+//! Form uploads of browsers: the checks of AWS that s3s does not make, and a limit on their memory.
 //!
 //! Source: "Creating a POST policy" and "POST Object", S3 API reference.
 
@@ -19,7 +19,7 @@ pub(super) const MAX_FIELD: usize = 20 << 10;
 /// piece has up to 408 KiB.
 pub(super) const MAX_FIELDS: usize = 1 << 20;
 
-/// KiB of forms that may lie in memory at one time: two of the largest.
+/// KiB of forms that may be in memory at one time: two of the largest.
 const BUDGET_KIB: u32 = 2 * (65 << 10);
 
 /// Bounds the memory of form uploads, whose senders are known only when they have been read.

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use vod_ids as ids;
 use vod_state::endpoints::write_private;
 
@@ -61,13 +61,7 @@ impl Stamp {
     /// Reads the stamp of the index.
     pub(super) fn of_index(connection: &Connection) -> rusqlite::Result<Option<Self>> {
         let sql = "SELECT id, starts FROM s3_generation";
-        let read = connection.query_row(sql, [], |row| {
-            Ok(Self {
-                id: row.get(0)?,
-                starts: row.get(1)?,
-            })
-        });
-        read.optional()
+        connection.query_row(sql, [], Self::of_row).optional()
     }
 
     /// Reads the stamp of the content files in `objects`.
@@ -88,12 +82,12 @@ impl Stamp {
     pub(super) fn advance(transaction: &Transaction<'_>) -> rusqlite::Result<Self> {
         let sql = "INSERT INTO s3_generation VALUES (1, ?1, 1)
                    ON CONFLICT (one) DO UPDATE SET starts = starts + 1 RETURNING id, starts";
-        transaction.query_row(sql, [ids::letters(16)], |row| {
-            Ok(Self {
-                id: row.get(0)?,
-                starts: row.get(1)?,
-            })
-        })
+        transaction.query_row(sql, [ids::letters(16)], Self::of_row)
+    }
+
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (id, starts) = <(String, i64)>::try_from(row)?;
+        Ok(Self { id, starts })
     }
 
     /// Writes the stamp of the content files in `objects`.

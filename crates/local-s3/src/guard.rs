@@ -107,7 +107,7 @@ pub(super) fn check(request: &Parts, region: &str) -> Result<(), Refused> {
     check_document(request)
 }
 
-/// A browser's form upload, as s3s tells it.
+/// Whether s3s takes a request for a browser's form upload.
 pub(super) fn is_form(request: &Parts) -> bool {
     let form = |value: &http::HeaderValue| {
         let name = value
@@ -147,7 +147,7 @@ fn check_presigned(query: &Query, headers: &HeaderMap, region: &str) -> Result<(
         .ok_or_else(|| error(format!("{parse}the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")))?;
     check_scope(&scope, region).map_err(|wrong| error(format!("{parse}{wrong}")))?;
     let signed: Vec<_> = needed("X-Amz-SignedHeaders")?.split(';').collect();
-    // Who presigns a PUT does not know its body; the hash is checked against the body all the same.
+    // A presigned PUT is signed before its body is known; the hash is checked against the body all the same.
     check_signed(headers, &signed, |name| name == PAYLOAD_HASH)
 }
 
@@ -247,5 +247,4 @@ impl Query {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

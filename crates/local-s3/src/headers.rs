@@ -6,7 +6,7 @@ use s3s::dto::{ObjectCannedACL, StorageClass, Timestamp};
 use s3s::s3_error;
 use serde::{Deserialize, Serialize};
 
-use super::error::{OperationError, not_implemented};
+use super::error::{OperationError, no_acls, not_implemented};
 
 /// What S3 says about an object that came without a content type.
 pub(super) const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -37,17 +37,10 @@ pub(super) struct Headers {
 impl Headers {
     /// Rules that concern more than one field.
     pub(super) fn checked(mut self) -> Result<Self, OperationError> {
-        let bytes: usize = self
-            .metadata
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        if bytes > MAX_METADATA {
-            return Err(s3_error!(
-                MetadataTooLarge,
-                "Your metadata headers exceed the maximum allowed metadata size"
-            )
-            .into());
+        let sizes = self.metadata.iter().map(|(name, value)| name.len() + value.len());
+        if sizes.sum::<usize>() > MAX_METADATA {
+            let text = "Your metadata headers exceed the maximum allowed metadata size";
+            return Err(s3_error!(MetadataTooLarge, "{text}").into());
         }
         self.content_encoding = self.content_encoding.as_deref().and_then(without_aws_chunked);
         Ok(self)
@@ -141,7 +134,7 @@ pub(super) fn refuse(
         return Err(not_implemented(what));
     }
     if acl.is_some_and(|acl| !matches!(acl.as_str(), "private" | "bucket-owner-full-control")) {
-        return Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs").into());
+        return Err(no_acls());
     }
     match class.map(StorageClass::as_str) {
         None | Some(StorageClass::STANDARD) => Ok(()),

@@ -10,11 +10,11 @@ use s3s::s3_error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blobs::Published;
 use super::checksum::Stored;
-use super::error::OperationError;
+use super::error::{OperationError, no_such_key};
 use super::headers::Headers;
 use super::receive::Content;
+use super::store::Aftermath;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS s3_bucket (
@@ -113,7 +113,7 @@ pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
     Ok(Object {
         key: row.get(0)?,
         content: row.get(1)?,
-        size: unsigned(row, 2)?,
+        size: row.get(2)?,
         etag: row.get(3)?,
         modified_ms: row.get(4)?,
         headers: json(row, 5)?,
@@ -140,7 +140,7 @@ pub(super) fn get_object(connection: &Connection, bucket: &str, key: &str) -> Re
         return Ok(object);
     }
     require_bucket(connection, bucket)?;
-    Err(s3_error!(NoSuchKey, "The specified key does not exist.").into())
+    Err(no_such_key())
 }
 
 pub(super) fn require_bucket(connection: &Connection, bucket: &str) -> Result<(), OperationError> {
@@ -162,70 +162,67 @@ pub(super) fn next_number(transaction: &Transaction<'_>, now_ms: i64) -> rusqlit
         .query_row([now_ms.saturating_mul(1000)], |row| row.get(0))
 }
 
-/// Writes the object, replacing the one of that key. Returns the files that nobody needs any more.
+/// Writes the object, in place of `replaced` if there is one of that key.
 pub(super) fn put_object(
     transaction: &Transaction<'_>,
+    after: &mut Aftermath,
     bucket: &str,
     object: &Object,
-) -> rusqlite::Result<Vec<String>> {
-    let replaced: Option<i64> = transaction
-        .prepare_cached("SELECT content FROM s3_object WHERE bucket = ?1 AND key = ?2")?
-        .query_row([bucket, &object.key], |row| row.get(0))
-        .optional()?;
+    replaced: Option<&Object>,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT OR REPLACE INTO s3_object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
         .execute(params![
             bucket,
             object.key,
             object.content,
-            signed(object.size),
+            object.size,
             object.etag,
             object.modified_ms,
             to_json(&object.headers),
             to_json(&object.checksum),
             to_json(&object.part_sizes),
         ])?;
-    replaced.map_or(Ok(Vec::new()), |content| drop_content(transaction, content))
+    replaced.map_or(Ok(()), |replaced| {
+        drop_content(transaction, after, replaced.content)
+    })
 }
 
-/// Removes the object. Returns the files that nobody needs any more.
+/// Removes the object.
 pub(super) fn delete_object(
     transaction: &Transaction<'_>,
+    after: &mut Aftermath,
     bucket: &str,
     object: &Object,
-) -> rusqlite::Result<Vec<String>> {
+) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM s3_object WHERE bucket = ?1 AND key = ?2",
         [bucket, &object.key],
     )?;
-    drop_content(transaction, object.content)
+    drop_content(transaction, after, object.content)
 }
 
-/// Records received bytes as the content `number`. The file is handed back: it is kept after the commit.
+/// Records received bytes as the content `number`. A file is kept once that is committed.
 pub(super) fn add_content(
     transaction: &Transaction<'_>,
+    after: &mut Aftermath,
     number: i64,
     size: u64,
     content: Content,
-) -> rusqlite::Result<Option<Published>> {
-    let (id, inline, file) = match content {
+) -> rusqlite::Result<()> {
+    let (blob, inline, crc64) = match content {
         Content::Inline(bytes) => (vod_ids::letters(32), Some(bytes), None),
-        Content::File(file) => (file.id.clone(), None, Some(file)),
+        Content::File(file) => {
+            let (id, crc64) = (file.id.clone(), file.crc64.cast_signed());
+            after.kept.push(file);
+            (id, None, Some(crc64))
+        }
     };
-    let crc64 = file.as_ref().map(|file| file.crc64.cast_signed());
     transaction
         .prepare_cached("INSERT INTO s3_blob (id, inline, crc64) VALUES (?1, ?2, ?3)")?
-        .execute(params![id, inline, crc64])?;
-    add_segments(
-        transaction,
-        number,
-        &[Segment {
-            blob: id,
-            start: 0,
-            length: size,
-        }],
-    )?;
-    Ok(file)
+        .execute(params![blob, inline, crc64])?;
+    let (start, length) = (0, size);
+    add_segments(transaction, number, &[Segment { blob, start, length }])
 }
 
 pub(super) fn add_segments(
@@ -239,8 +236,8 @@ pub(super) fn add_segments(
             content,
             position,
             segment.blob,
-            signed(segment.start),
-            signed(segment.length)
+            segment.start,
+            segment.length
         ])?;
     }
     Ok(())
@@ -252,8 +249,8 @@ pub(super) fn segments(connection: &Connection, content: i64) -> rusqlite::Resul
         .query_map([content], |row| {
             Ok(Segment {
                 blob: row.get(0)?,
-                start: unsigned(row, 1)?,
-                length: unsigned(row, 2)?,
+                start: row.get(1)?,
+                length: row.get(2)?,
             })
         })?
         .collect()
@@ -297,13 +294,16 @@ pub(super) fn place(connection: &Connection, blob: &str) -> rusqlite::Result<Pla
         })
 }
 
-/// Forgets a content and every blob that only it used. Returns those of them that are files.
-pub(super) fn drop_content(transaction: &Transaction<'_>, content: i64) -> rusqlite::Result<Vec<String>> {
+/// Forgets a content and every blob that only it used. Files among them are removed after the commit.
+pub(super) fn drop_content(
+    transaction: &Transaction<'_>,
+    after: &mut Aftermath,
+    content: i64,
+) -> rusqlite::Result<()> {
     let blobs: Vec<String> = transaction
         .prepare_cached("DELETE FROM s3_segment WHERE content = ?1 RETURNING blob")?
         .query_map([content], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut files = Vec::new();
     for blob in blobs {
         let is_file: Option<bool> = transaction
             .prepare_cached(
@@ -313,10 +313,10 @@ pub(super) fn drop_content(transaction: &Transaction<'_>, content: i64) -> rusql
             .query_row([&blob], |row| row.get(0))
             .optional()?;
         if is_file == Some(true) {
-            files.push(blob);
+            after.dropped.push(blob);
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// All content files that the index knows, and how many bytes of each it uses.
@@ -326,7 +326,7 @@ pub(super) fn files(connection: &Connection) -> rusqlite::Result<HashMap<String,
             "SELECT b.id, coalesce(max(s.start + s.length), 0) FROM s3_blob b LEFT JOIN s3_segment s ON s.blob = b.id
              WHERE b.inline IS NULL GROUP BY b.id",
         )?
-        .query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 
@@ -344,15 +344,6 @@ pub(super) fn objects_of(connection: &Connection, blob: &str) -> rusqlite::Resul
         )?
         .query_map([blob], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
-}
-
-/// SQLite's integers are signed; no size comes near the limit.
-pub(super) fn signed(size: u64) -> i64 {
-    i64::try_from(size).unwrap_or(i64::MAX)
-}
-
-pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
 }
 
 /// A column of JSON that this program wrote.
@@ -375,7 +366,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Slicing segments is slicing the bytes they stand for.
+        /// Slicing segments is slicing the bytes that they name.
         #[test]
         fn a_slice_names_the_same_bytes(
             lengths in prop::collection::vec(1u64..20, 0..6),

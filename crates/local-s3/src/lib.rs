@@ -71,10 +71,10 @@ use tracing::subscriber::NoSubscriber;
 use vod_ids as ids;
 
 use self::cors::Cors;
+use self::events::Requester;
 use self::forms::{Forms, Policies};
 use self::guard::Refused;
 use self::operations::Operations;
-use self::request::Envelope;
 use self::store::Store;
 
 /// The account that owns everything; `x-amz-expected-bucket-owner` is compared with it.
@@ -156,15 +156,7 @@ impl S3Service {
         state_dir: &Path,
         options: S3Options,
     ) -> Result<Self, OpenError> {
-        let S3Options {
-            access_key,
-            secret_key,
-            region,
-            notifications,
-            cors_origins,
-            clock,
-        } = options;
-        let store = Store::open(db, queues, clock, state_dir, notifications, &region)
+        let store = Store::open(db, queues, state_dir, &options)
             .await
             .map_err(OpenError)?;
         let log = tracing::dispatcher::get_default(Clone::clone);
@@ -173,11 +165,11 @@ impl S3Service {
             log,
         });
         builder.set_auth(OneKey {
-            access_key,
-            secret_key: secret_key.into(),
+            access_key: options.access_key,
+            secret_key: options.secret_key.into(),
         });
         builder.set_access(Policies {
-            region: region.clone(),
+            region: options.region,
         });
         let mut config = S3Config::default();
         config.post_object_max_file_size = forms::MAX_FILE;
@@ -187,10 +179,10 @@ impl S3Service {
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         Ok(Self {
             protocol: builder.build(),
+            region: Arc::clone(&store.region),
             store,
-            cors: Arc::new(Cors::new(cors_origins)),
+            cors: Arc::new(Cors::new(options.cors_origins)),
             forms: Arc::new(Forms::new()),
-            region: region.into(),
         })
     }
 
@@ -224,12 +216,12 @@ impl S3Service {
     }
 
     async fn handle(self, mut request: Request<Body>) -> Response<Body> {
-        let envelope = envelope(&request);
+        let requester = requester(&request);
         let mut response = if let Some(response) = self.cors.preflight(&request) {
-            response.map(Body::from)
+            response
         } else {
             let origin = self.cors.allowed(request.headers());
-            request.extensions_mut().insert(envelope.clone());
+            request.extensions_mut().insert(requester.clone());
             let method = request.method().clone();
             let answered = self.guarded(request).await;
             let mut response = answered.unwrap_or_else(|refused| refused.respond(&method));
@@ -240,8 +232,8 @@ impl S3Service {
         };
         let headers = response.headers_mut();
         for (name, value) in [
-            ("x-amz-request-id", &envelope.request_id),
-            ("x-amz-id-2", &envelope.host_id),
+            ("x-amz-request-id", &requester.request_id),
+            ("x-amz-id-2", &requester.host_id),
         ] {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
@@ -283,9 +275,10 @@ impl S3Service {
     }
 }
 
-fn envelope(request: &Request<Body>) -> Envelope {
+fn requester(request: &Request<Body>) -> Requester {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    Envelope {
+    Requester {
+        access_key: String::new(),
         request_id: ids::letters(16).to_uppercase(),
         host_id: ids::letters(56),
         source_ip: peer.map_or_else(

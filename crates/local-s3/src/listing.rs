@@ -1,8 +1,8 @@
 //! Listing objects: both versions of `ListObjects`.
 
 use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, ObjectStorageClass, Timestamp,
+    CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    ObjectStorageClass,
 };
 use s3s::{S3Request, S3Response, s3_error};
 
@@ -10,18 +10,19 @@ use super::buckets::owner;
 use super::checksum::Stored;
 use super::error::{OperationError, not_implemented};
 use super::events::encode_key;
-use super::pages::{Listed, Query, page};
-use super::request::{Answer, check_owner, size, strong, timestamp};
+use super::index::Object;
+use super::pages::{Query, page};
+use super::request::{Answer, size, strong, whole_seconds};
 use super::store::Store;
 
 /// The most entries in one page, and the default.
-const MAX_KEYS: i32 = 1000;
+const MAX_ENTRIES: i32 = 1000;
 
-/// How names are written into the answer.
-struct Encoding(Option<EncodingType>);
+/// The encoding of names in the answer.
+pub(super) struct Encoding(pub(super) Option<EncodingType>);
 
 impl Encoding {
-    fn new(asked: Option<EncodingType>) -> Result<Self, OperationError> {
+    pub(super) fn new(asked: Option<EncodingType>) -> Result<Self, OperationError> {
         match asked {
             Some(kind) if kind.as_str() != EncodingType::URL => {
                 Err(s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request").into())
@@ -30,7 +31,7 @@ impl Encoding {
         }
     }
 
-    fn name(&self, name: &str) -> String {
+    pub(super) fn name(&self, name: &str) -> String {
         if self.0.is_some() {
             encode_key(name)
         } else {
@@ -38,7 +39,7 @@ impl Encoding {
         }
     }
 
-    fn some(&self, name: Option<&str>) -> Option<String> {
+    pub(super) fn some(&self, name: Option<&str>) -> Option<String> {
         name.map(|name| self.name(name))
     }
 
@@ -49,16 +50,16 @@ impl Encoding {
         (!prefixes.is_empty()).then(|| prefixes.iter().map(entry).collect())
     }
 
-    fn objects(&self, objects: Vec<Listed>, with_owner: bool) -> Option<Vec<s3s::dto::Object>> {
-        let entry = |listed: Listed| s3s::dto::Object {
+    fn objects(&self, objects: Vec<Object>, with_owner: bool) -> Option<Vec<s3s::dto::Object>> {
+        let entry = |listed: Object| s3s::dto::Object {
             checksum_algorithm: listed
                 .checksum
                 .as_ref()
-                .map(|stored| vec![ChecksumAlgorithm::from_static(stored.algorithm.name())]),
+                .map(|stored| vec![stored.algorithm.dto()]),
             checksum_type: listed.checksum.as_ref().map(Stored::checksum_type),
             e_tag: Some(strong(&listed.etag)),
             key: Some(self.name(&listed.key)),
-            last_modified: Some(modified(listed.modified_ms)),
+            last_modified: Some(whole_seconds(listed.modified_ms)),
             owner: with_owner.then(owner),
             size: Some(size(listed.size)),
             storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
@@ -68,23 +69,15 @@ impl Encoding {
     }
 }
 
-/// Listings give whole seconds, as `Last-Modified` does.
-fn modified(ms: i64) -> Timestamp {
-    timestamp(ms - ms.rem_euclid(1000))
-}
-
-fn max_keys(asked: Option<i32>) -> Result<usize, OperationError> {
-    usize::try_from(asked.unwrap_or(MAX_KEYS).min(MAX_KEYS)).map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument maxKeys must be an integer between 0 and 2147483647"
-        )
-        .into()
-    })
+/// The number of entries in a page that asks for so many by the parameter `name`.
+pub(super) fn page_size(asked: Option<i32>, name: &str) -> Result<usize, OperationError> {
+    let text = "must be an integer between 0 and 2147483647";
+    usize::try_from(asked.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES))
+        .map_err(|_| s3_error!(InvalidArgument, "Argument {name} {text}").into())
 }
 
 /// S3 takes an empty delimiter for none.
-fn delimiter(asked: Option<&String>) -> Option<String> {
+pub(super) fn delimiter(asked: Option<&String>) -> Option<String> {
     asked.filter(|delimiter| !delimiter.is_empty()).cloned()
 }
 
@@ -93,7 +86,6 @@ pub(super) async fn list_v2(
     request: S3Request<ListObjectsV2Input>,
 ) -> Answer<ListObjectsV2Output> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     if input.optional_object_attributes.is_some() {
         return Err(not_implemented("optional object attributes"));
     }
@@ -107,7 +99,7 @@ pub(super) async fn list_v2(
         prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: delimiter(input.delimiter.as_ref()),
         after,
-        max: max_keys(input.max_keys)?,
+        max: page_size(input.max_keys, "maxKeys")?,
     };
     let max = query.max;
     let page = store.read(move |connection| page(connection, &query)).await?;
@@ -130,43 +122,39 @@ pub(super) async fn list_v2(
     Ok(S3Response::new(output))
 }
 
+/// The first version differs in what it calls the position, and gives the owner of each object.
 pub(super) async fn list_v1(
     store: &Store,
     request: S3Request<ListObjectsInput>,
 ) -> Answer<ListObjectsOutput> {
-    let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
-    if input.optional_object_attributes.is_some() {
-        return Err(not_implemented("optional object attributes"));
-    }
-    let encoding = Encoding::new(input.encoding_type)?;
-    let query = Query {
-        bucket: input.bucket.clone(),
-        prefix: input.prefix.clone().unwrap_or_default(),
-        delimiter: delimiter(input.delimiter.as_ref()),
-        after: input.marker.clone().unwrap_or_default(),
-        max: max_keys(input.max_keys)?,
-    };
-    let (max, has_delimiter) = (query.max, query.delimiter.is_some());
-    let page = store.read(move |connection| page(connection, &query)).await?;
-    let output = ListObjectsOutput {
-        name: Some(input.bucket),
-        prefix: Some(encoding.name(input.prefix.as_deref().unwrap_or_default())),
-        marker: Some(encoding.name(input.marker.as_deref().unwrap_or_default())),
-        max_keys: i32::try_from(max).ok(),
-        is_truncated: Some(page.next.is_some()),
-        // Only with a delimiter; without one the last key is the marker.
-        next_marker: encoding.some(page.next.as_deref().filter(|_| has_delimiter)),
-        contents: encoding.objects(page.objects, true),
-        common_prefixes: encoding.prefixes(&page.prefixes),
-        delimiter: encoding.some(input.delimiter.as_deref()),
+    let marker = request.input.marker.clone().unwrap_or_default();
+    let mut request = request.map_input(ListObjectsV2Input::from);
+    request.input.fetch_owner = Some(true);
+    let listed = list_v2(store, request).await?.output;
+    let encoding = Encoding(listed.encoding_type);
+    // Only with a delimiter; without one the last key is the marker.
+    let has_delimiter = listed
+        .delimiter
+        .as_ref()
+        .is_some_and(|delimiter| !delimiter.is_empty());
+    let next = listed.next_continuation_token.filter(|_| has_delimiter);
+    let next = next.as_deref().map(decode_token).transpose()?;
+    Ok(S3Response::new(ListObjectsOutput {
+        name: listed.name,
+        prefix: listed.prefix,
+        marker: Some(encoding.name(&marker)),
+        max_keys: listed.max_keys,
+        is_truncated: listed.is_truncated,
+        next_marker: encoding.some(next.as_deref()),
+        contents: listed.contents,
+        common_prefixes: listed.common_prefixes,
+        delimiter: listed.delimiter,
         encoding_type: encoding.0,
         request_charged: None,
-    };
-    Ok(S3Response::new(output))
+    }))
 }
 
-/// Clients pass tokens on as they are; encoded, so that nobody builds one.
+/// Tokens are encoded, so that no client builds one itself.
 fn encode_token(entry: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE.encode(entry)

@@ -10,14 +10,14 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, s3_error};
 
-use super::checksum::{self, Algorithm, set_checksum, take_checksums};
+use super::checksum::{self, Algorithm, checksum_type, set_checksum};
 use super::conditions::source_condition;
 use super::copy::Source;
 use super::error::{OperationError, not_implemented};
 use super::headers::{refuse_unsupported, take_headers};
-use super::index::{self, signed, to_json};
+use super::index::{self, to_json};
 use super::parts::{PartRow, Upload, drop_upload, get_upload};
-use super::receive::{MAX_BODY, Promise, receive, too_large};
+use super::receive::{MAX_BODY, promise, receive, too_large};
 use super::request::{Answer, check_owner, refuse_customer_key, strong, timestamp};
 use super::store::{Aftermath, Store};
 
@@ -28,7 +28,6 @@ pub(super) async fn create(
     mut request: S3Request<CreateMultipartUploadInput>,
 ) -> Answer<CreateMultipartUploadOutput> {
     let input = &mut request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     refuse_unsupported!(input)?;
     let headers = take_headers!(input)?;
     let checksum = chosen_checksum(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
@@ -38,8 +37,8 @@ pub(super) async fn create(
         bucket: Some(bucket.clone()),
         key: Some(key.clone()),
         upload_id: Some(id.clone()),
-        checksum_algorithm: checksum.map(|chosen| ChecksumAlgorithm::from_static(chosen.algorithm.name())),
-        checksum_type: checksum.map(checksum_type),
+        checksum_algorithm: checksum.map(|chosen| chosen.algorithm.dto()),
+        checksum_type: checksum.map(|chosen| checksum_type(chosen.full_object)),
         ..CreateMultipartUploadOutput::default()
     };
     store
@@ -77,29 +76,14 @@ fn chosen_checksum(
     }
 }
 
-pub(super) fn checksum_type(chosen: checksum::Multipart) -> ChecksumType {
-    ChecksumType::from_static(if chosen.full_object {
-        ChecksumType::FULL_OBJECT
-    } else {
-        ChecksumType::COMPOSITE
-    })
-}
-
 pub(super) async fn upload_part(
     store: &Store,
     mut request: S3Request<UploadPartInput>,
 ) -> Answer<UploadPartOutput> {
     let input = &mut request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     check_number(input.part_number)?;
-    let promise = Promise::new(
-        input.content_length,
-        input.content_md5.as_deref(),
-        &take_checksums!(input),
-        &request.headers,
-        request.trailing_headers.take(),
-    )?;
+    let promise = promise!(input, request)?;
     let place = Place::new(&input.bucket, &input.key, &input.upload_id, input.part_number);
     let upload = place.clone().find(store).await?;
     check_algorithm(upload.checksum, promise.algorithm())?;
@@ -117,8 +101,7 @@ pub(super) async fn upload_part(
                 modified_ms: now,
                 checksum: received.checksum,
             };
-            let file = index::add_content(transaction, part.content, part.size, received.content)?;
-            after.kept.extend(file);
+            index::add_content(transaction, after, part.content, part.size, received.content)?;
             place.put(transaction, after, &part)?;
             Ok(part)
         })
@@ -150,14 +133,12 @@ fn check_algorithm(
     if given == Some(expected) {
         return Ok(());
     }
-    let lower = |algorithm: Algorithm| algorithm.name().to_ascii_lowercase();
-    Err(s3_error!(
-        InvalidRequest,
-        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-        lower(expected),
-        given.map_or_else(|| "null".to_owned(), lower)
-    )
-    .into())
+    let (expected, given) = (
+        expected.lower(),
+        given.map_or_else(|| "null".to_owned(), Algorithm::lower),
+    );
+    let text = format!("expected checksum Type: {expected}, actual checksum Type: {given}");
+    Err(s3_error!(InvalidRequest, "Checksum Type mismatch occurred, {text}").into())
 }
 
 /// Where a part belongs.
@@ -199,7 +180,7 @@ impl Place {
             .query_row(params![self.upload, self.number], |row| row.get(0))
             .optional()?;
         if let Some(content) = replaced {
-            after.dropped.extend(index::drop_content(transaction, content)?);
+            index::drop_content(transaction, after, content)?;
         }
         transaction.execute(
             "INSERT INTO s3_part (upload, number, content, size, etag, modified_ms, checksum)
@@ -208,7 +189,7 @@ impl Place {
                 self.upload,
                 part.number,
                 part.content,
-                signed(part.size),
+                part.size,
                 part.etag,
                 part.modified_ms,
                 to_json(&part.checksum)
@@ -223,7 +204,6 @@ pub(super) async fn upload_part_copy(
     mut request: S3Request<UploadPartCopyInput>,
 ) -> Answer<UploadPartCopyOutput> {
     let input = &mut request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     check_owner(input.expected_source_bucket_owner.as_deref())?;
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     refuse_customer_key(input.copy_source_sse_customer_algorithm.as_ref())?;
@@ -243,7 +223,7 @@ pub(super) async fn upload_part_copy(
         return Err(too_large());
     }
     let algorithm = upload.checksum.map(|chosen| chosen.algorithm);
-    let (md5, checksum) = content.open().await?.digest(algorithm).await?;
+    let (md5, checksum) = content.checked().await?.digest(algorithm).await?;
     let shared = store.clone();
     let part = store
         .write(move |transaction, after| {
@@ -300,7 +280,6 @@ pub(super) async fn abort(
     request: S3Request<AbortMultipartUploadInput>,
 ) -> Answer<AbortMultipartUploadOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     if input.if_match_initiated_time.is_some() {
         return Err(not_implemented("a conditional abort"));
     }

@@ -8,25 +8,22 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, s3_error};
 
-use super::checksum::{Stored, set_checksum, take_checksums};
-use super::conditions::{ReadCondition, Verdict, WriteCondition, failed, not_modified};
+use super::checksum::{Stored, set_checksum};
+use super::conditions::{ReadCondition, WriteCondition};
 use super::error::{OperationError, not_implemented, refusal};
-use super::events::Cause;
 use super::headers::{refuse_unsupported, set_headers, take_headers};
 use super::index::{self, Object};
 use super::reader::Content;
-use super::receive::{Promise, receive};
-use super::request::{
-    Answer, check_owner, check_version, refuse_customer_key, requester, size, strong, timestamp,
-};
-use super::store::{Origin, Store, system_time};
+use super::receive::{promise, receive};
+use super::request::{Answer, check_version, refuse_customer_key, requester, size, strong, timestamp};
+use super::store::{Origin, Store};
 
 pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
     let requester = requester(&request);
     let cause = if request.method == http::Method::POST {
-        Cause::Post
+        "Post"
     } else {
-        Cause::Put
+        "Put"
     };
     let input = &mut request.input;
     let condition = WriteCondition::new(input.if_match.take(), input.if_none_match.take())?;
@@ -35,19 +32,12 @@ pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -
         requester,
         condition,
     };
-    check_owner(input.expected_bucket_owner.as_deref())?;
     refuse_unsupported!(input)?;
     if input.write_offset_bytes.is_some() {
         return Err(not_implemented("appending to an object"));
     }
     let headers = take_headers!(input)?;
-    let promise = Promise::new(
-        input.content_length,
-        input.content_md5.as_deref(),
-        &take_checksums!(input),
-        &request.headers,
-        request.trailing_headers.take(),
-    )?;
+    let promise = promise!(input, request)?;
     // A missing bucket is cheaper to say before the body than after it.
     let (bucket, key) = (std::mem::take(&mut input.bucket), std::mem::take(&mut input.key));
     let named = bucket.clone();
@@ -70,8 +60,7 @@ pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -
                 checksum: received.checksum,
                 part_sizes: Vec::new(),
             };
-            let file = index::add_content(transaction, object.content, object.size, received.content)?;
-            after.kept.extend(file);
+            index::add_content(transaction, after, object.content, object.size, received.content)?;
             shared.commit_object(transaction, after, &bucket, &object, &origin)?;
             Ok(object)
         })
@@ -88,7 +77,6 @@ pub(super) async fn put(store: &Store, mut request: S3Request<PutObjectInput>) -
 /// Refuses what a GET or HEAD asks for and this store does not do; gives the conditions of the others.
 macro_rules! read_condition {
     ($input:ident) => {{
-        check_owner($input.expected_bucket_owner.as_deref())?;
         check_version($input.version_id.as_deref())?;
         refuse_customer_key($input.sse_customer_algorithm.as_ref())?;
         ReadCondition {
@@ -120,16 +108,13 @@ macro_rules! describe {
 pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
     let input = request.input;
     let condition = read_condition!(input);
-    let part = Part {
-        range: input.range,
-        number: input.part_number,
-    };
+    let (range, number) = (input.range, input.part_number);
     let (bucket, key, shared) = (input.bucket, input.key, store.clone());
     let (object, window, content) = store
         .read(move |connection| {
             let object = index::get_object(connection, &bucket, &key)?;
-            judge(&condition, &object)?;
-            let window = part.window(&object)?;
+            condition.check(&object)?;
+            let window = window(&object, range, number)?;
             let segments = index::slice(&index::segments(connection, object.content)?, &window.bytes);
             let content = Content::pin(&shared, connection, &segments)?;
             Ok((object, window, content))
@@ -137,7 +122,7 @@ pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> An
         .await?;
 
     let mut output = GetObjectOutput {
-        body: Some(content.open().await?.into_blob()),
+        body: Some(content.checked().await?.into_blob()),
         ..GetObjectOutput::default()
     };
     describe!(output, object, window, input.checksum_mode);
@@ -151,12 +136,8 @@ pub(super) async fn head(store: &Store, request: S3Request<HeadObjectInput>) -> 
     let object = store
         .read(move |connection| index::get_object(connection, &bucket, &key))
         .await?;
-    judge(&condition, &object)?;
-    let window = Part {
-        range: input.range,
-        number: input.part_number,
-    }
-    .window(&object)?;
+    condition.check(&object)?;
+    let window = window(&object, input.range, input.part_number)?;
 
     let mut output = HeadObjectOutput::default();
     describe!(output, object, window, input.checksum_mode);
@@ -169,22 +150,7 @@ fn wants_checksum(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }
 
-fn judge(condition: &ReadCondition, object: &Object) -> Result<(), OperationError> {
-    let modified = system_time(object.modified_ms);
-    match condition.evaluate(&object.etag, modified) {
-        Verdict::Proceed => Ok(()),
-        Verdict::NotModified => Err(not_modified(&object.etag, modified)),
-        Verdict::Failed(header) => Err(failed(header)),
-    }
-}
-
-/// The part of an object that a request asks for.
-struct Part {
-    range: Option<s3s::dto::Range>,
-    number: Option<i32>,
-}
-
-/// The bytes it comes to.
+/// The bytes of an object that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 struct Window {
     bytes: Range<u64>,
@@ -192,31 +158,26 @@ struct Window {
     by_number: bool,
 }
 
-impl Part {
-    fn window(&self, object: &Object) -> Result<Window, OperationError> {
-        let size = object.size;
-        let bytes = match (self.range, self.number) {
-            (Some(_), Some(_)) => {
-                let text = "Cannot specify both Range header and partNumber query parameter";
-                return Err(s3_error!(InvalidRequest, "{text}").into());
-            }
-            (None, None) => {
-                return Ok(Window {
-                    bytes: 0..size,
-                    partial: false,
-                    by_number: false,
-                });
-            }
-            (Some(_), None) if size == 0 => return Err(unsatisfiable()),
-            (Some(range), None) => range.check(size).map_err(|_| unsatisfiable())?,
-            (None, Some(number)) => part_bytes(object, number)?,
-        };
-        Ok(Window {
-            bytes,
-            partial: true,
-            by_number: self.number.is_some(),
-        })
-    }
+fn window(
+    object: &Object,
+    range: Option<s3s::dto::Range>,
+    number: Option<i32>,
+) -> Result<Window, OperationError> {
+    let bytes = match (range, number) {
+        (Some(_), Some(_)) => {
+            let text = "Cannot specify both Range header and partNumber query parameter";
+            return Err(s3_error!(InvalidRequest, "{text}").into());
+        }
+        (None, None) => 0..object.size,
+        (Some(_), None) if object.size == 0 => return Err(unsatisfiable()),
+        (Some(range), None) => range.check(object.size).map_err(|_| unsatisfiable())?,
+        (None, Some(number)) => part_bytes(object, number)?,
+    };
+    Ok(Window {
+        bytes,
+        partial: range.is_some() || number.is_some(),
+        by_number: number.is_some(),
+    })
 }
 
 /// The bytes of one part of a multipart object; any other object is its own part 1.
@@ -278,11 +239,10 @@ mod tests {
     }
 
     fn window(size: u64, range: &str) -> Option<Range<u64>> {
-        let part = Part {
-            range: Some(s3s::dto::Range::parse(range).unwrap()),
-            number: None,
-        };
-        part.window(&object(size, &[])).ok().map(|window| window.bytes)
+        let range = Some(s3s::dto::Range::parse(range).unwrap());
+        super::window(&object(size, &[]), range, None)
+            .ok()
+            .map(|window| window.bytes)
     }
 
     #[test]

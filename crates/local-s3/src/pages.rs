@@ -5,9 +5,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::checksum::Stored;
 use super::error::OperationError;
-use super::index::{self, json, unsigned};
+use super::index::{self, OBJECT_COLUMNS, Object, object};
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -20,22 +19,19 @@ pub(super) struct Query {
     pub(super) max: usize,
 }
 
+impl Query {
+    fn folder<'a>(&self, key: &'a str) -> Option<&'a str> {
+        folder(key, &self.prefix, self.delimiter.as_deref())
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) objects: Vec<Listed>,
+    pub(super) objects: Vec<Object>,
     pub(super) prefixes: Vec<String>,
     /// The last entry, when there are more.
     pub(super) next: Option<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Listed {
-    pub(super) key: String,
-    pub(super) size: u64,
-    pub(super) etag: String,
-    pub(super) modified_ms: i64,
-    pub(super) checksum: Option<Stored>,
 }
 
 /// Reads one page.
@@ -96,38 +92,32 @@ fn walk(
     page: &mut Page,
 ) -> rusqlite::Result<Stop> {
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(
-        "SELECT key, size, etag, modified_ms, checksum FROM s3_object
-         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {OBJECT_COLUMNS} FROM s3_object
+         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4"
+    ))?;
     let mut rows = statement.query(params![query.bucket, from, successor(&query.prefix), limit])?;
     let mut found = 0;
     while let Some(row) = rows.next()? {
-        let key: String = row.get(0)?;
-        if let Some(folder) = folder(&key, query) {
+        let object = object(row)?;
+        if let Some(folder) = query.folder(&object.key) {
             return Ok(Stop::Folder(folder.to_owned()));
         }
         found += 1;
-        let last = key.clone();
-        page.objects.push(Listed {
-            key,
-            size: unsigned(row, 1)?,
-            etag: row.get(2)?,
-            modified_ms: row.get(3)?,
-            checksum: json(row, 4)?,
-        });
-        if found == max {
+        let last = (found == max).then(|| object.key.clone());
+        page.objects.push(object);
+        if let Some(last) = last {
             return Ok(Stop::Full(last));
         }
     }
     Ok(Stop::End)
 }
 
-/// The common prefix that `key` is in: up to and with the first delimiter after the prefix.
-fn folder<'a>(key: &'a str, query: &Query) -> Option<&'a str> {
-    let delimiter = query.delimiter.as_deref()?;
-    let rest = key.strip_prefix(query.prefix.as_str())?;
-    let end = query.prefix.len() + rest.find(delimiter)? + delimiter.len();
+/// The common prefix that `key` is in, if `delimiter` follows `prefix` in it: up to and with the first one.
+pub(super) fn folder<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> Option<&'a str> {
+    let delimiter = delimiter?;
+    let rest = key.strip_prefix(prefix)?;
+    let end = prefix.len() + rest.find(delimiter)? + delimiter.len();
     Some(&key[..end])
 }
 
@@ -174,7 +164,7 @@ mod tests {
         let entries: BTreeSet<String> = keys
             .iter()
             .filter(|key| key.starts_with(&query.prefix))
-            .map(|key| folder(key, query).unwrap_or(key).to_owned())
+            .map(|key| query.folder(key).unwrap_or(key).to_owned())
             .collect();
         entries.into_iter().filter(|entry| *entry > query.after).collect()
     }
@@ -184,7 +174,7 @@ mod tests {
         loop {
             let page = page(connection, &query).unwrap();
             assert!(page.objects.len() + page.prefixes.len() <= query.max);
-            let mut found: Vec<_> = page.objects.into_iter().map(|listed| listed.key).collect();
+            let mut found: Vec<_> = page.objects.into_iter().map(|object| object.key).collect();
             found.extend(page.prefixes);
             found.sort_unstable();
             entries.extend(found);

@@ -6,7 +6,7 @@ use s3s::s3_error;
 use super::checksum::{self, Stored};
 use super::error::OperationError;
 use super::headers::Headers;
-use super::index::{self, json, unsigned};
+use super::index::{self, json};
 use super::store::Aftermath;
 
 /// An upload in progress.
@@ -30,9 +30,9 @@ pub(super) struct PartRow {
 }
 
 /// Columns of [`Upload`], in the order of [`upload`].
-pub(super) const UPLOAD_COLUMNS: &str = "key, id, initiated_ms, headers, checksum";
+const UPLOAD_COLUMNS: &str = "key, id, initiated_ms, headers, checksum";
 
-pub(super) fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
+fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
     Ok(Upload {
         key: row.get(0)?,
         id: row.get(1)?,
@@ -59,6 +59,14 @@ pub(super) fn get_upload(
     found.ok_or_else(|| s3_error!(NoSuchUpload, "{text}").into())
 }
 
+/// All uploads in a bucket, by key and then by age. There are never many.
+pub(super) fn uploads(connection: &Connection, bucket: &str) -> rusqlite::Result<Vec<Upload>> {
+    let sql =
+        format!("SELECT {UPLOAD_COLUMNS} FROM s3_upload WHERE bucket = ?1 ORDER BY key, initiated_ms, id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_map([bucket], upload)?.collect()
+}
+
 /// All parts of an upload, by number.
 pub(super) fn parts(connection: &Connection, upload: &str) -> rusqlite::Result<Vec<PartRow>> {
     connection
@@ -70,7 +78,7 @@ pub(super) fn parts(connection: &Connection, upload: &str) -> rusqlite::Result<V
             Ok(PartRow {
                 number: row.get(0)?,
                 content: row.get(1)?,
-                size: unsigned(row, 2)?,
+                size: row.get(2)?,
                 etag: row.get(3)?,
                 modified_ms: row.get(4)?,
                 checksum: json(row, 5)?,
@@ -86,9 +94,7 @@ pub(super) fn drop_upload(
     id: &str,
 ) -> rusqlite::Result<()> {
     for part in parts(transaction, id)? {
-        after
-            .dropped
-            .extend(index::drop_content(transaction, part.content)?);
+        index::drop_content(transaction, after, part.content)?;
     }
     transaction.execute("DELETE FROM s3_part WHERE upload = ?1", [id])?;
     transaction.execute("DELETE FROM s3_upload WHERE id = ?1", [id])?;

@@ -11,12 +11,11 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use futures::{Stream, StreamExt as _, stream};
-use md5::{Digest as _, Md5};
 use rusqlite::Connection;
 use s3s::dto::StreamingBlob;
 
 use super::blobs::Pinned;
-use super::checksum::{Algorithm, Stored};
+use super::checksum::{Algorithm, Hasher, Stored};
 use super::error::OperationError;
 use super::index::{self, Place, Segment};
 use super::store::Store;
@@ -25,7 +24,10 @@ use super::store::Store;
 const READ: u64 = 512 << 10;
 
 /// Content that stays readable, whatever happens to the object.
-pub(super) struct Content(VecDeque<Piece>);
+pub(super) struct Content {
+    open: Option<OpenFile>,
+    rest: VecDeque<Piece>,
+}
 
 enum Piece {
     Inline(Bytes),
@@ -48,9 +50,9 @@ impl Content {
         connection: &Connection,
         segments: &[Segment],
     ) -> Result<Self, OperationError> {
-        let mut pieces = VecDeque::with_capacity(segments.len());
+        let mut rest = VecDeque::with_capacity(segments.len());
         for segment in segments {
-            pieces.push_back(match index::place(connection, &segment.blob)? {
+            rest.push_back(match index::place(connection, &segment.blob)? {
                 Place::Inline(bytes) => Piece::Inline(part(bytes, segment)),
                 Place::File(crc64) => Piece::File(FileRange {
                     pinned: store.blobs.pin(&segment.blob),
@@ -60,22 +62,61 @@ impl Content {
                 }),
             });
         }
-        Ok(Self(pieces))
+        Ok(Self { open: None, rest })
     }
 
-    /// Looks at every file and opens the first, so that a file that is lost or cut is an error and not a body cut short.
-    pub(super) async fn open(mut self) -> Result<Reader, OperationError> {
-        let opened = tokio::task::spawn_blocking(move || {
-            for piece in &self.0 {
+    /// Opens every file once, so that one that is lost or cut is an error and not a body cut short.
+    pub(super) async fn checked(self) -> Result<Self, OperationError> {
+        let checked = tokio::task::spawn_blocking(move || {
+            for piece in &self.rest {
                 if let Piece::File(range) = piece {
                     range.check_length()?;
                 }
             }
-            let current = self.0.pop_front().map(open).transpose()?;
-            let rest = self.0;
-            Ok::<_, io::Error>(Reader { current, rest })
+            Ok::<_, io::Error>(self)
         });
-        Ok(opened.await??)
+        Ok(checked.await??)
+    }
+
+    pub(super) fn into_blob(self) -> StreamingBlob {
+        StreamingBlob::wrap(self.into_stream())
+    }
+
+    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync {
+        stream::try_unfold(self, |content| async move {
+            if content.open.is_none() && content.rest.is_empty() {
+                return Ok(None);
+            }
+            tokio::task::spawn_blocking(move || content.next())
+                .await
+                .map_err(io::Error::other)?
+        })
+    }
+
+    /// The MD5 of all bytes, and their checksum where one is asked for.
+    pub(super) async fn digest(
+        self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<([u8; 16], Option<Stored>), OperationError> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut bytes = Box::pin(self.into_stream());
+        while let Some(chunk) = bytes.next().await {
+            hasher.update(&chunk?);
+        }
+        Ok(hasher.finish())
+    }
+
+    fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        loop {
+            if let Some(file) = self.open.as_mut().filter(|file| file.left > 0) {
+                return Ok(Some((file.next()?, self)));
+            }
+            self.open = match self.rest.pop_front() {
+                None => return Ok(None),
+                Some(Piece::Inline(bytes)) => return Ok(Some((bytes, self))),
+                Some(Piece::File(range)) => Some(range.open()?),
+            };
+        }
     }
 }
 
@@ -83,17 +124,6 @@ fn part(bytes: Vec<u8>, segment: &Segment) -> Bytes {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let range = at(segment.start)..at(segment.start + segment.length);
     Bytes::from(bytes).slice(range)
-}
-
-/// Content being read.
-pub(super) struct Reader {
-    current: Option<Open>,
-    rest: VecDeque<Piece>,
-}
-
-enum Open {
-    Inline(Bytes),
-    File(OpenFile),
 }
 
 /// A file that is being read.
@@ -144,71 +174,6 @@ impl OpenFile {
             }
         }
         Ok(bytes)
-    }
-}
-
-fn open(piece: Piece) -> io::Result<Open> {
-    Ok(match piece {
-        Piece::Inline(bytes) => Open::Inline(bytes),
-        Piece::File(range) => Open::File(range.open()?),
-    })
-}
-
-impl Reader {
-    pub(super) fn into_blob(self) -> StreamingBlob {
-        StreamingBlob::wrap(self.into_stream())
-    }
-
-    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync {
-        stream::try_unfold(self, |reader| async move {
-            if reader.is_finished() {
-                return Ok(None);
-            }
-            tokio::task::spawn_blocking(move || reader.next())
-                .await
-                .map_err(io::Error::other)?
-        })
-    }
-
-    /// The MD5 of all bytes, and their checksum where one is asked for.
-    pub(super) async fn digest(
-        self,
-        algorithm: Option<Algorithm>,
-    ) -> Result<([u8; 16], Option<Stored>), OperationError> {
-        let mut md5 = Md5::new();
-        let mut hasher = algorithm.map(Algorithm::hasher).unwrap_or_default();
-        let mut bytes = Box::pin(self.into_stream());
-        while let Some(chunk) = bytes.next().await {
-            let chunk = chunk?;
-            md5.update(&chunk);
-            hasher.update(&chunk);
-        }
-        let sums = hasher.finalize();
-        let checksum =
-            algorithm.and_then(|algorithm| Some(Stored::of_bytes(algorithm, algorithm.pick(sums)?)));
-        Ok((md5.finalize().into(), checksum))
-    }
-
-    fn is_finished(&self) -> bool {
-        self.current.is_none() && self.rest.is_empty()
-    }
-
-    fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        loop {
-            match self.current.take() {
-                None => match self.rest.pop_front() {
-                    Some(piece) => self.current = Some(open(piece)?),
-                    None => return Ok(None),
-                },
-                Some(Open::Inline(bytes)) => return Ok(Some((bytes, self))),
-                Some(Open::File(mut file)) if file.left > 0 => {
-                    let bytes = file.next()?;
-                    self.current = Some(Open::File(file));
-                    return Ok(Some((bytes, self)));
-                }
-                Some(Open::File(_)) => {}
-            }
-        }
     }
 }
 

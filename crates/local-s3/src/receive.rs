@@ -10,17 +10,16 @@ use crc_fast::{CrcAlgorithm, Digest};
 use futures::StreamExt as _;
 use http::HeaderMap;
 use local_base::serve::STALLED;
-use md5::{Digest as _, Md5};
-use s3s::checksum::ChecksumHasher;
 use s3s::dto::StreamingBlob;
 use s3s::{StdError, TrailingHeaders, s3_error};
+use tempfile::NamedTempFile;
 use tokio::task::JoinHandle;
 
-use super::blobs::{Blobs, Draft, Published};
-use super::checksum::{self, Algorithm, Stored};
+use super::blobs::{Blobs, Published};
+use super::checksum::{self, Algorithm, Hasher, Stored};
 use super::error::{OperationError, refusal};
 
-/// Bodies up to this many bytes lie in the database: records are small, and a file costs two flushes more.
+/// Bodies up to this many bytes are stored in the database: records are small, and a file costs two more flushes.
 pub(super) const INLINE_LIMIT: usize = 16 * 1024;
 
 /// The most that one PUT or one part may carry: 5 GiB ("Amazon S3 multipart upload limits").
@@ -82,12 +81,9 @@ impl Promise {
             }),
         };
         if checksum.is_none() && headers.contains_key("x-amz-sdk-checksum-algorithm") {
-            return Err(s3_error!(
-                InvalidRequest,
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or \
-                 x-amz-trailer headers were found."
-            )
-            .into());
+            let text = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or \
+                x-amz-trailer headers were found.";
+            return Err(s3_error!(InvalidRequest, "{text}").into());
         }
         Ok(Self {
             length,
@@ -107,11 +103,8 @@ impl Promise {
             return Err(incomplete());
         }
         if self.md5.as_ref().is_some_and(|promised| promised[..] != md5) {
-            return Err(s3_error!(
-                BadDigest,
-                "The Content-MD5 you specified did not match what we received."
-            )
-            .into());
+            let text = "The Content-MD5 you specified did not match what we received.";
+            return Err(s3_error!(BadDigest, "{text}").into());
         }
         let (Some(promised), Some(computed)) = (&self.checksum, computed) else {
             return Ok(());
@@ -121,12 +114,7 @@ impl Promise {
             None => self.trailing(promised.algorithm)?,
         };
         if value != computed.value {
-            let name = promised.algorithm.name();
-            return Err(s3_error!(
-                BadDigest,
-                "The {name} you specified did not match the calculated checksum."
-            )
-            .into());
+            return Err(bad_digest(promised.algorithm));
         }
         Ok(())
     }
@@ -142,6 +130,30 @@ impl Promise {
             error.into()
         })
     }
+}
+
+/// Reads the promise out of an input and the rest of its request.
+macro_rules! promise {
+    ($input:expr, $request:expr) => {
+        $crate::receive::Promise::new(
+            $input.content_length,
+            $input.content_md5.as_deref(),
+            &$crate::checksum::take_checksums!($input),
+            &$request.headers,
+            $request.trailing_headers.take(),
+        )
+    };
+}
+pub(super) use promise;
+
+/// The checksum that a client gives is not that of its bytes.
+pub(super) fn bad_digest(algorithm: Algorithm) -> OperationError {
+    let name = algorithm.name();
+    s3_error!(
+        BadDigest,
+        "The {name} you specified did not match the calculated checksum."
+    )
+    .into()
 }
 
 fn decode_md5(text: &str) -> Result<Vec<u8>, OperationError> {
@@ -195,7 +207,8 @@ pub(super) async fn receive(
             }));
         }
     }
-    let (size, md5, checksum) = (writer.size, writer.md5(), writer.checksum());
+    let size = writer.size;
+    let (md5, checksum) = std::mem::replace(&mut writer.hasher, Hasher::new(None)).finish();
     promise.verify(size, md5, checksum.as_ref())?;
     // Only what is right is flushed and published.
     let content = tokio::task::spawn_blocking(move || writer.finish()).await??;
@@ -232,12 +245,9 @@ fn total(batch: &[Bytes]) -> u64 {
 fn body_error(error: &StdError) -> OperationError {
     let text = error.to_string();
     if text.contains(STALLED) {
-        return s3_error!(
-            RequestTimeout,
-            "Your socket connection to the server was not read from or written to within the timeout period. Idle \
-             connections will be closed."
-        )
-        .into();
+        let text = "Your socket connection to the server was not read from or written to within the timeout period. \
+            Idle connections will be closed.";
+        return s3_error!(RequestTimeout, "{text}").into();
     }
     if text.contains("Sha256Mismatch") {
         let mut error = refusal("XAmzContentSHA256Mismatch", http::StatusCode::BAD_REQUEST);
@@ -245,21 +255,15 @@ fn body_error(error: &StdError) -> OperationError {
         return error.into();
     }
     if text.contains("SignatureMismatch") {
-        return s3_error!(
-            SignatureDoesNotMatch,
-            "The request signature we calculated does not match the signature you provided."
-        )
-        .into();
+        let text = "The request signature we calculated does not match the signature you provided.";
+        return s3_error!(SignatureDoesNotMatch, "{text}").into();
     }
     incomplete()
 }
 
 fn incomplete() -> OperationError {
-    s3_error!(
-        IncompleteBody,
-        "You did not provide the number of bytes specified by the Content-Length HTTP header"
-    )
-    .into()
+    let text = "You did not provide the number of bytes specified by the Content-Length HTTP header";
+    s3_error!(IncompleteBody, "{text}").into()
 }
 
 pub(super) fn too_large() -> OperationError {
@@ -274,36 +278,18 @@ pub(super) fn too_large() -> OperationError {
 struct Writer {
     blobs: Arc<Blobs>,
     size: u64,
-    md5: Md5,
-    algorithm: Option<Algorithm>,
-    hasher: ChecksumHasher,
+    hasher: Hasher,
     crc64: Digest,
     inline: Vec<u8>,
-    file: Option<BufWriter<DraftFile>>,
-}
-
-/// A draft that `BufWriter` can write to.
-struct DraftFile(Draft);
-
-impl io::Write for DraftFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.file.flush()
-    }
+    file: Option<BufWriter<NamedTempFile>>,
 }
 
 impl Writer {
     fn new(blobs: Arc<Blobs>, algorithm: Option<Algorithm>) -> Self {
-        let hasher = algorithm.map(Algorithm::hasher).unwrap_or_default();
         Self {
             blobs,
             size: 0,
-            md5: Md5::new(),
-            algorithm,
-            hasher,
+            hasher: Hasher::new(algorithm),
             crc64: Digest::new(CrcAlgorithm::Crc64Nvme),
             inline: Vec::new(),
             file: None,
@@ -313,12 +299,11 @@ impl Writer {
     fn write(&mut self, batch: &[Bytes]) -> io::Result<()> {
         self.size += total(batch);
         if self.file.is_none() && self.size > INLINE_LIMIT as u64 {
-            let mut file = BufWriter::with_capacity(BATCH, DraftFile(self.blobs.create()?));
+            let mut file = BufWriter::with_capacity(BATCH, self.blobs.create()?);
             file.write_all(&std::mem::take(&mut self.inline))?;
             self.file = Some(file);
         }
         for chunk in batch {
-            self.md5.update(chunk);
             self.hasher.update(chunk);
             self.crc64.update(chunk);
             match &mut self.file {
@@ -329,21 +314,11 @@ impl Writer {
         Ok(())
     }
 
-    fn md5(&self) -> [u8; 16] {
-        self.md5.clone().finalize().into()
-    }
-
-    fn checksum(&mut self) -> Option<Stored> {
-        let algorithm = self.algorithm?;
-        let value = algorithm.pick(std::mem::take(&mut self.hasher).finalize())?;
-        Some(Stored::of_bytes(algorithm, value))
-    }
-
     fn finish(self) -> io::Result<Content> {
         let Some(file) = self.file else {
             return Ok(Content::Inline(self.inline));
         };
         let draft = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(Content::File(draft.0.publish(self.crc64.finalize())?))
+        Ok(Content::File(self.blobs.publish(draft, self.crc64.finalize())?))
     }
 }

@@ -1,44 +1,32 @@
 //! Reads the parts of a request that every operation treats in the same way.
 
+use std::time::SystemTime;
+
 use s3s::dto::{ETag, Timestamp};
-use s3s::{S3Request, S3Response, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::ACCOUNT_ID;
 use super::error::{OperationError, not_implemented};
 use super::events::Requester;
-use super::store::system_time;
+use super::store::time;
 
 /// What an operation answers.
 pub(super) type Answer<T> = Result<S3Response<T>, OperationError>;
 
-/// Put into the extensions of a request by the service before s3s sees it.
-#[derive(Debug, Clone)]
-pub(super) struct Envelope {
-    pub(super) request_id: String,
-    pub(super) host_id: String,
-    pub(super) source_ip: String,
-}
-
-/// Who sends this request.
+/// The sender of this request. The service puts all but the key into the extensions before s3s sees the request.
 pub(super) fn requester<T>(request: &S3Request<T>) -> Requester {
-    let envelope = request.extensions.get::<Envelope>();
-    let text = |field: fn(&Envelope) -> &String| envelope.map(field).cloned().unwrap_or_default();
+    let sent = request.extensions.get::<Requester>().cloned();
+    let credentials = request.credentials.as_ref();
     Requester {
-        access_key: request
-            .credentials
-            .as_ref()
-            .map(|c| c.access_key.clone())
-            .unwrap_or_default(),
-        source_ip: text(|envelope| &envelope.source_ip),
-        request_id: text(|envelope| &envelope.request_id),
-        host_id: text(|envelope| &envelope.host_id),
+        access_key: credentials.map_or_else(String::new, |credentials| credentials.access_key.clone()),
+        ..sent.unwrap_or_default()
     }
 }
 
 /// `x-amz-expected-bucket-owner` guards against writing to a stranger's bucket; here all are ours.
-pub(super) fn check_owner(expected: Option<&str>) -> Result<(), OperationError> {
+pub(super) fn check_owner(expected: Option<&str>) -> S3Result<()> {
     match expected {
-        Some(owner) if owner != ACCOUNT_ID => Err(s3_error!(AccessDenied, "Access Denied").into()),
+        Some(owner) if owner != ACCOUNT_ID => Err(s3_error!(AccessDenied, "Access Denied")),
         _ => Ok(()),
     }
 }
@@ -65,10 +53,15 @@ pub(super) fn strong(etag: &str) -> ETag {
 
 /// A stored time as the DTOs have it.
 pub(super) fn timestamp(ms: i64) -> Timestamp {
-    Timestamp::from(system_time(ms))
+    Timestamp::from(SystemTime::from(time(ms)))
+}
+
+/// The same without a fraction of a second, as in HTTP dates: clients send it back in conditions.
+pub(super) fn whole_seconds(ms: i64) -> Timestamp {
+    timestamp(ms - ms.rem_euclid(1000))
 }
 
 /// Sizes in DTOs are signed.
 pub(super) fn size(bytes: u64) -> i64 {
-    super::index::signed(bytes)
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use local_base::clock::Clock;
@@ -13,10 +12,10 @@ use rusqlite::{Connection, Transaction};
 use super::blobs::{Blobs, Published};
 use super::conditions::WriteCondition;
 use super::error::OperationError;
-use super::events::{self, Cause, Created, Requester};
+use super::events::{self, Requester};
 use super::index::{self, Object};
 use super::reserve::Reserve;
-use super::{Notification, OWNER_ID, generation, start};
+use super::{Notification, S3Options, generation, start};
 
 /// Buckets, objects and uploads of the local S3. Cheap to clone.
 #[derive(Clone)]
@@ -58,15 +57,13 @@ impl Store {
     pub(super) async fn open(
         db: Db,
         queues: Queues,
-        clock: Clock,
         state_dir: &Path,
-        notifications: Vec<Notification>,
-        region: &str,
+        options: &S3Options,
     ) -> Result<Self, OperationError> {
         db.create_tables(index::TABLES).await?;
         db.create_tables(generation::TABLES).await?;
         db.run(|connection| index::add_columns(connection)).await?;
-        let (state_dir, now) = (state_dir.to_owned(), clock());
+        let (state_dir, now) = (state_dir.to_owned(), (options.clock)());
         let reserve = Arc::new(Reserve::new(&state_dir));
         let blobs = db
             .run(move |connection| start::open(connection, &state_dir, now))
@@ -76,9 +73,9 @@ impl Store {
             blobs,
             reserve,
             queues,
-            clock,
-            notifications: notifications.into(),
-            region: region.into(),
+            clock: options.clock.clone(),
+            notifications: options.notifications.as_slice().into(),
+            region: options.region.as_str().into(),
         })
     }
 
@@ -110,14 +107,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>, &mut Aftermath) -> Result<T, OperationError> + Send + 'static,
     {
-        let (blobs, queues) = (Arc::clone(&self.blobs), self.queues.clone());
+        let store = self.clone();
         self.db
-            .run(move |connection| {
-                let mut after = Aftermath::default();
-                let value = in_transaction(connection, |transaction| work(transaction, &mut after))?;
-                after.run(&blobs, &queues);
-                Ok(value)
-            })
+            .run(move |connection| store.attempt(connection, work))
             .await
     }
 
@@ -127,25 +119,28 @@ impl Store {
         T: Send + 'static,
         F: Fn(&Transaction<'_>, &mut Aftermath) -> Result<T, OperationError> + Send + 'static,
     {
-        let (blobs, queues) = (Arc::clone(&self.blobs), self.queues.clone());
-        let reserve = Arc::clone(&self.reserve);
+        let store = self.clone();
         self.db
             .run(move |connection| {
                 loop {
-                    let mut after = Aftermath::default();
-                    let done = in_transaction(connection, |transaction| work(transaction, &mut after));
-                    match done {
-                        Err(error) if error.is_disk_full() && reserve.give_up() => {}
-                        done => {
-                            if done.is_ok() {
-                                after.run(&blobs, &queues);
-                            }
-                            return done;
-                        }
+                    match store.attempt(connection, &work) {
+                        Err(error) if error.is_disk_full() && store.reserve.give_up() => {}
+                        done => return done,
                     }
                 }
             })
             .await
+    }
+
+    fn attempt<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&Transaction<'_>, &mut Aftermath) -> Result<T, OperationError>,
+    ) -> Result<T, OperationError> {
+        let mut after = Aftermath::default();
+        let value = in_transaction(connection, |transaction| work(transaction, &mut after))?;
+        after.run(&self.blobs, &self.queues);
+        Ok(value)
     }
 
     /// Puts the object into the index, under the write's condition, together with its event.
@@ -164,53 +159,26 @@ impl Store {
         origin
             .condition
             .check(current.as_ref().map(|object| object.etag.as_str()))?;
-        after
-            .dropped
-            .extend(index::put_object(transaction, bucket, object)?);
-        self.announce(transaction, after, bucket, object, origin)
-    }
-
-    fn announce(
-        &self,
-        transaction: &Transaction<'_>,
-        after: &mut Aftermath,
-        bucket: &str,
-        object: &Object,
-        origin: &Origin,
-    ) -> Result<(), OperationError> {
-        let at = Timestamp::from_millisecond(object.modified_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        let created = Created {
-            cause: origin.cause,
-            bucket,
-            key: &object.key,
-            size: object.size,
-            etag: &object.etag,
-            sequence: object.content,
-            at,
-        };
+        index::put_object(transaction, after, bucket, object, current.as_ref())?;
         for notification in self.notifications.iter().filter(|n| n.wants(bucket, &object.key)) {
-            let body = events::message(
-                &created,
-                &origin.requester,
-                &self.region,
-                &notification.queue,
-                OWNER_ID,
-            );
-            queue::send(transaction, &notification.queue, &body, at).map_err(DbError::Sqlite)?;
+            let queue = &notification.queue;
+            let body = events::message(bucket, object, origin, &self.region, queue);
+            queue::send(transaction, queue, &body, time(object.modified_ms)).map_err(DbError::Sqlite)?;
             after.wake = true;
         }
         Ok(())
     }
 }
 
-/// Where an object comes from: what caused it, who asked, and under which condition.
+/// The origin of an object: the operation, its sender and its condition.
 pub(super) struct Origin {
-    pub(super) cause: Cause,
+    /// `Put`, `Post`, `Copy` or `CompleteMultipartUpload`, as in the name of the event.
+    pub(super) cause: &'static str,
     pub(super) requester: Requester,
     pub(super) condition: WriteCondition,
 }
 
 /// A stored time.
-pub(super) fn system_time(ms: i64) -> SystemTime {
-    SystemTime::from(Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH))
+pub(super) fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -68,7 +68,7 @@ pub(super) fn sweep(objects: &Path, known: &HashMap<String, u64>, now: Timestamp
 pub(super) fn forget(objects: &Path, now: Timestamp) -> io::Result<usize> {
     let mut removed = 0;
     for folder in folders(&objects.join(ORPHANS))? {
-        // A folder of another name is somebody else's.
+        // A folder of another name was not made by this program.
         let set_aside = folder
             .file_name()
             .to_str()
@@ -82,7 +82,7 @@ pub(super) fn forget(objects: &Path, now: Timestamp) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// Where the content file `id` lies.
+/// The path of the content file `id`.
 pub(super) fn path(objects: &Path, id: &str) -> PathBuf {
     objects.join(&id[..2]).join(id)
 }
@@ -97,18 +97,17 @@ fn name(entry: &DirEntry) -> Option<String> {
 
 /// All content files that are in use, or look so. Their folders have names of two characters.
 fn content_files(objects: &Path) -> io::Result<Vec<DirEntry>> {
-    let mut files = Vec::new();
-    for folder in folders(objects)? {
-        if folder.file_name().len() == 2 {
-            files.extend(fs::read_dir(folder.path())?.collect::<io::Result<Vec<_>>>()?);
-        }
-    }
-    Ok(files)
+    let folders = folders(objects)?.into_iter();
+    files_in(folders.filter(|folder| folder.file_name().len() == 2))
 }
 
 fn orphans(objects: &Path) -> io::Result<Vec<DirEntry>> {
+    files_in(folders(&objects.join(ORPHANS))?)
+}
+
+fn files_in(folders: impl IntoIterator<Item = DirEntry>) -> io::Result<Vec<DirEntry>> {
     let mut files = Vec::new();
-    for folder in folders(&objects.join(ORPHANS))? {
+    for folder in folders {
         files.extend(fs::read_dir(folder.path())?.collect::<io::Result<Vec<_>>>()?);
     }
     Ok(files)

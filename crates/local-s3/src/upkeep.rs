@@ -8,7 +8,7 @@ use super::parts::drop_upload;
 use super::store::{Aftermath, Store};
 use super::sweep;
 
-/// A multipart upload that was begun so long ago is aborted, as the rule `AbortIncompleteMultipartUpload` of
+/// A multipart upload that was started so long ago is aborted, as the rule `AbortIncompleteMultipartUpload` of
 /// `infra/template.yaml` does on AWS.
 const ABANDONED: SignedDuration = SignedDuration::from_hours(7 * 24);
 

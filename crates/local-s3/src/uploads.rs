@@ -1,34 +1,20 @@
 //! Listing uploads in progress and their parts.
 
 use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, EncodingType, Initiator, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part, StorageClass,
+    CommonPrefix, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
+    ListPartsOutput, MultipartUpload, Part, StorageClass,
 };
-use s3s::{S3Request, S3Response, s3_error};
+use s3s::{S3Request, S3Response};
 
 use super::OWNER_ID;
 use super::buckets::owner;
-use super::checksum::set_checksum;
-use super::error::OperationError;
-use super::events::encode_key;
+use super::checksum::{checksum_type, set_checksum};
 use super::index;
-use super::multipart::checksum_type;
-use super::parts::{PartRow, UPLOAD_COLUMNS, Upload, get_upload, parts, upload};
-use super::request::{Answer, check_owner, refuse_customer_key, size, strong, timestamp};
+use super::listing::{Encoding, delimiter, page_size};
+use super::pages::folder;
+use super::parts::{PartRow, Upload, get_upload, parts, uploads};
+use super::request::{Answer, refuse_customer_key, size, strong, timestamp};
 use super::store::Store;
-
-/// The most entries in one page of either listing, and the default.
-const MAX_ENTRIES: i32 = 1000;
-
-fn page_size(asked: Option<i32>, name: &str) -> Result<usize, OperationError> {
-    usize::try_from(asked.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES)).map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument {name} must be an integer between 0 and 2147483647"
-        )
-        .into()
-    })
-}
 
 fn standard() -> StorageClass {
     StorageClass::from_static(StorageClass::STANDARD)
@@ -43,7 +29,6 @@ fn initiator() -> Initiator {
 
 pub(super) async fn list_parts(store: &Store, request: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     let max = page_size(input.max_parts, "max-parts")?;
     let after = input.part_number_marker.unwrap_or(0);
@@ -60,10 +45,8 @@ pub(super) async fn list_parts(store: &Store, request: S3Request<ListPartsInput>
     let last = found.last().map_or(0, |part| part.number);
     let output = ListPartsOutput {
         bucket: Some(input.bucket),
-        checksum_algorithm: upload
-            .checksum
-            .map(|chosen| ChecksumAlgorithm::from_static(chosen.algorithm.name())),
-        checksum_type: upload.checksum.map(checksum_type),
+        checksum_algorithm: upload.checksum.map(|chosen| chosen.algorithm.dto()),
+        checksum_type: upload.checksum.map(|chosen| checksum_type(chosen.full_object)),
         initiator: Some(initiator()),
         is_truncated: Some(truncated),
         key: Some(input.key),
@@ -96,23 +79,19 @@ pub(super) async fn list_uploads(
     request: S3Request<ListMultipartUploadsInput>,
 ) -> Answer<ListMultipartUploadsOutput> {
     let input = request.input;
-    check_owner(input.expected_bucket_owner.as_deref())?;
     let max = page_size(input.max_uploads, "max-uploads")?;
-    let url = match &input.encoding_type {
-        None => false,
-        Some(kind) if kind.as_str() == EncodingType::URL => true,
-        Some(_) => {
-            return Err(s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request").into());
-        }
-    };
-    let name = |name: &str| if url { encode_key(name) } else { name.to_owned() };
+    let encoding = Encoding::new(input.encoding_type)?;
+    let name = |name: &str| encoding.name(name);
     let (bucket, prefix) = (input.bucket.clone(), input.prefix.clone().unwrap_or_default());
     let all = store
-        .read(move |connection| in_progress(connection, &bucket))
+        .read(move |connection| {
+            index::require_bucket(connection, &bucket)?;
+            Ok(uploads(connection, &bucket)?)
+        })
         .await?;
     let view = View {
         prefix,
-        delimiter: input.delimiter.clone().filter(|delimiter| !delimiter.is_empty()),
+        delimiter: delimiter(input.delimiter.as_ref()),
         key_marker: input.key_marker.clone().unwrap_or_default(),
         id_marker: input.upload_id_marker.clone().unwrap_or_default(),
     };
@@ -137,7 +116,7 @@ pub(super) async fn list_uploads(
         bucket: Some(input.bucket),
         common_prefixes: (!prefixes.is_empty()).then_some(prefixes),
         delimiter: input.delimiter.as_deref().map(name),
-        encoding_type: input.encoding_type,
+        encoding_type: encoding.0.clone(),
         is_truncated: Some(truncated),
         key_marker: Some(name(&view.key_marker)),
         max_uploads: i32::try_from(max).ok(),
@@ -149,17 +128,6 @@ pub(super) async fn list_uploads(
         ..ListMultipartUploadsOutput::default()
     };
     Ok(S3Response::new(output))
-}
-
-/// All uploads of a bucket, by key and then by age. There are never many.
-fn in_progress(connection: &rusqlite::Connection, bucket: &str) -> Result<Vec<Upload>, OperationError> {
-    index::require_bucket(connection, bucket)?;
-    let sql =
-        format!("SELECT {UPLOAD_COLUMNS} FROM s3_upload WHERE bucket = ?1 ORDER BY key, initiated_ms, id");
-    let mut statement = connection.prepare(&sql)?;
-    Ok(statement
-        .query_map([bucket], upload)?
-        .collect::<rusqlite::Result<Vec<_>>>()?)
 }
 
 /// Which of the uploads a client wants to see.
@@ -207,19 +175,14 @@ impl View {
     }
 
     fn folder(&self, key: &str) -> Option<String> {
-        let delimiter = self.delimiter.as_deref()?;
-        let rest = key.strip_prefix(self.prefix.as_str())?;
-        let end = self.prefix.len() + rest.find(delimiter)? + delimiter.len();
-        Some(key[..end].to_owned())
+        folder(key, &self.prefix, self.delimiter.as_deref()).map(str::to_owned)
     }
 }
 
 fn multipart_upload(row: Upload, name: &impl Fn(&str) -> String) -> MultipartUpload {
     MultipartUpload {
-        checksum_algorithm: row
-            .checksum
-            .map(|chosen| ChecksumAlgorithm::from_static(chosen.algorithm.name())),
-        checksum_type: row.checksum.map(checksum_type),
+        checksum_algorithm: row.checksum.map(|chosen| chosen.algorithm.dto()),
+        checksum_type: row.checksum.map(|chosen| checksum_type(chosen.full_object)),
         initiated: Some(timestamp(row.initiated_ms)),
         initiator: Some(initiator()),
         key: Some(name(&row.key)),

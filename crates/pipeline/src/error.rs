@@ -1,4 +1,4 @@
-//! Why a step failed.
+//! The errors of the steps.
 
 use vod_aws::{BucketError, CreateJobError, MediaConvertError};
 use vod_core::events::EventError;

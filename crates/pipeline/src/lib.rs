@@ -27,7 +27,7 @@ pub use config::{
     OUTPUT_BUCKET, RULES_OFF,
 };
 pub use error::Error;
-pub use reconcile::{CHECKPOINT, Delays, Note, OUTPUTS_OF_REMOVED, Options, Reconcile, Summary};
+pub use reconcile::{CHECKPOINT, Delays, LEFT_OF_REMOVED, Note, Options, Reconcile, Summary};
 pub use services::Services;
 pub use submit::Submit;
 pub use take_down::{Removed, RemovedUpload, TakeDown};

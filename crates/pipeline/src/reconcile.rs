@@ -24,7 +24,7 @@ use vod_aws::Bucket;
 use vod_core::attempt::Invocation;
 use vod_core::attempt::repair::Limits;
 
-pub use self::check::OUTPUTS_OF_REMOVED;
+pub use self::check::LEFT_OF_REMOVED;
 pub use self::summary::{Note, Summary};
 use crate::{Complete, Error, Services, Submit};
 

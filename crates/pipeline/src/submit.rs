@@ -35,6 +35,8 @@ pub struct Submit {
 /// An upload as it was found.
 struct Loaded {
     source: Source,
+    /// Whether an object is at its key.
+    exists: bool,
     /// The tombstone of an earlier removal.
     removal: Option<Removal>,
     /// Why it cannot be encoded.
@@ -65,45 +67,80 @@ impl Submit {
 
     #[tracing::instrument(skip_all, fields(asset = tracing::field::Empty))]
     async fn submit(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<(), Error> {
-        let Some(loaded) = self.load(object).await? else {
+        let Loaded {
+            source,
+            exists,
+            mut removal,
+            obstacle,
+        } = self.load(object).await?;
+        let covers = |removal: &&Removal| removal.covers(&source) || !exists;
+        if let Some(removal) = removal.as_ref().filter(covers) {
             info!("the video was removed");
-            return Ok(());
-        };
-        if let Some(reason) = loaded.obstacle {
-            return self.close(loaded.source, reason, invocation).await;
+            return self.withdraw(&source, removal, exists, invocation).await;
+        }
+        if let Some(reason) = obstacle {
+            return self.close(source, reason, invocation).await;
         }
         let templates = self.templates().await?;
-        let claim = Claim {
-            source: &loaded.source,
-            builder: self.builder(&templates),
-            removal: loaded.removal.as_ref(),
-            invocation,
-        };
-        match self.claim(&claim).await? {
-            Some((record, prepared)) => self.create(&record, prepared, invocation).await,
-            None => Ok(()),
+        loop {
+            let claim = Claim {
+                source: &source,
+                builder: self.builder(&templates),
+                removal: removal.as_ref(),
+                invocation,
+            };
+            let Some((record, prepared)) = self.claim(&claim).await? else {
+                return Ok(());
+            };
+            // A removal writes its tombstone before it deletes the record. One that was before this claim has a
+            // tombstone by now, and one that comes later finds the claim.
+            let latest = self.services.removals.get(&record.id).await?;
+            if let Some(latest) = latest.as_ref().filter(covers) {
+                info!("the video was removed meanwhile");
+                return self.withdraw(&source, latest, exists, invocation).await;
+            }
+            if latest == removal {
+                return self.create(&record, prepared, invocation).await;
+            }
+            // An earlier upload of the same bytes was removed meanwhile: its attempts count.
+            removal = latest;
         }
     }
 
-    /// Reads the object and its tombstone. `None`: the video was removed by its owner.
-    async fn load(&self, object: &ObjectCreated) -> Result<Option<Loaded>, Error> {
+    /// Closes what a delivery has recorded of a video that was removed, unless the record is of a newer upload. Only a
+    /// removal deletes records; reconcile reports what is left.
+    async fn withdraw(
+        &self,
+        source: &Source,
+        removal: &Removal,
+        exists: bool,
+        invocation: &Invocation,
+    ) -> Result<(), Error> {
+        let (holder, now) = (&invocation.holder, vod_aws::now());
+        // No job is searched for: if there is one, `complete` cancels it.
+        let close = |known: &mut Record| {
+            let is_same = known.source.sequencer == source.sequencer;
+            let is_removed = is_same || removal.covers(&known.source) || !exists;
+            is_removed && end::close(known, &[], upload::REMOVED, holder, now)
+        };
+        self.services.catalog.change(&source.asset_id(), close).await?;
+        Ok(())
+    }
+
+    /// Reads the object and its tombstone.
+    async fn load(&self, object: &ObjectCreated) -> Result<Loaded, Error> {
         // The object as it is now, whatever version was uploaded: MediaConvert reads no other.
         let head = self.services.head(&object.bucket, &object.key).await?;
         let source = upload::source(object, head.as_ref(), vod_aws::now());
         let id = source.asset_id();
         tracing::Span::current().record("asset", id.as_str());
         let removal = self.services.removals.get(&id).await?;
-        let covers = |removal: &Removal| {
-            removal.covers(source.sequencer.as_deref(), source.uploaded_at) || head.is_none()
-        };
-        if removal.as_ref().is_some_and(covers) {
-            return Ok(None);
-        }
-        Ok(Some(Loaded {
+        Ok(Loaded {
+            exists: head.is_some(),
             obstacle: upload::obstacle(&source, head.as_ref()),
             source,
             removal,
-        }))
+        })
     }
 
     /// Records that an upload is not encoded, or closes what a delivery that died has left of it.
@@ -198,8 +235,12 @@ impl Submit {
         }
         // What was created goes on record even if a later one failed: nothing is created twice.
         let finished = failure.is_none();
-        let store = |record: &mut Record| store::store_all(record, &created, finished, vod_aws::now());
-        // No record: the video was removed meanwhile. `complete` cancels its jobs when they start.
+        // No record, or one that was created later: the video was removed meanwhile. `complete` cancels the jobs when
+        // they start.
+        let store = |known: &mut Record| {
+            known.created_at == record.created_at
+                && store::store_all(known, &created, finished, vod_aws::now())
+        };
         self.services.catalog.change(&record.id, store).await?;
         failure.map_or(Ok(()), Err)
     }
@@ -324,11 +365,18 @@ impl Submit {
     ) -> Result<(), Error> {
         let (catalog, now) = (&self.services.catalog, vod_aws::now());
         let record = end::given_up(upload::source(object, None, now), invocation, error, now);
-        if !catalog.claim(&record).await? {
+        let removals = &self.services.removals;
+        // Only the head of the object tells whether it came after a removal, so then no record is claimed without one.
+        if removals.get(&record.id).await?.is_some() || !catalog.claim(&record).await? {
             let change = |known: &mut Record| end::give_up(known, invocation, error, now);
             catalog.change(&record.id, change).await?;
+            return Ok(());
         }
-        Ok(())
+        // As after every claim.
+        match removals.get(&record.id).await? {
+            Some(removal) => self.withdraw(&record.source, &removal, true, invocation).await,
+            None => Ok(()),
+        }
     }
 
     /// The bucket's templates, or the built-in one, with their job templates and presets applied.

@@ -1,7 +1,9 @@
 //! A video is taken down: tombstone, jobs, record, outputs, in this order.
 //!
-//! The tombstone comes first, so that an invocation that reads it starts nothing with the asset. Every step can be
-//! repeated: a removal that was interrupted is completed by the next one.
+//! The tombstone comes first, so that an invocation that reads it starts nothing with the asset. Submit reads it again
+//! after each claim: a delivery that was in flight either claims before the record is looked at for the last time, and
+//! the record is deleted, or finds the tombstone, and closes its record. Every step can be repeated: a removal that was
+//! interrupted is completed by the next one.
 
 use std::time::Duration;
 
@@ -87,14 +89,22 @@ impl TakeDown {
         let Services {
             catalog, removals, ..
         } = &self.services;
-        let mut canceled = Vec::new();
+        let (mut canceled, mut written) = (Vec::new(), None::<Removal>);
         for _ in 0..TRIES {
             let (found, now) = (catalog.get(asset).await?, vod_aws::now());
             let record = found.as_ref().map(|found| &found.value);
+            // A record that a delivery claims after the tombstone was written is closed by that delivery.
+            let is_removed =
+                |removal: &mut Removal| record.is_none_or(|record| !removal.covers(&record.source));
+            if let Some(removal) = written.take_if(is_removed) {
+                return Ok((removal, canceled));
+            }
             let removal = |earlier: Option<&Removal>| Removal::new(asset, record, earlier, now);
             let removal = removals.put(asset, removal).await?;
             let Some(Versioned { value: record, etag }) = found else {
-                return Ok((removal, canceled));
+                // A delivery may have claimed the upload before the tombstone was there: look again.
+                written = Some(removal);
+                continue;
             };
             for job in self.cancel_jobs(&record).await? {
                 // A record that has changed meanwhile may still list it as active.

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use vod_core::keys::CATALOG;
 use vod_core::object::Head;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, existing};
 
 /// Largest number of keys in one `DeleteObjects` (S3 API reference).
 const DELETE_MAX: usize = 1000;
@@ -79,16 +79,10 @@ impl Bucket {
     pub async fn get(&self, key: &str, limit: usize) -> Result<Option<Versioned<Vec<u8>>>, BucketError> {
         let call = self.s3.get_object().bucket(&self.name).key(key);
         // Boxed here and below: the futures of the SDK are large and deeply nested.
-        let object = match Box::pin(call.send()).await {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetObjectError::is_no_such_key) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(BucketError::call("read", key, error)),
+        let failed = |error| BucketError::call("read", key, error);
+        let answer = Box::pin(call.send()).await;
+        let Some(object) = existing(answer, GetObjectError::is_no_such_key, failed)? else {
+            return Ok(None);
         };
         let etag = object.e_tag().unwrap_or_default().to_owned();
         let length = object.content_length();
@@ -192,18 +186,10 @@ impl Bucket {
     /// Reads the metadata of an object. `None`: it does not exist.
     pub async fn head(&self, key: &str) -> Result<Option<Head>, BucketError> {
         let call = self.s3.head_object().bucket(&self.name).key(key);
-        let found = match Box::pin(call.send()).await {
-            Ok(found) => found,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(HeadObjectError::is_not_found) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(BucketError::call("read the head of", key, error)),
-        };
-        Ok(Some(Head {
+        let failed = |error| BucketError::call("read the head of", key, error);
+        let answer = Box::pin(call.send()).await;
+        let found = existing(answer, HeadObjectError::is_not_found, failed)?;
+        Ok(found.map(|found| Head {
             size: size(found.content_length()),
             etag: unquoted(found.e_tag()),
             version: real_version(found.version_id()),

@@ -66,8 +66,6 @@ pub struct Call {
     pub operation: String,
     /// Scheme and host, without a `/` at the end.
     pub endpoint: String,
-    /// An HTTP method.
-    pub method: &'static str,
     /// Path and query, percent-encoded.
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
@@ -116,7 +114,6 @@ impl Call {
             service,
             operation: operation.to_owned(),
             endpoint,
-            method: "POST",
             path: "/".to_owned(),
             headers: Vec::new(),
             body: String::new(),
@@ -139,7 +136,7 @@ impl Call {
 
     fn request(&self) -> Result<HttpRequest, BoxError> {
         let mut request = HttpRequest::new(SdkBody::from(self.body.as_str()));
-        request.set_method(self.method)?;
+        request.set_method("POST")?;
         request.set_uri(self.path.as_str())?;
         let headers = request.headers_mut();
         for (name, value) in &self.headers {
@@ -195,10 +192,6 @@ impl Caller {
         let credentials = SharedCredentialsProvider::new(credentials(config));
         let cache = IdentityCache::lazy().build();
         Self::new(crate::http(), credentials, cache, config.region.clone())
-    }
-
-    pub fn region(&self) -> &str {
-        &self.region
     }
 
     /// Sends a call, again after a transient failure. Any status but 2xx is an error.

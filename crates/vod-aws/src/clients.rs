@@ -5,12 +5,16 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
 
 use crate::clock::{sdk_sleep, sdk_time};
 use crate::config::AwsConfig;
@@ -34,15 +38,22 @@ pub(crate) fn credentials(config: &AwsConfig) -> Credentials {
     Credentials::new(id, secret, config.session_token.clone(), None, "environment")
 }
 
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
+/// What all clients have in common.
+fn sdk(http: SharedHttpClient, config: &AwsConfig, endpoint: Option<&String>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
-        .read_timeout(READ)
-        .build()
-}
-
-fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+        .read_timeout(READ);
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .credentials_provider(SharedCredentialsProvider::new(credentials(config)))
+        .region(Region::new(config.region.clone()))
+        .timeout_config(timeouts.build())
+        .sleep_impl(sdk_sleep())
+        .time_source(sdk_time())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    builder.set_endpoint_url(endpoint.cloned());
+    builder.build()
 }
 
 /// A client for S3; path-style when an endpoint is given, because a local one has no name per bucket.
@@ -52,19 +63,9 @@ pub fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
 
 /// The same over another HTTP client, for example one whose server is in the same process.
 pub fn s3_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_s3::Client {
-    let mut builder = aws_sdk_s3::Config::builder()
-        .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
-        .http_client(http)
-        .credentials_provider(credentials(config))
-        .region(aws_sdk_s3::config::Region::new(config.region.clone()))
-        .timeout_config(timeouts())
-        .sleep_impl(sdk_sleep())
-        .time_source(sdk_time())
-        .retry_config(retries());
-    if let Some(endpoint) = &config.s3_endpoint {
-        builder = builder.endpoint_url(endpoint).force_path_style(true);
-    }
-    aws_sdk_s3::Client::from_conf(builder.build())
+    let sdk = sdk(http, config, config.s3_endpoint.as_ref());
+    let builder = aws_sdk_s3::config::Builder::from(&sdk);
+    aws_sdk_s3::Client::from_conf(builder.force_path_style(config.s3_endpoint.is_some()).build())
 }
 
 /// A client for MediaConvert. AWS no longer requires an endpoint per account, so none is looked up.
@@ -74,17 +75,5 @@ pub fn mediaconvert(config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
 
 /// The same over another HTTP client.
 pub fn mediaconvert_over(http: SharedHttpClient, config: &AwsConfig) -> aws_sdk_mediaconvert::Client {
-    let mut builder = aws_sdk_mediaconvert::Config::builder()
-        .behavior_version(aws_sdk_mediaconvert::config::BehaviorVersion::latest())
-        .http_client(http)
-        .credentials_provider(credentials(config))
-        .region(aws_sdk_mediaconvert::config::Region::new(config.region.clone()))
-        .timeout_config(timeouts())
-        .sleep_impl(sdk_sleep())
-        .time_source(sdk_time())
-        .retry_config(retries());
-    if let Some(endpoint) = &config.mediaconvert_endpoint {
-        builder = builder.endpoint_url(endpoint);
-    }
-    aws_sdk_mediaconvert::Client::from_conf(builder.build())
+    aws_sdk_mediaconvert::Client::new(&sdk(http, config, config.mediaconvert_endpoint.as_ref()))
 }

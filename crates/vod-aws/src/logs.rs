@@ -40,3 +40,12 @@ pub fn chain<E: Error + ?Sized>(error: &E) -> String {
     }
     text
 }
+
+/// The innermost cause: "connection refused" and not "client error (Connect)".
+pub fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_mediaconvert::Client;
 use aws_sdk_mediaconvert::config::Config;
 use aws_sdk_mediaconvert::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_mediaconvert::operation::get_queue::GetQueueError;
+use aws_sdk_mediaconvert::operation::get_queue::{GetQueueError, GetQueueOutput};
 use aws_sdk_mediaconvert::types::{
     Codec, Job, JobStatus, Order, ProbeInputFile, ProbeResult, QueueStatus, Track, TrackType,
 };
@@ -23,7 +23,7 @@ use serde_json::Value;
 use vod_core::record::{self, Media, PixelAspect, TrackKind};
 
 pub use self::jobs::{JobInfo, OutputInfo};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, existing};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -155,22 +155,17 @@ impl MediaConvert {
 
     /// Reads the state of a queue. `None`: it does not exist.
     pub async fn queue(&self, name: &str) -> Result<Option<QueueInfo>, MediaConvertError> {
-        let answer = match self.client.get_queue().name(name).send().await {
-            Ok(answer) => answer,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetQueueError::is_not_found_exception) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(MediaConvertError::new("read the queue", error)),
-        };
-        Ok(answer.queue().map(|queue| QueueInfo {
-            status: queue.status().map_or("", QueueStatus::as_str).to_owned(),
-            submitted: queue.submitted_jobs_count().unwrap_or(0),
-            progressing: queue.progressing_jobs_count().unwrap_or(0),
-        }))
+        let answer = self.client.get_queue().name(name).send().await;
+        let failed = |error| MediaConvertError::new("read the queue", error);
+        let answer = existing(answer, GetQueueError::is_not_found_exception, failed)?;
+        Ok(answer
+            .as_ref()
+            .and_then(GetQueueOutput::queue)
+            .map(|queue| QueueInfo {
+                status: queue.status().map_or("", QueueStatus::as_str).to_owned(),
+                submitted: queue.submitted_jobs_count().unwrap_or(0),
+                progressing: queue.progressing_jobs_count().unwrap_or(0),
+            }))
     }
 
     /// Probes an input.
@@ -189,34 +184,53 @@ impl MediaConvert {
         metadata: &Value,
         since: Timestamp,
     ) -> Result<Option<String>, MediaConvertError> {
+        let (action, mut found) = ("search for the job", None);
+        let look = |job: &Job| {
+            let is_found = is_of(job, metadata);
+            if is_found {
+                found = job.id().map(str::to_owned);
+            }
+            is_found
+        };
+        if self.search(action, Some(input_url), since, look).await? {
+            return Ok(found);
+        }
+        // Whether the job exists is not known. If it were reported as missing, it could be created twice.
+        Err(MediaConvertError {
+            action,
+            refusal: None,
+            source: format!("more than {SEARCH_PAGES} pages of jobs are newer than {since}").into(),
+        })
+    }
+
+    /// Passes the jobs of one input, or all where there is no `input`, to `look`, newest first and back to `since`, until
+    /// `look` returns true. `false`: [`SEARCH_PAGES`] pages were not enough.
+    async fn search(
+        &self,
+        action: &'static str,
+        input: Option<&str>,
+        since: Timestamp,
+        mut look: impl FnMut(&Job) -> bool,
+    ) -> Result<bool, MediaConvertError> {
         let mut token = None;
         for _ in 0..SEARCH_PAGES {
-            let search = self
-                .client
-                .search_jobs()
-                .input_file(search_term(input_url))
-                .order(Order::Descending)
-                .max_results(20);
-            let answer = search.set_next_token(token).send().await;
-            let answer = answer.map_err(|error| MediaConvertError::new("search for the job", error))?;
-            for job in answer.jobs() {
-                if is_of(job, metadata) {
-                    return Ok(job.id().map(str::to_owned));
-                }
+            let search = self.client.search_jobs().order(Order::Descending).max_results(20);
+            let search = search
+                .set_input_file(input.map(|url| search_term(url).to_owned()))
+                .set_next_token(token);
+            let answer = search.send().await;
+            let answer = answer.map_err(|error| MediaConvertError::new(action, error))?;
+            if answer.jobs().iter().any(&mut look) {
+                return Ok(true);
             }
             let oldest = answer.jobs().last().and_then(|job| job.created_at());
             let reached = oldest.is_none_or(|time| time.secs() < since.as_second());
             token = answer.next_token().map(str::to_owned);
             if reached || token.is_none() {
-                return Ok(None);
+                return Ok(true);
             }
         }
-        // Whether the job exists is not known. If it were reported as missing, it could be created twice.
-        Err(MediaConvertError {
-            action: "search for the job",
-            refusal: None,
-            source: format!("more than {SEARCH_PAGES} pages of jobs are newer than {since}").into(),
-        })
+        Ok(false)
     }
 }
 

@@ -63,3 +63,17 @@ impl ProvideErrorMetadata for Refusal {
         &self.meta
     }
 }
+
+/// The output of a call. `None`: the thing does not exist, which `is_missing` sees in the error. Any other error is what
+/// `failed` makes of it.
+pub(crate) fn existing<T, E, F>(
+    answer: Result<T, SdkError<E, Response>>,
+    is_missing: fn(&E) -> bool,
+    failed: impl FnOnce(SdkError<E, Response>) -> F,
+) -> Result<Option<T>, F> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}

@@ -22,7 +22,7 @@ pub const MAX_LEN: usize = SLUG_MAX + 1 + KEY_HEX + 1 + VERSION_HEX;
 
 /// The id of one version of one upload: `<slug>-<16 hex>-<8 hex>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct AssetId(String);
 
 /// The error of a text that is not an asset id.
@@ -116,18 +116,6 @@ impl TryFrom<String> for AssetId {
 
     fn try_from(text: String) -> Result<Self, NotAnAssetId> {
         text.parse()
-    }
-}
-
-impl From<AssetId> for String {
-    fn from(id: AssetId) -> Self {
-        id.0
-    }
-}
-
-impl AsRef<str> for AssetId {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

@@ -49,150 +49,117 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn count(name: &'static str) -> CloudWatch {
-    CloudWatch {
-        name,
-        unit: "Count",
-        scale: 1.0,
+impl Metric {
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            labels: &[],
+            cloudwatch: None,
+            help: "",
+        }
+    }
+
+    const fn labels(mut self, labels: &'static [&'static str]) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// Adds the name on `CloudWatch`. One of `unit` there is `scale` of the unit in Prometheus.
+    const fn on_cloudwatch(mut self, name: &'static str, unit: &'static str, scale: f64) -> Self {
+        self.cloudwatch = Some(CloudWatch { name, unit, scale });
+        self
+    }
+
+    /// Adds the name on `CloudWatch` of a number without a unit.
+    const fn counted(self, name: &'static str) -> Self {
+        self.on_cloudwatch(name, "Count", 1.0)
+    }
+
+    const fn help(mut self, help: &'static str) -> Self {
+        self.help = help;
+        self
     }
 }
 
-pub const JOBS_SUBMITTED: Metric = Metric {
-    name: "vod_jobs_submitted_total",
-    kind: Kind::Counter,
-    labels: &["template"],
-    cloudwatch: Some(count("JobsSubmitted")),
-    help: "Jobs that MediaConvert has accepted.",
-};
+pub const JOBS_SUBMITTED: Metric = Metric::new("vod_jobs_submitted_total", Kind::Counter)
+    .labels(&["template"])
+    .counted("JobsSubmitted")
+    .help("Jobs that MediaConvert has accepted.");
 
-pub const JOBS_COMPLETED: Metric = Metric {
-    name: "vod_jobs_completed_total",
-    kind: Kind::Counter,
-    labels: &["template"],
-    cloudwatch: Some(count("JobsCompleted")),
-    help: "Jobs that have succeeded.",
-};
+pub const JOBS_COMPLETED: Metric = Metric::new("vod_jobs_completed_total", Kind::Counter)
+    .labels(&["template"])
+    .counted("JobsCompleted")
+    .help("Jobs that have succeeded.");
 
-pub const JOBS_FAILED: Metric = Metric {
-    name: "vod_jobs_failed_total",
-    kind: Kind::Counter,
-    labels: &["template", "class"],
-    cloudwatch: Some(count("JobsFailed")),
-    help: "Failed attempts, including those without a job; class says who can fix it.",
-};
+pub const JOBS_FAILED: Metric = Metric::new("vod_jobs_failed_total", Kind::Counter)
+    .labels(&["template", "class"])
+    .counted("JobsFailed")
+    .help("Failed attempts, including those without a job; class says who can fix it.");
 
-pub const JOBS_CANCELED: Metric = Metric {
-    name: "vod_jobs_canceled_total",
-    kind: Kind::Counter,
-    labels: &["template"],
-    cloudwatch: Some(count("JobsCanceled")),
-    help: "Jobs that were canceled.",
-};
+pub const JOBS_CANCELED: Metric = Metric::new("vod_jobs_canceled_total", Kind::Counter)
+    .labels(&["template"])
+    .counted("JobsCanceled")
+    .help("Jobs that were canceled.");
 
-pub const UPLOADS_IGNORED: Metric = Metric {
-    name: "vod_uploads_ignored_total",
-    kind: Kind::Counter,
-    labels: &[],
-    cloudwatch: Some(count("UploadsIgnored")),
-    help: "Uploads with nothing to encode: folders, empty files, files that were removed before they were read.",
-};
+pub const UPLOADS_IGNORED: Metric = Metric::new("vod_uploads_ignored_total", Kind::Counter)
+    .counted("UploadsIgnored")
+    .help(
+        "Uploads with nothing to encode: folders, empty files, files that were removed before they \
+         were read.",
+    );
 
-pub const QUEUE_AGE: Metric = Metric {
-    name: "vod_queue_age_seconds",
-    kind: Kind::Histogram(&[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0]),
-    labels: &[],
-    cloudwatch: Some(CloudWatch {
-        name: "QueueAge",
-        unit: "Seconds",
-        scale: 1.0,
-    }),
-    help: "Time from an upload to its job, for the first attempt of each template.",
-};
+pub const QUEUE_AGE: Metric = Metric::new(
+    "vod_queue_age_seconds",
+    Kind::Histogram(&[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0]),
+)
+.on_cloudwatch("QueueAge", "Seconds", 1.0)
+.help("Time from an upload to its job, for the first attempt of each template.");
 
 /// MediaConvert bills each output by the second and at least 10 seconds (its pricing page); jobs that fail cost nothing.
-pub const ENCODED: Metric = Metric {
-    name: "vod_encoded_seconds_total",
-    kind: Kind::Counter,
-    labels: &["template", "resolution"],
-    cloudwatch: Some(CloudWatch {
-        name: "EncodeMinutes",
-        unit: "None",
-        scale: 60.0,
-    }),
-    help: "Length of all outputs as MediaConvert bills it: each rounded up to a second, at least 10 seconds. Images are not included.",
-};
+pub const ENCODED: Metric = Metric::new("vod_encoded_seconds_total", Kind::Counter)
+    .labels(&["template", "resolution"])
+    .on_cloudwatch("EncodeMinutes", "None", 60.0)
+    .help(
+        "Length of all outputs as MediaConvert bills it: each rounded up to a second, at least 10 \
+         seconds. Images are not included.",
+    );
 
-pub const RECONCILE_LOST: Metric = Metric {
-    name: "vod_reconcile_lost_total",
-    kind: Kind::Counter,
-    labels: &[],
-    cloudwatch: Some(count("ReconcileLost")),
-    help: "Findings of reconcile: lost, stuck or forgotten uploads. Uploads that were given up are found again in each pass.",
-};
+pub const RECONCILE_LOST: Metric = Metric::new("vod_reconcile_lost_total", Kind::Counter)
+    .counted("ReconcileLost")
+    .help(
+        "Findings of reconcile: lost, stuck or forgotten uploads. Uploads that were given up are \
+         found again in each pass.",
+    );
 
-pub const RECONCILE_MENDED: Metric = Metric {
-    name: "vod_reconcile_mended_total",
-    kind: Kind::Counter,
-    labels: &[],
-    cloudwatch: Some(count("ReconcileMended")),
-    help: "Findings that reconcile has repaired.",
-};
+pub const RECONCILE_MENDED: Metric = Metric::new("vod_reconcile_mended_total", Kind::Counter)
+    .counted("ReconcileMended")
+    .help("Findings that reconcile has repaired.");
 
-pub const RECONCILE_GIVEN_UP: Metric = Metric {
-    name: "vod_reconcile_given_up",
-    kind: Kind::Gauge,
-    labels: &[],
-    cloudwatch: Some(count("ReconcileGivenUp")),
-    help: "Findings of the last complete pass that need manual repair.",
-};
+pub const RECONCILE_GIVEN_UP: Metric = Metric::new("vod_reconcile_given_up", Kind::Gauge)
+    .counted("ReconcileGivenUp")
+    .help("Findings of the last complete pass that need manual repair.");
 
-pub const RECONCILE_UNMENDED: Metric = Metric {
-    name: "vod_reconcile_unmended",
-    kind: Kind::Gauge,
-    labels: &[],
-    cloudwatch: Some(count("ReconcileUnmended")),
-    help: "Findings of the last complete pass that are not repaired: given up, or left to the next pass.",
-};
+pub const RECONCILE_UNMENDED: Metric = Metric::new("vod_reconcile_unmended", Kind::Gauge)
+    .counted("ReconcileUnmended")
+    .help("Findings of the last complete pass that are not repaired: given up, or left to the next pass.");
 
-pub const QUEUE_MESSAGES: Metric = Metric {
-    name: "vod_queue_messages",
-    kind: Kind::Gauge,
-    labels: &["queue", "state"],
-    cloudwatch: None,
-    help: "Messages that wait (visible) and messages that a function works on (in_flight).",
-};
+pub const QUEUE_MESSAGES: Metric = Metric::new("vod_queue_messages", Kind::Gauge)
+    .labels(&["queue", "state"])
+    .help("Messages that wait (visible) and messages that a function works on (in_flight).");
 
-pub const QUEUE_OLDEST: Metric = Metric {
-    name: "vod_queue_oldest_message_age_seconds",
-    kind: Kind::Gauge,
-    labels: &["queue"],
-    cloudwatch: None,
-    help: "Age of the oldest message of a queue; 0 when it is empty.",
-};
+pub const QUEUE_OLDEST: Metric = Metric::new("vod_queue_oldest_message_age_seconds", Kind::Gauge)
+    .labels(&["queue"])
+    .help("Age of the oldest message of a queue; 0 when it is empty.");
 
-pub const DEAD_LETTERS: Metric = Metric {
-    name: "vod_dead_letters",
-    kind: Kind::Gauge,
-    labels: &["queue"],
-    cloudwatch: None,
-    help: "Messages of a queue that failed at every delivery; vod dead-letters shows them.",
-};
+pub const DEAD_LETTERS: Metric = Metric::new("vod_dead_letters", Kind::Gauge)
+    .labels(&["queue"])
+    .help("Messages of a queue that failed at every delivery; vod dead-letters shows them.");
 
-pub const ENCODES_RUNNING: Metric = Metric {
-    name: "vod_encodes_running",
-    kind: Kind::Gauge,
-    labels: &[],
-    cloudwatch: None,
-    help: "Jobs under way.",
-};
+pub const ENCODES_RUNNING: Metric = Metric::new("vod_encodes_running", Kind::Gauge).help("Jobs under way.");
 
-pub const ENCODES_WAITING: Metric = Metric {
-    name: "vod_encodes_waiting",
-    kind: Kind::Gauge,
-    labels: &[],
-    cloudwatch: None,
-    help: "Jobs that wait for their turn.",
-};
+pub const ENCODES_WAITING: Metric =
+    Metric::new("vod_encodes_waiting", Kind::Gauge).help("Jobs that wait for their turn.");
 
 /// All of them, in the order in which they are shown.
 pub const METRICS: &[Metric] = &[

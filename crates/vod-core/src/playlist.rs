@@ -74,11 +74,6 @@ fn is_image(cue: &str) -> bool {
         })
 }
 
-/// Whether a URI is a file beside the playlist, and not a playlist itself.
-fn is_own_file(uri: &str) -> bool {
-    uri::is_plain(uri) && !uri::has_suffix(uri, ".m3u8")
-}
-
 /// The error of a URI that is outside the asset's folder.
 struct OutsideFolder;
 
@@ -86,9 +81,6 @@ struct Writer {
     out: Vec<u8>,
     base: Base,
     query: String,
-    /// `/output/<asset>/…/` and `?<query>`: the text before and after the name of nearly every segment.
-    folder: String,
-    suffix: String,
     /// `/play/<grant>/`, for playlists named by an absolute path.
     play: String,
 }
@@ -99,13 +91,10 @@ impl Writer {
             return Err(PlaylistError::NotA(magic));
         }
         let base = Base::of(key).ok_or_else(|| PlaylistError::Key(key.to_owned()))?;
-        let query = grant.to_query();
         Ok(Self {
             out: Vec::with_capacity(2 * text.len()),
-            folder: format!("/{}", base.folder()),
-            suffix: format!("?{query}"),
             base,
-            query,
+            query: grant.to_query(),
             play: format!("/play/{}/", grant.encode()),
         })
     }
@@ -170,18 +159,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a name for which [`is_own_file`] holds.
-    fn own_file(&mut self, name: &str) {
-        for part in [&self.folder, name, &self.suffix] {
-            self.out.extend_from_slice(part.as_bytes());
-        }
-    }
-
     fn uri(&mut self, uri: &str) -> Result<(), OutsideFolder> {
-        if is_own_file(uri) {
-            self.own_file(uri);
-            return Ok(());
-        }
         match self.base.resolve(uri).ok_or(OutsideFolder)? {
             Target::Foreign => self.push(uri),
             Target::Own { path, .. } if uri::has_suffix(&path, ".m3u8") => match uri.strip_prefix("/output/")

@@ -63,9 +63,10 @@ impl State {
 }
 
 /// The state of one attempt: SUBMITTED → PROGRESSING → one of the three ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum JobState {
+    #[default]
     Submitted,
     Progressing,
     Complete,
@@ -81,13 +82,24 @@ impl JobState {
 
     /// If two events of one attempt disagree, the higher rank wins. Being a maximum, the result does not depend on
     /// the order in which events arrive.
-    pub(crate) fn rank(self) -> u8 {
+    pub fn rank(self) -> u8 {
         match self {
             Self::Submitted => 0,
             Self::Progressing => 1,
             Self::Canceled => 2,
             Self::Error => 3,
             Self::Complete => 4,
+        }
+    }
+
+    /// The name in records and in MediaConvert's API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitted => "SUBMITTED",
+            Self::Progressing => "PROGRESSING",
+            Self::Complete => "COMPLETE",
+            Self::Error => "ERROR",
+            Self::Canceled => "CANCELED",
         }
     }
 }
@@ -160,7 +172,7 @@ impl Source {
 }
 
 /// One attempt at one template.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Job {
     pub template: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,16 +216,7 @@ impl Job {
             template: template.to_owned(),
             template_sha256,
             attempt,
-            job_id: None,
-            state: JobState::Submitted,
-            progress: 0,
-            changes: Vec::new(),
-            warnings: Vec::new(),
-            thumbnail_interval_ms: None,
-            submitted_at: None,
-            finished_at: None,
-            error: None,
-            unknown: Unknown::new(),
+            ..Self::default()
         }
     }
 }
@@ -286,8 +289,9 @@ pub struct OutputSet {
     pub prefix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hls: Option<Hls>,
+    /// Progressive files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mp4: Vec<Mp4>,
+    pub mp4: Vec<Rendition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnails: Option<Thumbnails>,
     /// Manifests of CMAF and DASH groups.
@@ -322,11 +326,6 @@ pub struct Rendition {
     #[serde(flatten)]
     pub unknown: Unknown,
 }
-
-/// A variant playlist.
-pub type Variant = Rendition;
-/// A progressive file.
-pub type Mp4 = Rendition;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Thumbnails {
@@ -383,6 +382,11 @@ impl Record {
                 .iter()
                 .any(|other| other.template == job.template && other.attempt > job.attempt)
         })
+    }
+
+    /// Whether an attempt has this job.
+    pub fn has_job(&self, id: &str) -> bool {
+        self.jobs.iter().any(|job| job.job_id.as_deref() == Some(id))
     }
 
     /// The entry of one attempt, made if it is missing: events may come before the job id is stored.

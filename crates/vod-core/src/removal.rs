@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::AssetId;
 use crate::events::is_newer;
 use crate::keys::REMOVED;
-use crate::record::Record;
+use crate::record::{Record, Source};
 
 /// The tombstone of an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub fn removal_key(id: &AssetId) -> String {
 }
 
 impl Removal {
-    /// Takes an asset down at `now`. An `earlier` removal's attempts still count.
+    /// Takes an asset down at `now`. The attempts and the last upload of an `earlier` removal still count.
     pub fn new(id: &AssetId, record: Option<&Record>, earlier: Option<&Self>, now: Timestamp) -> Self {
         let mut attempts = earlier
             .map(|earlier| earlier.attempts.clone())
@@ -44,24 +44,28 @@ impl Removal {
             *last = job.attempt.max(*last);
         }
         let source = record.map(|record| &record.source);
-        let known = source.and_then(|source| source.sequencer.clone());
+        let sequencers = [
+            source.and_then(|source| source.sequencer.clone()),
+            earlier.and_then(|earlier| earlier.sequencer.clone()),
+        ];
+        let newer = |a: String, b: String| if is_newer(&b, &a) { b } else { a };
         Self {
             asset: id.clone(),
             key: source
                 .map(|source| source.key.clone())
                 .or_else(|| earlier.and_then(|earlier| earlier.key.clone())),
             removed_at: now,
-            sequencer: known.or_else(|| earlier.and_then(|earlier| earlier.sequencer.clone())),
+            sequencer: sequencers.into_iter().flatten().reduce(newer),
             attempts,
         }
     }
 
-    /// Whether an upload is the one that was taken down: S3's own order of events decides; one who has no event (a
-    /// listing) goes by the time of the upload.
-    pub fn covers(&self, sequencer: Option<&str>, uploaded_at: Timestamp) -> bool {
-        match (sequencer, &self.sequencer) {
+    /// Whether an upload is the one that was taken down. S3's own order of events decides; without an event (a
+    /// listing), the time of the upload does.
+    pub fn covers(&self, source: &Source) -> bool {
+        match (&source.sequencer, &self.sequencer) {
             (Some(new), Some(removed)) => !is_newer(new, removed),
-            _ => uploaded_at <= self.removed_at,
+            _ => source.uploaded_at <= self.removed_at,
         }
     }
 }
@@ -69,7 +73,7 @@ impl Removal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Job, Source};
+    use crate::record::Job;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap_or_default()
@@ -91,7 +95,12 @@ mod tests {
             (None, Some("05"), 50, true),
             (None, Some("05"), 101, false),
         ] {
-            let found = removal(removed).covers(new, at(uploaded));
+            let source = Source {
+                sequencer: new.map(str::to_owned),
+                uploaded_at: at(uploaded),
+                ..Source::default()
+            };
+            let found = removal(removed).covers(&source);
             assert_eq!(found, covered, "{removed:?} {new:?} {uploaded}");
         }
     }
@@ -117,5 +126,21 @@ mod tests {
             Removal::new(&id, None, Some(&second), at(4)).attempts,
             second.attempts
         );
+    }
+    #[test]
+    fn a_removal_covers_what_an_earlier_one_covered() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let record = |sequencer: &str| {
+            let source = Source {
+                sequencer: Some(sequencer.to_owned()),
+                ..Source::default()
+            };
+            Record::new(id.clone(), source, at(1))
+        };
+        let first = Removal::new(&id, Some(&record("06")), None, at(2));
+        for (sequencer, expected) in [("05", "06"), ("07", "07")] {
+            let second = Removal::new(&id, Some(&record(sequencer)), Some(&first), at(3));
+            assert_eq!(second.sequencer.as_deref(), Some(expected));
+        }
     }
 }

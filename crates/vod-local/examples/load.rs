@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let bearer = format!("Bearer {}", std::env::var("TOKEN").context("TOKEN is not set")?);
     let until = Instant::now() + Duration::try_from_secs_f64(seconds.parse()?)?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..connections.parse::<usize>()? {
         tasks.spawn(ask(url.clone(), bearer.clone(), until));
@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     }
     times.sort_unstable();
     let at = |hundredths: usize| times[(times.len() - 1) * hundredths / 100].as_secs_f64() * 1e3;
-    let answer = serde_json::json!({"requests": times.len(), "seconds": begun.elapsed().as_secs_f64(),
+    let answer = serde_json::json!({"requests": times.len(), "seconds": started.elapsed().as_secs_f64(),
         "p50_ms": at(50), "p99_ms": at(99)});
     println!("{answer}");
     Ok(())
@@ -46,12 +46,12 @@ async fn ask(url: String, bearer: String, until: Instant) -> anyhow::Result<Vec<
         let request = Request::get(&url)
             .header("authorization", &bearer)
             .body(Empty::new())?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let answer = client.request(request).await?;
         let status = answer.status();
         answer.into_body().collect().await?;
         ensure!(status == 200, "the answer is {status}");
-        times.push(begun.elapsed());
+        times.push(started.elapsed());
     }
     Ok(times)
 }

@@ -35,3 +35,6 @@ impl Api {
         self.sqs.before(routes.fallback_service(self.s3))
     }
 }
+
+#[cfg(test)]
+mod tests;

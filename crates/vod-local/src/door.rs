@@ -1,4 +1,4 @@
-//! What a port asks of every request before anything else: that it is not sent by a web page of somebody else.
+//! Refuses requests that web pages of other sites send, before anything else of a port sees them.
 //!
 //! A browser on this machine reaches the ports of this machine, whatever page it shows. A page can send forms anywhere, which
 //! its `Origin` gives away, and a site can let its own name point to this machine (DNS rebinding), which `Host` gives away.
@@ -163,5 +163,4 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-#[path = "door_tests.rs"]
 mod tests;

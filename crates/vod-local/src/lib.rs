@@ -6,8 +6,6 @@
 //! the ports, metrics, the page, key rotation.
 
 pub mod api;
-#[cfg(test)]
-mod api_tests;
 mod door;
 pub mod metrics;
 mod reconciler;

@@ -32,7 +32,7 @@ pub const PATH: &str = "/metrics";
 /// The name of the template that is there from the start.
 const BUILT_IN: &str = "default";
 
-/// What proxies add: whoever is behind one is not on this machine.
+/// Headers that proxies add: a client behind one is not on this machine.
 const FORWARDED: [&str; 7] = [
     "forwarded",
     "via",
@@ -63,7 +63,7 @@ impl Metrics {
         }
     }
 
-    /// Counts what it is told.
+    /// Counts outcomes.
     pub fn meter(&self) -> Meter {
         let counted = Arc::clone(&self.counted);
         Meter::new(move |outcome| {

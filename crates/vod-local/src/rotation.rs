@@ -17,7 +17,7 @@ use vod_state::secrets::Secrets;
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The keys as they are now, for whoever signs and whoever verifies.
+/// The keys as they are now, for the signer and the edge.
 pub(crate) struct SigningKeys {
     state: PathBuf,
     read: Secrets,
@@ -95,7 +95,7 @@ mod tests {
         let new = Secrets::rotate(state.path(), Algorithm::Es256).unwrap();
         keys.look().unwrap();
         assert_eq!(signing.borrow().active(), new);
-        assert!([&old, &new].iter().all(|id| trusted.borrow().get(id).is_some()));
+        assert!([&old, &new].iter().all(|id| trusted.borrow().contains_key(*id)));
 
         let file = state.path().join("secrets.json");
         let text = std::fs::read_to_string(&file).unwrap();

@@ -33,7 +33,7 @@ pub const BUCKET: &str = "vod";
 /// What the local services take for a region.
 pub const REGION: &str = "us-east-1";
 
-/// What `vod up` can be told.
+/// The settings of `vod up`.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
     /// The folder of everything that survives a restart.
@@ -51,30 +51,20 @@ pub struct StackOptions {
     pub jobs: usize,
     /// Longer videos are not encoded.
     pub play_time: Duration,
-    /// Faults on purpose, and files of them, see [`local_base::fault::SYNTAX`].
+    /// Faults to inject, and files of them, see [`local_base::fault::SYNTAX`].
     pub faults: Vec<String>,
 }
 
 /// A running stack. Dropping it stops everything at once, which loses nothing.
-#[derive(Debug)]
 pub struct Stack {
     endpoints: Endpoints,
-    page: PageLink,
+    page: String,
     faults: Option<Faults>,
     state: PathBuf,
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     /// Held for as long as the process lives; the system lets go of it whatever happens.
     _lock: File,
-}
-
-/// Kept out of `Debug`: there is a token in it.
-struct PageLink(String);
-
-impl std::fmt::Debug for PageLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PageLink")
-    }
 }
 
 impl Stack {
@@ -152,9 +142,9 @@ impl Stack {
         &self.endpoints
     }
 
-    /// The link that opens the page: whoever has it may watch everything.
+    /// The link that opens the page. It contains a token with which everything can be watched.
     pub fn page(&self) -> &str {
-        &self.page.0
+        &self.page
     }
 
     /// The faults that it was started with.

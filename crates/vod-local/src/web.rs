@@ -62,7 +62,7 @@ const FILES: &[File] = &[
     file!("hls.LICENSE.txt", "text/plain; charset=utf-8"),
 ];
 
-/// Puts what has changed under `web/`. What else lies there is left alone.
+/// Puts what has changed under `web/`. Other objects there are left alone.
 pub(crate) async fn publish(s3: &Client, bucket: &str) -> anyhow::Result<()> {
     let stored = etags(s3, bucket).await?;
     let changed = FILES

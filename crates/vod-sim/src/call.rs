@@ -1,5 +1,7 @@
 //! A call to a simulated service, and its answer.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
 /// One request, taken apart.
@@ -11,7 +13,6 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: bool,
-    pub(crate) ranged: bool,
     pub(crate) body: Bytes,
 }
 
@@ -24,23 +25,20 @@ impl Call {
 
 /// One answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Bytes,
-}
+pub(crate) struct Answer(pub(crate) HttpResponse);
 
 impl Answer {
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        let (status, body) = (
+            http::StatusCode::from_u16(status).unwrap_or_default(),
+            body.into(),
+        );
+        let length = body.len().to_string();
+        Self(HttpResponse::new(status.into(), SdkBody::from(body))).with("content-length", length)
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
+        self.0.headers_mut().insert(name, value);
         self
     }
 }

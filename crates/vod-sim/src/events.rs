@@ -1,10 +1,10 @@
-//! What calls the functions: SQS with batches and a visibility time-out, EventBridge with retries, a schedule. And
-//! what happens to events and invocations on the way.
+//! Calls the functions as AWS does: SQS with batches and a visibility time-out, EventBridge with retries, a schedule.
+//! Events are lost, repeated or late on the way, and invocations die.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ const VISIBILITY: Duration = Duration::from_mins(6);
 const SUBMIT_TIME: Duration = Duration::from_mins(1);
 const COMPLETE_TIME: Duration = Duration::from_secs(30);
 const RECONCILE_TIME: Duration = Duration::from_mins(15);
-/// After a removal, no invocation that began before it is left.
-const SECOND_REMOVAL: Duration = Duration::from_mins(20);
-const CAME_BACK: &str = "removed videos claimed by a delivery in flight";
 /// The longest that an owner waits for a removal.
 const REMOVAL_TIME: Duration = Duration::from_mins(10);
 /// From one scheduled run to the next.
@@ -37,7 +34,7 @@ const BATCH: usize = 3;
 const POLLERS: usize = 50;
 
 #[derive(Debug, Clone)]
-struct Message {
+pub(crate) struct Message {
     id: String,
     body: Arc<str>,
     received: u32,
@@ -48,31 +45,19 @@ struct Message {
 /// The queue of uploads, and the functions.
 #[derive(Debug)]
 pub(crate) struct Wiring {
-    queue: Mutex<VecDeque<Message>>,
-    submit: Submit,
-    complete: Complete,
-    reconcile: Reconcile,
-    take_down: TakeDown,
+    pub(crate) submit: Submit,
+    pub(crate) complete: Complete,
+    pub(crate) reconcile: Reconcile,
+    pub(crate) take_down: TakeDown,
+    pub(crate) queue: Mutex<VecDeque<Message>>,
 }
 
 static WIRING: std::sync::OnceLock<Arc<Wiring>> = std::sync::OnceLock::new();
 
 impl Wiring {
     /// Puts the functions in their places and starts the pollers and the schedule.
-    pub(crate) fn start(
-        world: &World,
-        submit: Submit,
-        complete: Complete,
-        reconcile: Reconcile,
-        take_down: TakeDown,
-    ) {
-        let wiring = Arc::new(Self {
-            queue: Mutex::default(),
-            submit,
-            complete,
-            reconcile,
-            take_down,
-        });
+    pub(crate) fn start(self, world: &World) {
+        let wiring = Arc::new(self);
         // One simulation per process.
         let _ = WIRING.set(Arc::clone(&wiring));
         for _ in 0..POLLERS {
@@ -170,15 +155,16 @@ pub(crate) fn uploaded(world: &World, upload: &Upload, size: usize, number: usiz
 }
 
 impl Wiring {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Message>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn send(&self, message: Message) {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(message);
+        self.queue().push_back(message);
     }
 
     fn receive(&self) -> Vec<Message> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue();
         let count = queue.len().min(BATCH);
         queue.drain(..count).collect()
     }
@@ -232,7 +218,7 @@ fn failed(world: &World, answer: &Value, id: &str) -> bool {
 
 fn come_back(world: &World, wiring: &Arc<Wiring>, message: Message) {
     if message.received >= DELIVERIES {
-        *world.state().faults.entry("dead letters of uploads").or_default() += 1;
+        world.state().count_fault("dead letters of uploads");
         return;
     }
     let wiring = Arc::clone(wiring);
@@ -263,11 +249,7 @@ pub(crate) fn job_changed(world: &World, event: &Value) {
                 }
                 time::sleep(Duration::from_mins(1)).await;
             }
-            *world
-                .state()
-                .faults
-                .entry("dead letters of job events")
-                .or_default() += 1;
+            world.state().count_fault("dead letters of job events");
         });
     }
 }
@@ -283,12 +265,6 @@ pub(crate) fn remove(world: &World, id: AssetId) {
             time::sleep(world.between(0.01, 0.5)).await;
         }
         take_down(&world, &id).await;
-        // A delivery that had read "no tombstone" before can still claim the upload, once (docs/semantics.md).
-        time::sleep(SECOND_REMOVAL).await;
-        if world.state().has_record(id.as_str()) {
-            *world.state().faults.entry(CAME_BACK).or_default() += 1;
-            take_down(&world, &id).await;
-        }
     });
 }
 
@@ -308,8 +284,9 @@ async fn take_down(world: &World, id: &AssetId) {
 /// The owner does what reconcile asks for.
 fn follow(world: &World, summary: &Value) {
     let notes = summary["notes"].as_array().into_iter().flatten();
-    let removed = notes.filter(|note| note["found"] == pipeline::OUTPUTS_OF_REMOVED);
+    let removed = notes.filter(|note| note["found"] == pipeline::LEFT_OF_REMOVED);
     for id in removed.filter_map(|note| note["asset"].as_str()?.parse::<AssetId>().ok()) {
+        world.state().count("removals repeated for reconcile");
         let world = world.clone();
         time::spawn(async move { take_down(&world, &id).await });
     }

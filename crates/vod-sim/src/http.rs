@@ -7,11 +7,10 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
-use crate::call::{Answer, Call};
+use crate::call::Call;
 use crate::options::{Mutation, chance};
 use crate::time;
 use crate::world::World;
@@ -47,7 +46,12 @@ async fn exchange(world: &World, request: HttpRequest) -> Result<HttpResponse, C
     })
     .await;
     if world.happens("calls refused (503, 429)", chance::REFUSED) {
-        return Ok(refused(jobs));
+        let refused = if jobs {
+            mediaconvert::throttled
+        } else {
+            s3::slow_down
+        };
+        return Ok(refused().0);
     }
     let unheard = !world.options.heard && world.happens("answers lost", chance::UNHEARD);
     let answer = if jobs {
@@ -60,62 +64,23 @@ async fn exchange(world: &World, request: HttpRequest) -> Result<HttpResponse, C
         return Err(ConnectorError::timeout("no answer".into()));
     }
     time::sleep(world.between(0.005, 0.03)).await;
-    response(answer)
+    Ok(answer.0)
 }
 
 fn parse(world: &World, request: &HttpRequest) -> Call {
     let uri: http::Uri = request.uri().parse().unwrap_or_default();
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let query = uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty());
-    let query = query.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(&value.replace('+', " ")))
-    });
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let headers = request.headers();
     let unquoted = |value: &str| value.trim_matches('"').to_owned();
     Call {
         method: request.method().to_owned(),
-        path: decode(uri.path()),
-        query: query.collect(),
+        path: percent_decode_str(uri.path()).decode_utf8_lossy().into_owned(),
+        query: query.into_owned().collect(),
         if_match: headers
             .get("if-match")
             .filter(|_| !world.is(Mutation::NoIfMatch))
             .map(unquoted),
         if_none_match: headers.contains_key("if-none-match") && !world.is(Mutation::NoIfNoneMatch),
-        ranged: headers.contains_key("range"),
         body: Bytes::copy_from_slice(request.body().bytes().unwrap_or_default()),
     }
-}
-
-fn refused(jobs: bool) -> HttpResponse {
-    let answer = if jobs {
-        mediaconvert::throttled()
-    } else {
-        s3::slow_down()
-    };
-    let mut response = HttpResponse::new(http::StatusCode::SERVICE_UNAVAILABLE.into(), SdkBody::empty());
-    if let Ok(made) = self::response(answer) {
-        response = made;
-    }
-    response
-}
-
-fn response(answer: Answer) -> Result<HttpResponse, ConnectorError> {
-    let other = |error: http::Error| ConnectorError::other(error.into(), None);
-    let status = http::StatusCode::from_u16(answer.status).map_err(|error| other(error.into()))?;
-    let length = answer.body.len().to_string();
-    let mut response = HttpResponse::new(status.into(), SdkBody::from(answer.body));
-    let headers = response.headers_mut();
-    let known_length = answer.headers.iter().any(|(name, _)| *name == "content-length");
-    for (name, value) in answer.headers {
-        headers.insert(name, value);
-    }
-    if !known_length {
-        headers.insert("content-length", length);
-    }
-    Ok(response)
 }

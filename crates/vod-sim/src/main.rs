@@ -17,6 +17,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -115,11 +116,16 @@ fn wire(world: &World) -> anyhow::Result<()> {
         grace: SignedDuration::from_mins(15),
         retry: SignedDuration::from_mins(5),
     };
-    let complete = Complete::new(services.clone(), config.jobs.application.clone());
-    let take_down = TakeDown::new(services.clone(), &config.jobs.output_bucket);
+    let (application, outputs) = (config.jobs.application.clone(), config.jobs.output_bucket.clone());
     let submit = Submit::new(services.clone(), config);
-    let reconcile = Reconcile::new(services, submit.clone(), delays);
-    Wiring::start(world, submit, complete, reconcile, take_down);
+    let wiring = Wiring {
+        complete: Complete::new(services.clone(), application),
+        take_down: TakeDown::new(services.clone(), &outputs),
+        reconcile: Reconcile::new(services, submit.clone(), delays),
+        submit,
+        queue: Mutex::default(),
+    };
+    wiring.start(world);
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vod_core::record::JobState;
 
 use crate::call::{Answer, Call};
 use crate::events;
 use crate::options::{Mutation, chance};
 use crate::time;
-use crate::world::{Job, JobState, State, TRANSIENT, World};
+use crate::world::{Job, State, TRANSIENT, World};
 
 /// The most that the search index lags, in seconds.
 const LAG: f64 = 0.4;
@@ -117,7 +118,7 @@ fn create(world: &World, body: &[u8]) -> Answer {
     let mut state = world.state();
     state.count("CreateJob");
     if !ticket(&mut state, world.options.create_rate) {
-        *state.faults.entry("CreateJob over its rate").or_default() += 1;
+        state.count_fault("CreateJob over its rate");
         return throttled();
     }
     let token = body["clientRequestToken"].as_str().unwrap_or_default();
@@ -258,15 +259,8 @@ fn details(job: &Job) -> Value {
 }
 
 fn shown(state: &State, job: &Job) -> Value {
-    let status = match job.state {
-        JobState::Submitted => "SUBMITTED",
-        JobState::Progressing => "PROGRESSING",
-        JobState::Complete => "COMPLETE",
-        JobState::Error => "ERROR",
-        JobState::Canceled => "CANCELED",
-    };
     let mut shown = json!({
-        "id": job.id, "status": status, "createdAt": job.created.as_second(), "role": "r",
+        "id": job.id, "status": job.state, "createdAt": job.created.as_second(), "role": "r",
         "userMetadata": metadata(job), "settings": settings(state, job),
         "timing": { "submitTime": job.created.as_second() },
     });
@@ -306,7 +300,7 @@ fn cancel(world: &World, id: &str) -> Answer {
         return error(404, "NotFoundException", "no such job");
     };
     let job = &mut state.jobs[index];
-    if !job.state.is_active() || world.is(Mutation::NoCancel) {
+    if job.state.is_terminal() || world.is(Mutation::NoCancel) {
         return error(409, "ConflictException", "the job has ended");
     }
     (job.state, job.finished) = (JobState::Canceled, Some(time::now()));

@@ -1,4 +1,4 @@
-//! What the functions count, while anything may go wrong: never twice.
+//! Checks that the functions count no outcome twice, whatever goes wrong.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, record_key};
-use vod_core::record::{Record, State as RecordState};
+use vod_core::record::{JobState, Record, State as RecordState};
 
 use crate::time;
-use crate::world::{BUCKET, JobState, State, World};
+use crate::world::{BUCKET, State, World};
 
 /// S3 in us-east-1, dollars per 1,000 requests (AWS price list, S3 Standard).
 const GET: f64 = 0.0004;
@@ -82,7 +82,7 @@ pub(crate) fn faults(state: &State, uploads: &[Upload]) -> Vec<String> {
 fn left_of_removed(state: &State, id: &AssetId) -> Option<&'static str> {
     if state.objects.contains_key(&record_key(id)) {
         Some("its record is there")
-    } else if state.jobs_of(id.as_str()).any(|job| job.state.is_active()) {
+    } else if state.jobs_of(id.as_str()).any(|job| !job.state.is_terminal()) {
         Some("its job goes on")
     } else if state.jobs_of(id.as_str()).any(crate::mediaconvert::has_outputs) {
         Some("its outputs are there")
@@ -153,33 +153,31 @@ pub(crate) fn print(
         .filter(|fault| fault.contains("two jobs") || fault.contains(" successful jobs"));
     let replaced = state.faults.get("uploads replaced").copied().unwrap_or(0);
     let lost = faults.iter().filter(|fault| fault.contains("lost"));
-    writeln!(
-        out,
-        "uploads            {} and {replaced} of them again with other content  (seed {})",
-        options.uploads, options.seed
-    )?;
-    writeln!(out, "lost               {}", lost.count())?;
-    writeln!(
-        out,
-        "encoded twice      {}",
-        duplicated.filter(|fault| !fault.contains(": 0 ")).count()
-    )?;
-    writeln!(
-        out,
-        "time to drain      {} after the first upload",
-        human(state.last_complete)
-    )?;
-    writeln!(
-        out,
-        "simulated time     {}, in {:.0} s",
-        human(time::elapsed()),
-        started.elapsed().as_secs_f64()
-    )?;
-    writeln!(
-        out,
-        "peak memory        {} MB, the simulated services included",
-        peak_memory() / 1024
-    )?;
+    let twice = duplicated.filter(|fault| !fault.contains(": 0 ")).count();
+    let (uploads, seed) = (options.uploads, options.seed);
+    let seconds = started.elapsed().as_secs_f64();
+    for (name, value) in [
+        (
+            "uploads",
+            format!("{uploads} and {replaced} of them again with other content  (seed {seed})"),
+        ),
+        ("lost", lost.count().to_string()),
+        ("encoded twice", twice.to_string()),
+        (
+            "time to drain",
+            format!("{} after the first upload", human(state.last_complete)),
+        ),
+        (
+            "simulated time",
+            format!("{}, in {seconds:.0} s", human(time::elapsed())),
+        ),
+        (
+            "peak memory",
+            format!("{} MB, the simulated services included", peak_memory() / 1024),
+        ),
+    ] {
+        writeln!(out, "{name:18} {value}")?;
+    }
     writeln!(out, "faults")?;
     for (name, count) in &state.faults {
         writeln!(out, "  {count:>9}  {name}")?;

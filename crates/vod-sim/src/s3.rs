@@ -62,18 +62,16 @@ fn get(world: &World, call: &Call, key: &str) -> Answer {
         };
     };
     let time = object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let (length, version) = (object.body.len(), object.version.clone());
-    let body = match call.method.as_str() {
-        "HEAD" => Bytes::new(),
-        _ => seen(world, key, &object.body),
+    let answer = if call.method == "HEAD" {
+        Answer::new(200, "").with("content-length", object.body.len().to_string())
+    } else {
+        Answer::new(200, seen(world, key, &object.body))
     };
-    let length = if call.method == "HEAD" { length } else { body.len() };
-    let answer = Answer::new(if call.ranged { 206 } else { 200 }, body)
+    let answer = answer
         .with("etag", format!("\"{}\"", object.etag))
-        .with("last-modified", time)
-        .with("content-length", length.to_string());
-    match version {
-        Some(version) => answer.with("x-amz-version-id", version),
+        .with("last-modified", time);
+    match &object.version {
+        Some(version) => answer.with("x-amz-version-id", version.clone()),
         None => answer,
     }
 }

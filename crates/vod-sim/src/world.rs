@@ -9,7 +9,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use vod_core::error_codes::UNDELIVERABLE;
 use vod_core::record::State::Ignored;
-use vod_core::record::{Job as RecordedJob, JobState as RecordedState, Record};
+use vod_core::record::{Job as RecordedJob, JobState, Record};
 
 use crate::options::{Mutation, Options};
 use crate::time;
@@ -30,21 +30,6 @@ pub(crate) struct Object {
     pub(crate) version: Option<String>,
     /// What lay at the key before, newest first.
     pub(crate) older: Vec<Object>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JobState {
-    Submitted,
-    Progressing,
-    Complete,
-    Error,
-    Canceled,
-}
-
-impl JobState {
-    pub(crate) fn is_active(self) -> bool {
-        matches!(self, Self::Submitted | Self::Progressing)
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +116,7 @@ impl World {
         let off = self.options.queues_only && [DROPPED, CURSED, TRANSIENT].contains(&name);
         let happens = self.random(Rng::f64) < (chance * self.options.faults).min(0.5) && !off;
         if happens {
-            *self.state().faults.entry(name).or_default() += 1;
+            self.state().count_fault(name);
         }
         happens
     }
@@ -158,17 +143,10 @@ fn went_back(old: &[u8], new: &[u8]) -> Option<String> {
     let (Ok(old), Ok(new)) = (read(old), read(new)) else {
         return Some("a record that cannot be read".to_owned());
     };
-    let rank = |state: RecordedState| match state {
-        RecordedState::Submitted => 0,
-        RecordedState::Progressing => 1,
-        RecordedState::Canceled => 2,
-        RecordedState::Error => 3,
-        RecordedState::Complete => 4,
-    };
     let kept = |job: &&RecordedJob| {
         new.jobs.iter().any(|later| {
             (&later.template, later.attempt) == (&job.template, job.attempt)
-                && rank(later.state) >= rank(job.state)
+                && later.state.rank() >= job.state.rank()
                 && later.progress >= job.progress
                 && (job.job_id.is_none() || later.job_id == job.job_id)
                 && later.changes.len() >= job.changes.len()
@@ -243,14 +221,14 @@ impl State {
     pub(crate) fn is_settled(&self, uploads: usize) -> bool {
         let mut jobs = self.removed.iter().flat_map(|asset| self.jobs_of(asset));
         let gone = self.removed.iter().filter(|asset| !self.has_record(asset));
-        self.settled + gone.count() >= uploads && jobs.all(|job| !job.state.is_active())
+        self.settled + gone.count() >= uploads && jobs.all(|job| job.state.is_terminal())
     }
 
     /// Notes when a job of a removed video continues although `complete` has received the event of its start.
     pub(crate) fn started(&mut self, job_id: &str) {
         let job = self.by_id.get(job_id).map(|&index| &self.jobs[index]);
-        let is_removed = |asset: &str| self.removed.contains(asset) && !self.has_record(asset);
-        if let Some(job) = job.filter(|job| job.state.is_active() && is_removed(&job.asset)) {
+        let is_removed = |asset: &str| self.removed.contains(asset);
+        if let Some(job) = job.filter(|job| !job.state.is_terminal() && is_removed(&job.asset)) {
             let violation = format!("{}: its job {job_id} goes on after the removal", job.asset);
             self.violations.push(violation);
         }
@@ -264,5 +242,9 @@ impl State {
 
     pub(crate) fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
+    }
+
+    pub(crate) fn count_fault(&mut self, fault: &'static str) {
+        *self.faults.entry(fault).or_default() += 1;
     }
 }

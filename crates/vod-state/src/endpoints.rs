@@ -1,4 +1,4 @@
-//! `<state>/endpoints.json`: how other programs find a running stack.
+//! `<state>/endpoints.json`, by which other programs find a running stack.
 
 use std::fs;
 use std::io::Write as _;
@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Addresses and credentials of a running stack.
@@ -79,16 +80,7 @@ impl Endpoints {
 
     /// Reads the file of a running stack; `None` if there is none.
     pub fn read(state: &Path) -> anyhow::Result<Option<Self>> {
-        let path = Self::path(state);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
-        };
-        let endpoints = serde_json::from_slice(&text);
-        endpoints
-            .map(Some)
-            .with_context(|| format!("{} is damaged; restart `vod up`", path.display()))
+        read_json(&Self::path(state), "; restart `vod up`")
     }
 
     /// Writes the file for its owner alone, whole or not at all.
@@ -105,6 +97,17 @@ impl Endpoints {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads a file of JSON; `None` if there is none. `remedy` is added to the error of one that is damaged.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, remedy: &str) -> anyhow::Result<Option<T>> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
+    };
+    let read = serde_json::from_slice(&text).map(Some);
+    read.with_context(|| format!("{} is damaged{remedy}", path.display()))
 }
 
 /// Writes a file with mode 0600 by rename: a reader sees the old text or the new one, never a part of it.

@@ -25,20 +25,17 @@ pub fn random_hex() -> anyhow::Result<String> {
 /// A new key pair as one entry of the signing secret.
 pub fn signing_key(id: String, algorithm: Algorithm) -> anyhow::Result<RingKey> {
     let failed = |_| anyhow!("failed to make a signing key");
-    let (private_pem, public): (_, PublicKeyX509Der<'_>) = match algorithm {
+    let (private, public): (Vec<u8>, PublicKeyX509Der<'_>) = match algorithm {
         Algorithm::Es256 => {
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?;
-            let private = pair.to_pkcs8v1().map_err(failed)?;
-            (
-                pem("PRIVATE KEY", private.as_ref()),
-                pair.public_key().as_der().map_err(failed)?,
-            )
+            let private = pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec();
+            (private, pair.public_key().as_der().map_err(failed)?)
         }
         Algorithm::Rs256 => {
             let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
             let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
             (
-                pem("PRIVATE KEY", private.as_ref()),
+                private.as_ref().to_vec(),
                 pair.public_key().as_der().map_err(failed)?,
             )
         }
@@ -46,7 +43,7 @@ pub fn signing_key(id: String, algorithm: Algorithm) -> anyhow::Result<RingKey> 
     Ok(RingKey {
         id,
         algorithm,
-        private_pem: Some(private_pem),
+        private_pem: Some(pem("PRIVATE KEY", &private)),
         public_pem: pem("PUBLIC KEY", public.as_ref()),
     })
 }

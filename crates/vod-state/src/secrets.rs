@@ -2,7 +2,7 @@
 //! too.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use vod_core::cloudfront::Algorithm;
 use vod_core::cloudfront::ring::Ring;
 use vod_ids::letters;
 
-use crate::endpoints::write_private;
+use crate::endpoints::{read_json, write_private};
 use crate::keys::{random, signing_key};
 use crate::{Grant, token};
 
@@ -74,17 +74,7 @@ impl fmt::Debug for ChosenSecret {
 impl Secrets {
     /// Reads the keys of a state folder.
     pub fn read(state: &Path) -> anyhow::Result<Option<Self>> {
-        let path = state.join("secrets.json");
-        match fs::read(&path) {
-            Ok(text) => {
-                let secrets = serde_json::from_slice(&text);
-                secrets
-                    .map(Some)
-                    .with_context(|| format!("{} is damaged", path.display()))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
-        }
+        read_json(&state.join("secrets.json"), "")
     }
 
     /// Reads the keys, or makes them at the first start.
@@ -171,6 +161,8 @@ fn local_id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use vod_core::cloudfront::Keyring;
 
     use super::*;

@@ -5,33 +5,32 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 
-#[derive(Serialize)]
-struct Claims<'a> {
-    sub: &'a str,
-    scope: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    assets: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<&'a str>,
-    iat: i64,
-    exp: i64,
-}
-
 /// The claims of a bearer token for the signer.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Grant<'a> {
     /// Scopes, separated by spaces.
     pub scope: &'a str,
     /// Patterns with `*` of the assets that it is valid for; empty for all.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub assets: &'a [String],
     /// How long it is valid, in seconds from now.
+    #[serde(skip)]
     pub seconds: i64,
     /// The issuer (`iss`), if the signer checks it.
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none")]
     pub issuer: Option<&'a str>,
     /// The audience (`aud`), if the signer checks it.
+    #[serde(rename = "aud", skip_serializing_if = "Option::is_none")]
     pub audience: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    #[serde(flatten)]
+    grant: Grant<'a>,
+    iat: i64,
+    exp: i64,
 }
 
 /// A bearer token (HS256) for the signer that has this key.
@@ -42,10 +41,7 @@ pub fn token(key: &str, grant: &Grant<'_>) -> anyhow::Result<String> {
         .context("the token's time to live is too long")?;
     let claims = Claims {
         sub: "vod",
-        scope: grant.scope,
-        assets: grant.assets,
-        iss: grant.issuer,
-        aud: grant.audience,
+        grant: *grant,
         iat: now.as_second(),
         exp: until.as_second(),
     };

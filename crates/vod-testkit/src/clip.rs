@@ -15,17 +15,7 @@ pub fn clip_with(size: &str, seconds: u32, options: &[&str]) -> Vec<u8> {
         .args([
             "-v", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
         ])
-        .args([
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-pix_fmt",
-            "yuv420p",
-            "-c:a",
-            "aac",
-            "-shortest",
-        ])
+        .args("-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -shortest".split(' '))
         .args(options)
         .arg(&path)
         .output()

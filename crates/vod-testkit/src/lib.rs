@@ -1,4 +1,4 @@
-//! What tests of the local services set up alike: keys, clients, a state folder with its database, a clock, an S3 over a socket.
+//! The setup that tests of the local services share: keys, clients, a state folder with its database, a clock, an S3 over a socket.
 //!
 //! It depends on the base and on the local S3 only, so that every other crate can use it in its own tests.
 #![expect(

@@ -1,12 +1,14 @@
-//! What the handlers share.
+//! The state that the handlers share.
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use vod_aws::{Bucket, Catalog};
 use vod_core::cloudfront::Keyring;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Scope, Viewer};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// How viewers reach the edge; it stands in every URL and policy.
@@ -27,6 +29,9 @@ impl Scheme {
         }
     }
 }
+
+/// The name of the signing key in a problem.
+pub(crate) const SIGNING_KEY: &str = "the signing key";
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -57,6 +62,19 @@ impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// The viewer behind a request, if its token is good and has `scope`.
+    pub(crate) async fn admit(&self, headers: &HeaderMap, scope: Scope) -> Result<Viewer, Problem> {
+        let auth = self.auth.get().await;
+        let auth = auth.map_err(|error| Problem::unavailable("the token key", &error))?;
+        auth.admit(headers, (self.clock)(), scope).await
+    }
+
+    /// The keys that sign and verify.
+    pub(crate) async fn keyring(&self) -> Result<Arc<Keyring>, Problem> {
+        let keys = self.signing.get().await;
+        keys.map_err(|error| Problem::unavailable(SIGNING_KEY, &error))
     }
 }
 

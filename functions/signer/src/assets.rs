@@ -1,7 +1,5 @@
 //! `GET /api/assets` and `GET /api/assets/{id}`: the records; and finding the one to watch.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -9,13 +7,11 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
-use vod_aws::BucketError;
 use vod_core::asset::AssetId;
-use vod_core::cloudfront::Keyring;
 use vod_core::events::is_newer;
 use vod_core::record::{self, Record};
 
-use crate::app::App;
+use crate::app::{App, SIGNING_KEY};
 use crate::auth::{Scope, Viewer};
 use crate::problem::Problem;
 use crate::reach::visible;
@@ -47,7 +43,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
     query: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let admitted = admit(&app, &headers).await?;
+    let admitted = app.admit(&headers, Scope::Library).await?;
     let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let limit = parse_limit(ask.limit.as_deref())?;
     if ask.source.as_deref() == Some("") {
@@ -61,9 +57,7 @@ pub(crate) async fn list(
         Some(cursor) => Some(open(&app, cursor).await?),
         None => None,
     };
-    let page = visible(&app.catalog, &admitted, &prefix, after.as_deref(), limit)
-        .await
-        .map_err(unavailable)?;
+    let page = visible(&app.catalog, &admitted, &prefix, after.as_deref(), limit).await?;
     let next = match &page.next {
         Some(place) => Some(seal(&app, place).await?),
         None => None,
@@ -74,25 +68,20 @@ pub(crate) async fn list(
 
 /// The place that `after` stands for.
 async fn open(app: &App, cursor: &str) -> Result<String, Problem> {
-    let place = signing(app).await?.open_place(cursor);
+    let place = app.keyring().await?.open_place(cursor);
     place.ok_or_else(|| Problem::bad_request("after is not the `next` of a page"))
 }
 
 /// What `after` must be for the page behind `place`, which may be the key of a record that the viewer may not see.
 async fn seal(app: &App, place: &str) -> Result<String, Problem> {
-    let cursor = signing(app).await?.seal_place(place);
-    cursor.map_err(|error| Problem::unavailable("the signing key", &error))
-}
-
-async fn signing(app: &App) -> Result<Arc<Keyring>, Problem> {
-    let keys = app.signing.get().await;
-    keys.map_err(|error| Problem::unavailable("the signing key", &error))
+    let cursor = app.keyring().await?.seal_place(place);
+    cursor.map_err(|error| Problem::unavailable(SIGNING_KEY, &error))
 }
 
 async fn read(app: &App, ids: &[AssetId]) -> Result<Vec<Record>, Problem> {
     let mut records = Vec::with_capacity(ids.len());
     for id in ids {
-        records.extend(app.catalog.readable(id).await.map_err(unavailable)?);
+        records.extend(app.catalog.readable(id).await?);
     }
     Ok(records)
 }
@@ -102,19 +91,10 @@ pub(crate) async fn show(
     headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let admitted = admit(&app, &headers).await?;
+    let admitted = app.admit(&headers, Scope::Library).await?;
     // What is not UTF-8 once decoded is no id.
     let Path(id) = path.map_err(|_| Problem::not_found("no such asset"))?;
     Ok(no_store(&public(find(&app, &admitted, &id).await?)))
-}
-
-async fn admit(app: &App, headers: &HeaderMap) -> Result<Viewer, Problem> {
-    let auth = app
-        .auth
-        .get()
-        .await
-        .map_err(|error| Problem::unavailable("the token key", &error))?;
-    auth.admit(headers, (app.clock)(), Scope::Library).await
 }
 
 fn parse_limit(text: Option<&str>) -> Result<usize, Problem> {
@@ -135,11 +115,6 @@ fn public(record: Record) -> Record {
 
 fn no_store(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn unavailable(error: BucketError) -> Problem {
-    Problem::unavailable("the catalog", &error)
 }
 
 /// The COMPLETE record that `asset` names, or the newest one of `source`.
@@ -169,7 +144,7 @@ async fn find(app: &App, admitted: &Viewer, id: &str) -> Result<Record, Problem>
     }
     let id: AssetId = id.parse().map_err(|_| unknown())?;
     crate::log_asset(&id);
-    let found = app.catalog.get(&id).await.map_err(unavailable)?;
+    let found = app.catalog.get(&id).await?;
     Ok(found.ok_or_else(unknown)?.value)
 }
 
@@ -180,12 +155,10 @@ fn hidden() -> Problem {
 /// The newest version of an upload that is COMPLETE; if none is, the newest of all.
 async fn newest(app: &App, admitted: &Viewer, key: &str) -> Result<Record, Problem> {
     let prefix = AssetId::key_prefix(&app.bucket, key);
-    let page = visible(&app.catalog, admitted, &prefix, None, VERSIONS_MAX)
-        .await
-        .map_err(unavailable)?;
+    let page = visible(&app.catalog, admitted, &prefix, None, VERSIONS_MAX).await?;
     let mut best = None;
     for id in &page.ids {
-        let record = app.catalog.readable(id).await.map_err(unavailable)?;
+        let record = app.catalog.readable(id).await?;
         // The prefix holds a digest of the key, so a stranger is not to be expected; it costs nothing to look.
         let ours = record.filter(|record| record.source.key == key);
         best = best

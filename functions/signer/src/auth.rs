@@ -1,4 +1,4 @@
-//! Who may ask: bearer tokens, JWT with HS256 under a shared secret, or RS256 and ES256 under a provider's key set.
+//! Checks bearer tokens: JWT with HS256 under a shared secret, or RS256 and ES256 under a provider's key set.
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -78,11 +78,10 @@ impl Auth {
         if secret.len() < KEY_MIN {
             return Err(ShortKey(secret.len()));
         }
-        Ok(Self {
-            keys: Keys::Secret(DecodingKey::from_secret(secret)),
-            audience: expected.audience.clone(),
-            validation: validation(expected),
-        })
+        Ok(Self::new(
+            Keys::Secret(DecodingKey::from_secret(secret)),
+            expected,
+        ))
     }
 
     /// Tokens signed with RS256 or ES256 under a key of the set at `url`. Such a key signs for others as well, so
@@ -92,8 +91,12 @@ impl Auth {
     }
 
     pub(crate) fn with_jwks(jwks: Jwks, expected: Expected) -> Self {
+        Self::new(Keys::Set(Box::new(jwks)), expected)
+    }
+
+    fn new(keys: Keys, expected: Expected) -> Self {
         Self {
-            keys: Keys::Set(Box::new(jwks)),
+            keys,
             audience: expected.audience.clone(),
             validation: validation(expected),
         }

@@ -8,23 +8,23 @@ use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
+use bytes::Bytes;
 use http::Uri;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::warn;
-
-use crate::outgoing::connector;
+use vod_aws::Wire;
 
 /// How old a set may grow.
 const TIME_TO_LIVE: Duration = Duration::from_mins(10);
 /// Between two fetches, whatever tokens say.
 const RETRY: Duration = Duration::from_secs(30);
+/// A viewer waits for the answer: a connection has 2 s, and the whole request 5 s.
+const CONNECT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest set, in bytes; those of large providers have a few thousand.
 const SIZE_MAX: usize = 64 << 10;
 /// Keys that are looked at.
@@ -42,7 +42,7 @@ pub struct NotASet(String);
 /// A key set, fetched when needed.
 pub(crate) struct Jwks {
     url: String,
-    connector: Connector,
+    wire: Wire,
     /// The last set that was fetched. Read by every request, so never held across a fetch.
     known: RwLock<Arc<Known>>,
     /// When a fetch was last tried; held while one runs.
@@ -71,7 +71,7 @@ impl Jwks {
         }
         Ok(Self {
             url: url.to_owned(),
-            connector: connector(),
+            wire: Wire::new(CONNECT, SIZE_MAX),
             known: RwLock::default(),
             tried: Mutex::default(),
             retry: RETRY,
@@ -118,24 +118,16 @@ impl Jwks {
         Ok(())
     }
 
-    async fn fetch(&self) -> Result<Vec<u8>, Failure> {
+    async fn fetch(&self) -> Result<Bytes, Failure> {
         let request = http::Request::get(&self.url)
             .header("accept", "application/json")
             .body(SdkBody::empty())?;
-        let mut response = self.connector.call(Request::try_from(request)?).await?;
+        let response = self.wire.send(request, TIMEOUT).await?;
         let status = response.status().as_u16();
         if status != 200 {
             return Err(format!("the key set answers with status {status}").into());
         }
-        let mut body = ByteStream::new(std::mem::replace(response.body_mut(), SdkBody::empty()));
-        let mut bytes = Vec::new();
-        while let Some(piece) = body.next().await {
-            bytes.extend_from_slice(&piece?);
-            if bytes.len() > SIZE_MAX {
-                return Err(format!("the key set has more than {SIZE_MAX} bytes").into());
-            }
-        }
-        Ok(bytes)
+        Ok(response.into_body())
     }
 }
 
@@ -170,56 +162,34 @@ struct Set {
     keys: Vec<serde_json::Value>,
 }
 
-/// As much of a JSON Web Key as is used.
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-    alg: Option<String>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
 /// The keys of a set that can be used. Others are skipped, as RFC 7517 section 5 asks.
 fn parse(bytes: &[u8]) -> Result<Vec<Key>, Failure> {
     // The parser's words would quote the set; there is no secret in it, and no use either.
     let set: Set = serde_json::from_slice(bytes).map_err(|_| "the answer is not a json web key set")?;
     let keys = set.keys.into_iter().take(KEYS_MAX);
     Ok(keys
-        .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
-        .filter_map(Jwk::into_key)
+        .filter_map(|key| usable(&serde_json::from_value(key).ok()?))
         .collect())
 }
 
-impl Jwk {
-    fn into_key(self) -> Option<Key> {
-        let is_for_signatures = self.purpose.as_deref().is_none_or(|purpose| purpose == "sig");
-        let (name, algorithm, key) = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => {
-                let n = self.n?;
-                // Base64 has four characters for three bytes.
-                MODULUS.contains(&(n.len() * 3 / 4)).then_some(())?;
-                let key = DecodingKey::from_rsa_components(&n, &self.e?).ok()?;
-                ("RS256", Algorithm::RS256, key)
-            }
-            ("EC", Some("P-256")) => {
-                let key = DecodingKey::from_ec_components(&self.x?, &self.y?).ok()?;
-                ("ES256", Algorithm::ES256, key)
-            }
-            _ => return None,
-        };
-        let fits = is_for_signatures && self.alg.as_deref().is_none_or(|alg| alg == name);
-        fits.then_some(Key {
-            id: self.kid,
-            algorithm,
-            public: key,
-        })
-    }
+fn usable(key: &Jwk) -> Option<Key> {
+    let algorithm = match &key.algorithm {
+        // Base64 has four characters for three bytes.
+        AlgorithmParameters::RSA(rsa) if MODULUS.contains(&(rsa.n.len() * 3 / 4)) => Algorithm::RS256,
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
+        _ => return None,
+    };
+    let about = &key.common;
+    let is_for_signatures = about
+        .public_key_use
+        .as_ref()
+        .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+    let fits = is_for_signatures && about.key_algorithm.is_none_or(|own| own == algorithm.into());
+    Some(Key {
+        id: about.key_id.clone(),
+        algorithm,
+        public: DecodingKey::from_jwk(key).ok().filter(|_| fits)?,
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ pub mod auth;
 pub mod config;
 mod jwks;
 mod openapi;
-mod outgoing;
 mod play;
 mod playback;
 mod problem;

@@ -51,34 +51,10 @@ impl Kind {
     }
 }
 
-/// The edge's own refusal, or a problem.
-pub(crate) enum Refusal {
-    Denied(Denied),
-    Problem(Problem),
-}
-
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Denied(denied) => {
-                let headers = [(CONTENT_TYPE, "text/xml"), (CACHE_CONTROL, "private, no-store")];
-                (StatusCode::FORBIDDEN, headers, denied.body()).into_response()
-            }
-            Self::Problem(problem) => problem.into_response(),
-        }
-    }
+/// The edge's own refusal.
+fn refused(denied: Denied) -> Response {
+    let headers = [(CONTENT_TYPE, "text/xml"), (CACHE_CONTROL, "private, no-store")];
+    (StatusCode::FORBIDDEN, headers, denied.body()).into_response()
 }
 
 pub(crate) async fn play(
@@ -86,22 +62,19 @@ pub(crate) async fn play(
     uri: Uri,
     headers: HeaderMap,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Response> {
     // What is not UTF-8 once decoded is no key of ours.
-    let Path((token, key)) = path.map_err(|_| Denied::AccessDenied(Reason::Resource))?;
-    let grant = Grant::decode(&token)?;
+    let other_resource = || refused(Denied::AccessDenied(Reason::Resource));
+    let Path((token, key)) = path.map_err(|_| other_resource())?;
+    let grant = Grant::decode(&token).map_err(refused)?;
     // Keys of playlists need no escapes; a path that has some could mean two things.
     if !is_plain(&key) || !uri.path().ends_with(&key) {
-        return Err(Denied::AccessDenied(Reason::Resource).into());
+        return Err(other_resource());
     }
     if let Some(Ok(id)) = key.split('/').next().map(str::parse) {
         crate::log_asset(&id);
     }
-    let keys = app
-        .signing
-        .get()
-        .await
-        .map_err(|error| Problem::unavailable("the signing key", &error))?;
+    let keys = app.keyring().await?;
     let request = Request {
         scheme: app.scheme.as_str(),
         host: &viewer::host(&headers)?,
@@ -111,7 +84,7 @@ pub(crate) async fn play(
         address: viewer::address(&headers),
         now: (app.clock)().as_second(),
     };
-    grant.verify(keys.public_keys(), &request)?;
+    grant.verify(keys.public_keys(), &request).map_err(refused)?;
 
     let kind = Kind::of(&key).ok_or_else(|| Problem::not_found("only .m3u8 and .vtt are served here"))?;
     let key = format!("output/{key}");
@@ -163,12 +136,7 @@ async fn made_thumbnails(app: &App, key: &str) -> Result<String, Problem> {
         .nth(1)
         .and_then(|id| id.parse::<AssetId>().ok())
         .ok_or_else(missing)?;
-    let found = app
-        .catalog
-        .get(&id)
-        .await
-        .map_err(|error| Problem::unavailable("the catalog", &error))?;
-    let record = found.ok_or_else(missing)?.value;
+    let record = app.catalog.get(&id).await?.ok_or_else(missing)?.value;
     thumbnails::webvtt(&record, key).ok_or_else(missing)
 }
 

@@ -15,7 +15,7 @@ use vod_core::grant::Grant;
 use vod_core::keys::asset_prefix;
 use vod_core::record::{OutputSet, Record};
 
-use crate::app::App;
+use crate::app::{App, SIGNING_KEY};
 use crate::assets;
 use crate::auth::Scope;
 use crate::problem::Problem;
@@ -66,12 +66,7 @@ pub(crate) async fn playback(
     query: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let now = (app.clock)();
-    let auth = app
-        .auth
-        .get()
-        .await
-        .map_err(|error| Problem::unavailable("the token key", &error))?;
-    let admitted = auth.admit(&headers, now, Scope::Playback).await?;
+    let admitted = app.admit(&headers, Scope::Playback).await?;
     let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let ttl = ask.ttl_seconds.as_deref().map(parse_ttl).transpose()?;
     let source = ask.ip.as_deref().map(parse_network).transpose()?;
@@ -87,13 +82,8 @@ pub(crate) async fn playback(
         not_before: None,
         source,
     };
-    let keys = app
-        .signing
-        .get()
-        .await
-        .map_err(|error| Problem::unavailable("the signing key", &error))?;
-    let signature =
-        cloudfront::sign(&keys, &policy).map_err(|error| Problem::unavailable("the signing key", &error))?;
+    let signature = cloudfront::sign(&*app.keyring().await?, &policy);
+    let signature = signature.map_err(|error| Problem::unavailable(SIGNING_KEY, &error))?;
     Ok(respond(&record, set, &base, expires, &signature))
 }
 

@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::error;
+use vod_aws::BucketError;
 use vod_core::record::State;
 
 /// An answer that says what went wrong.
@@ -92,6 +93,19 @@ impl Problem {
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+}
+
+impl From<BucketError> for Problem {
+    /// For reads of records. Those of playlists say so.
+    fn from(error: BucketError) -> Self {
+        Self::unavailable("the catalog", &error)
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        problem.into_response()
     }
 }
 

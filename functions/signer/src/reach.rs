@@ -1,4 +1,4 @@
-//! Which records a viewer may list: only ids that the token covers are counted, and only their records are read.
+//! Lists the records that a viewer may see: only ids that the token covers are counted, and only their records are read.
 
 use vod_aws::{BucketError, Catalog};
 use vod_core::asset::AssetId;

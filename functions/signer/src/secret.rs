@@ -11,25 +11,13 @@ use crate::secrets_manager::SecretsManager;
 /// How old a secret may grow before it is fetched again: a rotation is seen within this time.
 const TIME_TO_LIVE: Duration = Duration::from_mins(5);
 
-/// Why a secret is not to be had. Holds nothing of the secret.
+/// A secret that could not be fetched, or is not what it should be. Holds nothing of the secret.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum SecretError {
-    /// Secrets Manager refused or did not answer.
-    #[error("secret `{name}` cannot be fetched: {reason}")]
-    Fetch {
-        /// Name or ARN.
-        name: String,
-        /// Status and error type, or the connection's fault.
-        reason: String,
-    },
-    /// It was fetched and is not what it should be.
-    #[error("secret `{name}`: {reason}")]
-    Content {
-        /// Name or ARN.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
+#[error("secret `{name}`: {reason}")]
+pub struct SecretError {
+    /// Name or ARN.
+    name: String,
+    reason: String,
 }
 
 /// A parsed secret.
@@ -109,17 +97,13 @@ impl<T> Remote<T> {
     }
 
     async fn fetch(&self) -> Result<Arc<T>, SecretError> {
-        let name = || self.name.clone();
-        let text = self
-            .manager
-            .get(&self.name)
-            .await
-            .map_err(|reason| SecretError::Fetch {
-                name: name(),
-                reason: reason.to_string(),
-            })?;
-        (self.parse)(&text)
-            .map(Arc::new)
-            .map_err(|reason| SecretError::Content { name: name(), reason })
+        let fetched = self.manager.get(&self.name).await;
+        let parsed = fetched
+            .map_err(|reason| format!("it could not be fetched: {reason}"))
+            .and_then(|text| (self.parse)(&text));
+        parsed.map(Arc::new).map_err(|reason| SecretError {
+            name: self.name.clone(),
+            reason,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What the edge says of the viewer.
+//! Reads the headers in which the edge describes the viewer.
 
 use std::net::IpAddr;
 

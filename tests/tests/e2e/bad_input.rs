@@ -1,4 +1,4 @@
-//! What is no video ends in a record that says why, and the pipeline goes on.
+//! A file that is no video ends in a record that says why, and the pipeline goes on.
 
 use anyhow::ensure;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What is counted: one line of CloudWatch's format per outcome from the built Lambda binaries, and the same figures for
+//! Outcomes are counted: one line of CloudWatch's format per outcome from the built Lambda binaries, and the same figures for
 //! Prometheus from `vod up`.
 
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]

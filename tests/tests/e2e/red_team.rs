@@ -1,4 +1,4 @@
-//! What strangers on this machine try with a running stack: web pages of other sites, and clients that stop in mid-request.
+//! Attacks a running stack as strangers on this machine could: web pages of other sites, and clients that stop in mid-request.
 
 use std::io::Write as _;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Which AWS operation a request is, judged by its method, path and query alone.
+//! Finds the AWS operation of a request by its method, path and query alone.
 
 use http::{HeaderMap, Method, Uri};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct Operation {
     pub caller: Option<&'static str>,
 }
 
-/// The parts that have a role on AWS. Here they are told by the session token of their credentials.
+/// The parts that have a role on AWS. Here the session token of their credentials is their name.
 const CALLERS: [&str; 5] = ["submit", "complete", "signer", "reconcile", "mediaconvert"];
 
 /// Any other token stays out of the log.
@@ -44,25 +44,19 @@ pub fn classify(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> 
 fn of(port: Port, method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
     let path = uri.path();
     if port == Port::Edge {
-        return Operation {
-            service: "edge",
-            ..Operation::default()
-        };
+        return named("edge", String::new());
     }
     if let Some(rest) = path.strip_prefix("/2017-08-29/") {
         return named("mediaconvert", media_convert(method, rest));
     }
-    if let Some(rest) = path.strip_prefix("/2015-03-31/functions/") {
-        return named(
-            "lambda",
-            format!("Invoke {}", rest.split('/').next().unwrap_or_default()),
-        );
-    }
-    if let Some(rest) = path.strip_prefix("/lambda-url/") {
-        return named(
-            "lambda",
-            format!("InvokeFunctionUrl {}", rest.split('/').next().unwrap_or_default()),
-        );
+    for (prefix, operation) in [
+        ("/2015-03-31/functions/", "Invoke"),
+        ("/lambda-url/", "InvokeFunctionUrl"),
+    ] {
+        if let Some(rest) = path.strip_prefix(prefix) {
+            let function = rest.split('/').next().unwrap_or_default();
+            return named("lambda", format!("{operation} {function}"));
+        }
     }
     if let Some(target) = headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
         return named("sqs", target.rsplit('.').next().unwrap_or_default().to_owned());
@@ -157,7 +151,7 @@ fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
         ("POST", _, false) if has("uploadId") => "CompleteMultipartUpload",
         ("DELETE", _, false) if has("uploadId") => "AbortMultipartUpload",
         ("DELETE", _, false) => "DeleteObject",
-        _ => "",
+        (other, ..) => other,
     };
     let decode = |text: &str| {
         (!text.is_empty()).then(|| {
@@ -166,17 +160,10 @@ fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> Operation {
                 .into_owned()
         })
     };
-    let operation = if name.is_empty() {
-        method.to_string()
-    } else {
-        name.to_owned()
-    };
     Operation {
-        service: "s3",
-        operation,
         bucket: decode(bucket),
         key: decode(key),
-        ..Operation::default()
+        ..named("s3", name.to_owned())
     }
 }
 

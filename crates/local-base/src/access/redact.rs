@@ -1,4 +1,4 @@
-//! What of a request may stand in the log: secrets are known by their shape, wherever a mangled link has put them.
+//! Removes secrets from the log: they are recognized by their shape, wherever a mangled link has put them.
 //!
 //! Whole segments of paths are left out, because a grant has no `/`: what a line break or a cut leaves of one is in the
 //! same segment. Ordinary names stay as they are.
@@ -11,7 +11,7 @@ use vod_core::asset::AssetId;
 
 use super::Operation;
 
-/// What stands for a part that is left out.
+/// Replaces a part that is left out.
 const HIDDEN: &str = "…";
 /// How often a text is decoded at most: links are encoded once more each time a program takes one for plain text.
 const LAYERS: usize = 4;
@@ -44,7 +44,7 @@ pub(super) fn operation(operation: Operation) -> Operation {
 /// A path as it came if nothing has to be left out, otherwise decoded.
 fn path(text: &str) -> Cow<'_, str> {
     let decoded = decode(text);
-    // In an encoded `?` a whole link lies inside a path: of its query the names are enough.
+    // After an encoded `?`, the path contains a whole link: of its query the names are enough.
     let (before, query) = decoded.split_once('?').unwrap_or((&decoded, ""));
     let mut follows_play = false;
     let segments = before.split('/').map(|segment| {

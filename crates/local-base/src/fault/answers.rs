@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use quick_xml::escape::escape;
 use vod_ids as ids;
 
-use super::spec::Service;
+use super::spec::S3;
 use crate::access::Operation;
 use crate::sigv4::rest_json_error;
 
@@ -21,53 +21,40 @@ pub(super) async fn drain(request: Request) {
 }
 
 /// The answer of `service` with this status.
-pub(super) fn refusal(service: Service, status: u16, operation: &Operation) -> Response {
-    match (service, status) {
-        (Service::S3, 503) => s3(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "SlowDown",
-            "Please reduce your request rate.",
-            "",
+pub(super) fn refusal(service: &str, status: u16, operation: &Operation) -> Response {
+    let (code, message) = match (service, status) {
+        (S3, 503) => ("SlowDown", "Please reduce your request rate."),
+        (S3, 409) => (
+            "ConditionalRequestConflict",
+            "The conditional request cannot succeed due to a conflicting operation against this resource.",
         ),
-        (Service::S3, 409) => {
-            let key = operation.key.as_deref().unwrap_or_default();
-            s3(
-                StatusCode::CONFLICT,
-                "ConditionalRequestConflict",
-                "The conditional request cannot succeed due to a conflicting operation against this resource.",
-                &format!("<Key>{}</Key>", escape(key)),
-            )
-        }
-        (Service::S3, _) => s3(
-            StatusCode::INTERNAL_SERVER_ERROR,
+        (S3, _) => (
             "InternalError",
             "We encountered an internal error. Please try again.",
-            "",
         ),
-        (Service::MediaConvert, 429) => json(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TooManyRequestsException",
-            "Too Many Requests",
-        ),
-        (Service::MediaConvert, 503) => json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailableException",
-            "Service Unavailable",
-        ),
-        (Service::MediaConvert, _) => json(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalServerErrorException",
-            "Internal server error",
-        ),
+        (_, 429) => ("TooManyRequestsException", "Too Many Requests"),
+        (_, 503) => ("ServiceUnavailableException", "Service Unavailable"),
+        _ => ("InternalServerErrorException", "Internal server error"),
+    };
+    let key = match operation.key.as_deref() {
+        Some(key) if status == 409 => format!("<Key>{}</Key>", escape(key)),
+        _ => String::new(),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if service == S3 {
+        s3(status, code, message, &key)
+    } else {
+        json(status, code, message)
     }
 }
 
-/// What the local S3 says of a disk without room, see [`local_s3`].
+/// The answer of the local S3 when the disk has no room left.
 pub(super) fn disk_full() -> Response {
+    let message = "no space left on the disk that holds the state folder";
     s3(
         StatusCode::INSUFFICIENT_STORAGE,
         "InsufficientStorage",
-        "no space left on the disk that holds the state folder",
+        message,
         "",
     )
 }
@@ -105,7 +92,7 @@ mod tests {
             key: Some("a & <b>".to_owned()),
             ..Operation::default()
         };
-        let body = refusal(Service::S3, 409, &operation).into_body();
+        let body = refusal(S3, 409, &operation).into_body();
         let body = axum::body::to_bytes(body, 10_000).await.unwrap();
         let text = String::from_utf8_lossy(&body);
         assert!(text.contains("<Key>a &amp; &lt;b&gt;</Key>"), "{text}");

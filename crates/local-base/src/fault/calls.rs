@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 
-use super::spec::{CONDITIONAL, Fault, Moment, Place, Rules, Service};
+use super::spec::{CONDITIONAL, Fault, Moment, Rule};
 use super::{Faults, answers, disk, exit};
 use crate::access::{Operation, Port, classify};
 
@@ -30,39 +30,31 @@ impl Faults {
         router.layer(from_fn_with_state(self.clone(), meddle))
     }
 
-    fn fate(&self, rules: &Rules, service: Service, operation: &Operation, headers: &HeaderMap) -> Fate {
+    fn fate(&self, operation: &Operation, headers: &HeaderMap) -> Fate {
         let mut fate = Fate::default();
-        for rule in &rules.list {
-            if !strikes(rule.place, service, &operation.operation)
-                || rule.fault == Fault::Answer(409) && !is_conditional(operation, headers)
-                || matches!(rule.fault, Fault::Crash(_))
-            {
-                continue;
-            }
-            let key = operation.key.as_deref().unwrap_or_default();
-            let Some(drawn) = self.draw(rules, rule, key) else {
-                continue;
+        let key = operation.key.as_deref().unwrap_or_default();
+        let concerns = |rule: &Rule| {
+            let possible = match rule.fault {
+                Fault::Answer(409) => is_conditional(operation, headers),
+                // Those of the functions' own side.
+                Fault::Crash(_) => false,
+                _ => true,
             };
+            possible && rule.place.covers(operation)
+        };
+        for (rule, pause) in self.drawn(key, concerns) {
+            tracing::warn!(fault = rule.name, operation = operation.operation, key, "fault");
             match rule.fault {
-                Fault::Slow => fate.slow = Some(fate.slow.unwrap_or_default() + drawn.pause),
+                Fault::Slow => fate.slow = Some(fate.slow.unwrap_or_default() + pause),
                 Fault::Answer(status) => fate.answer = fate.answer.or(Some(status)),
                 Fault::Lost => fate.lost = true,
-                Fault::Exit(Moment::Before) => fate.exit_before = Some(rule.name.clone()),
-                Fault::Exit(Moment::After) => fate.exit_after = Some(rule.name.clone()),
-                // Those of other places, and of the functions' own side.
+                Fault::Exit(Moment::Before) => fate.exit_before = Some(rule.name),
+                Fault::Exit(Moment::After) => fate.exit_after = Some(rule.name),
+                // Those of other places.
                 _ => {}
             }
-            tracing::warn!(fault = rule.name, operation = operation.operation, key, "fault");
         }
         fate
-    }
-}
-
-/// Whether a fault of calls is about this operation.
-pub(super) fn strikes(place: Place, service: Service, operation: &str) -> bool {
-    match place {
-        Place::Calls(of, name) => of == service && name.is_none_or(|name| name == operation),
-        Place::Events(_) | Place::Ffmpeg => false,
     }
 }
 
@@ -75,10 +67,7 @@ fn is_conditional(operation: &Operation, headers: &HeaderMap) -> bool {
 async fn meddle(State(faults): State<Faults>, request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let operation = classify(Port::Api, method, uri, headers);
-    let (Some(service), Some(rules)) = (Service::named(operation.service), faults.rules()) else {
-        return next.run(request).await;
-    };
-    let fate = faults.fate(&rules, service, &operation, headers);
+    let fate = faults.fate(&operation, headers);
     if let Some(fault) = &fate.exit_before {
         exit(fault);
     }
@@ -87,12 +76,10 @@ async fn meddle(State(faults): State<Faults>, request: Request, next: Next) -> R
     }
     if let Some(status) = fate.answer {
         answers::drain(request).await;
-        return answers::refusal(service, status, &operation);
+        return answers::refusal(operation.service, status, &operation);
     }
-    let response = match rules.disk {
-        Some(budget) if disk::needs_room(service, &operation) => {
-            faults.inner.disk.limit(budget, request, next).await
-        }
+    let response = match faults.disk() {
+        Some(budget) if disk::needs_room(&operation) => faults.inner.disk.limit(budget, request, next).await,
         _ => next.run(request).await,
     };
     if let Some(fault) = &fate.exit_after {
@@ -106,5 +93,4 @@ async fn meddle(State(faults): State<Faults>, request: Request, next: Next) -> R
 }
 
 #[cfg(test)]
-#[path = "calls_tests.rs"]
 mod tests;

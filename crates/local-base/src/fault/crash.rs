@@ -1,7 +1,5 @@
 //! Functions that die at a call they make: the HTTP of their SDK clients ends the invocation.
 
-use std::sync::Arc;
-
 use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
     http_client_fn,
@@ -9,8 +7,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::spec::{Fault, Moment, Service};
-use super::{Faults, calls, die};
+use super::spec::{Fault, Moment, Rule};
+use super::{Faults, die};
 use crate::access::{Operation, Port, classify};
 
 impl Faults {
@@ -26,24 +24,14 @@ impl Faults {
     }
 
     /// The faults that end the invocation which makes this call: before it, and after it.
-    fn deaths(&self, operation: &Operation) -> [Option<Arc<str>>; 2] {
+    fn deaths(&self, call: &Operation) -> [Option<String>; 2] {
         let mut deaths = [None, None];
-        let (Some(service), Some(rules)) = (Service::named(operation.service), self.rules()) else {
-            return deaths;
-        };
-        for rule in &rules.list {
-            let moment = match rule.fault {
-                Fault::Crash(Moment::Before) => 0,
-                Fault::Crash(Moment::After) => 1,
-                _ => continue,
-            };
-            let key = operation.key.as_deref().unwrap_or_default();
-            if calls::strikes(rule.place, service, &operation.operation)
-                && self.draw(&rules, rule, key).is_some()
-            {
-                tracing::warn!(fault = rule.name, operation = operation.operation, key, "fault");
-                deaths[moment] = Some(rule.name.as_str().into());
-            }
+        let key = call.key.as_deref().unwrap_or_default();
+        let concerns = |rule: &Rule| rule.place.covers(call) && matches!(rule.fault, Fault::Crash(_));
+        for (rule, _) in self.drawn(key, concerns) {
+            tracing::warn!(fault = rule.name, operation = call.operation, key, "fault");
+            let after = rule.fault == Fault::Crash(Moment::After);
+            deaths[usize::from(after)] = Some(rule.name);
         }
         deaths
     }

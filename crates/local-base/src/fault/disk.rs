@@ -1,13 +1,12 @@
-//! A disk that is full: a budget for the state folder, for whoever has no small disk at hand.
+//! Simulates a full disk by a limit on the state folder, for machines without a small disk.
 //!
 //! An upload is cut where the room ends, and answered as when the operating system has no room (507). What the
 //! budget cannot do is keep the database and the encoder from writing; the encoder is ended instead.
 
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -15,11 +14,12 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame};
 
 use super::answers;
-use super::spec::Service;
+use super::spec::S3;
 use crate::access::Operation;
+use crate::body;
 
 /// A measurement is good for so long: a folder of many files takes a while to walk through.
 const GOOD_FOR: Duration = Duration::from_millis(100);
@@ -31,9 +31,9 @@ pub(super) struct Disk {
 }
 
 /// Whether an operation leaves bytes behind.
-pub(super) fn needs_room(service: Service, operation: &Operation) -> bool {
+pub(super) fn needs_room(operation: &Operation) -> bool {
     let name = operation.operation.as_str();
-    service == Service::S3
+    operation.service == S3
         && (name.starts_with("Put") || name.contains("Copy") || name.contains("Upload"))
         && !name.starts_with("Abort")
         && !name.starts_with("List")
@@ -76,14 +76,9 @@ impl Disk {
             return answers::disk_full();
         }
         let full = Arc::new(AtomicBool::new(false));
-        let request = request.map(|body| {
-            Body::new(Limited {
-                body,
-                room,
-                full: Arc::clone(&full),
-            })
-        });
-        let response = next.run(request).await;
+        let response = next
+            .run(request.map(|body| limited(body, room, Arc::clone(&full))))
+            .await;
         if full.load(Ordering::Acquire) {
             tracing::warn!(fault = "disk.full", "fault");
             return answers::disk_full();
@@ -105,47 +100,25 @@ fn size(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// A body that breaks off where the room ends. The rest is still read: who sends it waits for an answer.
-struct Limited {
-    body: Body,
-    room: u64,
-    full: Arc<AtomicBool>,
-}
-
-impl http_body::Body for Limited {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        loop {
-            let polled = ready!(Pin::new(&mut self.body).poll_frame(context));
-            let full = self.full.load(Ordering::Acquire);
-            match polled {
-                Some(Ok(frame)) => {
-                    let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                    if !full && length <= self.room {
-                        self.room -= length;
-                        return Poll::Ready(Some(Ok(frame)));
-                    }
-                    self.full.store(true, Ordering::Release);
-                }
-                None if full => return Poll::Ready(Some(Err(axum::Error::new("no room")))),
-                other => return Poll::Ready(other),
+/// A body that breaks off after `room` bytes. The rest is still read: its sender waits for an answer.
+fn limited(body: Body, mut room: u64, full: Arc<AtomicBool>) -> Body {
+    let broken = || Poll::Ready(Some(Err(axum::Error::new("no room"))));
+    body::watched(body, move |_, rest, polled| match &polled {
+        Poll::Ready(Some(Ok(frame))) => {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            if length <= room && !full.load(Ordering::Acquire) {
+                room -= length;
+                return polled;
             }
+            full.store(true, Ordering::Release);
+            if rest.is_end_stream() {
+                return broken();
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        // Until somebody has heard that it broke off.
-        !self.full.load(Ordering::Acquire) && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+        Poll::Ready(None) if full.load(Ordering::Acquire) => broken(),
+        _ => polled,
+    })
 }
 
 #[cfg(test)]
@@ -158,11 +131,11 @@ mod tests {
     fn writes_need_room_and_what_makes_room_does_not() {
         let needs = |name: &str| {
             let operation = Operation {
-                service: "s3",
+                service: S3,
                 operation: name.to_owned(),
                 ..Operation::default()
             };
-            needs_room(Service::S3, &operation)
+            needs_room(&operation)
         };
         for name in [
             "PutObject",
@@ -190,11 +163,8 @@ mod tests {
         for (room, whole) in [(6, true), (5, false), (1, false)] {
             let full = Arc::new(AtomicBool::new(false));
             let chunks = ["ab", "cd", "ef"].map(|chunk| Ok::<_, std::io::Error>(Bytes::from(chunk)));
-            let body = Limited {
-                body: Body::from_stream(futures::stream::iter(chunks)),
-                room,
-                full: Arc::clone(&full),
-            };
+            let body = Body::from_stream(futures::stream::iter(chunks));
+            let body = limited(body, room, Arc::clone(&full));
             let collected = body.collect().await.map(http_body_util::Collected::to_bytes);
             assert_eq!(collected.is_ok(), whole, "{room}");
             assert_eq!(full.load(Ordering::Acquire), !whole, "{room}");

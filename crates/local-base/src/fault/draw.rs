@@ -19,16 +19,9 @@ pub(super) struct Draws {
     counts: Mutex<HashMap<u64, u64>>,
 }
 
-/// A fault that happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Drawn {
-    /// The time that belongs to it, out of the fault's span.
-    pub(super) pause: Duration,
-}
-
 impl Draws {
-    /// Whether `rule` strikes `subject` this time.
-    pub(super) fn draw(&self, seed: u64, rule: &Rule, subject: &str) -> Option<Drawn> {
+    /// Whether the fault of `rule` happens to `subject` this time, and the time that belongs to it, out of its span.
+    pub(super) fn draw(&self, seed: u64, rule: &Rule, subject: &str) -> Option<Duration> {
         // "The third PutObject" means of all of them.
         let counted = match rule.when {
             When::Nth(_) => "",
@@ -36,13 +29,13 @@ impl Draws {
         };
         let number = self.count(&rule.name, counted);
         let [chance, place] = words(&format!("{seed}\0{}\0{counted}\0{number}", rule.name));
-        let strikes = match rule.when {
+        let happens = match rule.when {
             When::Nth(nth) => number == nth,
             When::Rate(rate) => f64::from(chance) < rate * 4_294_967_296.0,
         };
         let (from, to) = (u64::from(rule.span.from), u64::from(rule.span.to));
         let pause = Duration::from_millis(from + (((to - from) * u64::from(place)) >> 32));
-        strikes.then_some(Drawn { pause })
+        happens.then_some(pause)
     }
 
     /// The number of this time, from 1.
@@ -59,8 +52,9 @@ impl Draws {
 fn words(text: &str) -> [u32; 2] {
     let hash = digest(&SHA256, text.as_bytes());
     let word = |at: usize| {
-        let bytes = hash.as_ref()[at..at + 4].iter();
-        bytes.fold(0, |word, byte| word << 8 | u32::from(*byte))
+        hash.as_ref()[at..]
+            .first_chunk()
+            .map_or(0, |bytes| u32::from_be_bytes(*bytes))
     };
     [word(0), word(4)]
 }
@@ -76,7 +70,7 @@ mod tests {
         rules.list.remove(0)
     }
 
-    fn strikes(seed: u64, rule: &Rule, subjects: &[&str]) -> Vec<Option<Drawn>> {
+    fn draws(seed: u64, rule: &Rule, subjects: &[&str]) -> Vec<Option<Duration>> {
         let draws = Draws::default();
         subjects
             .iter()
@@ -87,23 +81,23 @@ mod tests {
     #[test]
     fn the_same_seed_the_same_faults() {
         let (rule, subjects) = (rule("events.delay=0.5"), ["a", "b", "a", "a", "c"].repeat(20));
-        assert_eq!(strikes(7, &rule, &subjects), strikes(7, &rule, &subjects));
-        assert_ne!(strikes(7, &rule, &subjects), strikes(8, &rule, &subjects));
+        assert_eq!(draws(7, &rule, &subjects), draws(7, &rule, &subjects));
+        assert_ne!(draws(7, &rule, &subjects), draws(8, &rule, &subjects));
     }
 
     #[test]
     fn faults_of_one_call_do_not_depend_on_others() {
         let rule = rule("s3.503=0.5");
-        let alone = strikes(7, &rule, &["a"; 50]);
-        let mixed = strikes(7, &rule, &["a", "b", "c"].repeat(50));
+        let alone = draws(7, &rule, &["a"; 50]);
+        let mixed = draws(7, &rule, &["a", "b", "c"].repeat(50));
         assert_eq!(alone, mixed.into_iter().step_by(3).collect::<Vec<_>>());
     }
 
     #[test]
-    fn two_faults_strike_independently() {
+    fn two_faults_happen_independently() {
         let (one, two) = (rule("s3.503=0.5"), rule("s3.500=0.5"));
         let subjects = vec!["a"; 64];
-        assert_ne!(strikes(7, &one, &subjects), strikes(7, &two, &subjects));
+        assert_ne!(draws(7, &one, &subjects), draws(7, &two, &subjects));
     }
 
     #[test]
@@ -113,18 +107,22 @@ mod tests {
             ("events.delay=0.1:10-20", 800, 1200),
             ("events.delay=1:10-20", 10_000, 10_000),
         ] {
-            let draws = strikes(1, &rule(text), &vec!["a"; 10_000]);
-            let struck: Vec<Drawn> = draws.into_iter().flatten().collect();
-            assert!((least..=most).contains(&struck.len()), "{text}: {}", struck.len());
+            let drawn = draws(1, &rule(text), &vec!["a"; 10_000]);
+            let happened: Vec<Duration> = drawn.into_iter().flatten().collect();
+            assert!(
+                (least..=most).contains(&happened.len()),
+                "{text}: {}",
+                happened.len()
+            );
             let span = Duration::from_millis(10)..=Duration::from_millis(20);
-            assert!(struck.iter().all(|drawn| span.contains(&drawn.pause)));
+            assert!(happened.iter().all(|pause| span.contains(pause)));
         }
     }
 
     #[test]
     fn the_nth_is_counted_over_all_subjects() {
-        let struck = strikes(1, &rule("PutObject.503=@3"), &["a", "b", "c", "d", "c"]);
-        let which: Vec<bool> = struck.iter().map(Option::is_some).collect();
+        let happened = draws(1, &rule("PutObject.503=@3"), &["a", "b", "c", "d", "c"]);
+        let which: Vec<bool> = happened.iter().map(Option::is_some).collect();
         assert_eq!(which, [false, false, true, false, false]);
     }
 

@@ -13,20 +13,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 impl Faults {
     /// When the encoder of `input` gets its SIGKILL, counted from its start.
     pub fn kill_after(&self, input: &str) -> Option<Duration> {
-        let rules = self.rules()?;
-        let mut killers = rules.list.iter().filter(|rule| rule.place == Place::Ffmpeg);
-        killers.find_map(|rule| {
-            let drawn = self.draw(&rules, rule, input)?;
-            tracing::warn!(fault = rule.name, input, after = ?drawn.pause, "fault");
-            Some(drawn.pause)
-        })
+        let (rule, after) = self.drawn(input, |rule| rule.place == Place::Ffmpeg).pop()?;
+        tracing::warn!(fault = rule.name, input, ?after, "fault");
+        Some(after)
     }
 
     /// Returns when the state folder is over its budget.
     async fn disk_full(&self) {
         loop {
-            let budget = self.rules().and_then(|rules| rules.disk);
-            if let Some(budget) = budget
+            if let Some(budget) = self.disk()
                 && self.inner.disk.is_full(budget).await
             {
                 tracing::warn!(fault = "disk.full", "fault");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Faults;
-use super::spec::{Fault, Place};
+use super::spec::{Fault, Place, Rule};
 use crate::db::DbError;
 use crate::queue::{Message, Queue};
 
@@ -43,29 +43,20 @@ impl Faults {
     }
 
     fn fate_of(&self, queue: &str, body: &str) -> Fate {
-        let Some(rules) = self.rules() else {
+        let subject = subject(body);
+        let concerns = |rule: &Rule| match rule.place {
+            Place::Events(name) => name.is_none_or(|name| name == queue),
+            Place::Calls(..) | Place::Ffmpeg => false,
+        };
+        let Some((rule, pause)) = self.drawn(&subject, concerns).into_iter().next() else {
             return Fate::Deliver;
         };
-        let subject = subject(body);
-        let mut fate = Fate::Deliver;
-        for rule in &rules.list {
-            let concerned = match rule.place {
-                Place::Events(name) => name.is_none_or(|name| name == queue),
-                Place::Calls(..) | Place::Ffmpeg => false,
-            };
-            // Every fault draws for every event, or the Nth of one would depend on the others.
-            let drawn = concerned.then(|| self.draw(&rules, rule, &subject)).flatten();
-            let Some(drawn) = drawn.filter(|_| fate == Fate::Deliver) else {
-                continue;
-            };
-            tracing::warn!(fault = rule.name, queue, event = subject, "fault");
-            fate = match rule.fault {
-                Fault::Drop => Fate::Drop,
-                Fault::Duplicate => Fate::Twice(drawn.pause),
-                _ => Fate::Later(drawn.pause),
-            };
+        tracing::warn!(fault = rule.name, queue, event = subject, "fault");
+        match rule.fault {
+            Fault::Drop => Fate::Drop,
+            Fault::Duplicate => Fate::Twice(pause),
+            _ => Fate::Later(pause),
         }
-        fate
     }
 }
 

@@ -1,10 +1,10 @@
 //! Parses faults: `PLACE.FAULT=WHEN`, one per argument or line of a file.
 
-use std::str::FromStr;
-
 use vod_core::queues::{JOB_EVENTS, UPLOADS};
 
-/// All that can be written, for `vod up --help` and for whoever wrote something else.
+use crate::access::Operation;
+
+/// All that can be written, for `vod up --help` and for errors.
 pub const SYNTAX: &str = "\
 A fault has the form PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the Nth time only.
 
@@ -29,62 +29,43 @@ A fault has the form PLACE.FAULT=WHEN. WHEN is a rate from 0 to 1, or @N for the
 
 An argument without `=` is a file with one fault per line and comments after #. It is read again when it changes.";
 
-/// The two services that can be made to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    S3,
-    MediaConvert,
-}
-
-impl Service {
-    /// As [`crate::access::classify`] names it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::S3 => "s3",
-            Self::MediaConvert => "mediaconvert",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::S3, Self::MediaConvert]
-            .into_iter()
-            .find(|service| service.name() == name)
-    }
-}
+/// The two services that can be made to fail, as [`crate::access::classify`] names them.
+pub(super) const S3: &str = "s3";
+pub(super) const MEDIACONVERT: &str = "mediaconvert";
 
 /// Operations that a fault can be bound to: those that this pipeline and its users call.
-pub(super) const OPERATIONS: &[(Service, &str)] = &[
-    (Service::S3, "AbortMultipartUpload"),
-    (Service::S3, "CompleteMultipartUpload"),
-    (Service::S3, "CopyObject"),
-    (Service::S3, "CreateMultipartUpload"),
-    (Service::S3, "DeleteObject"),
-    (Service::S3, "DeleteObjects"),
-    (Service::S3, "GetObject"),
-    (Service::S3, "HeadObject"),
-    (Service::S3, "ListObjectsV2"),
-    (Service::S3, "PutObject"),
-    (Service::S3, "UploadPart"),
-    (Service::MediaConvert, "CancelJob"),
-    (Service::MediaConvert, "CreateJob"),
-    (Service::MediaConvert, "GetJob"),
-    (Service::MediaConvert, "GetJobTemplate"),
-    (Service::MediaConvert, "GetPreset"),
-    (Service::MediaConvert, "ListJobs"),
-    (Service::MediaConvert, "Probe"),
-    (Service::MediaConvert, "SearchJobs"),
+pub(super) const OPERATIONS: &[(&str, &str)] = &[
+    (S3, "AbortMultipartUpload"),
+    (S3, "CompleteMultipartUpload"),
+    (S3, "CopyObject"),
+    (S3, "CreateMultipartUpload"),
+    (S3, "DeleteObject"),
+    (S3, "DeleteObjects"),
+    (S3, "GetObject"),
+    (S3, "HeadObject"),
+    (S3, "ListObjectsV2"),
+    (S3, "PutObject"),
+    (S3, "UploadPart"),
+    (MEDIACONVERT, "CancelJob"),
+    (MEDIACONVERT, "CreateJob"),
+    (MEDIACONVERT, "GetJob"),
+    (MEDIACONVERT, "GetJobTemplate"),
+    (MEDIACONVERT, "GetPreset"),
+    (MEDIACONVERT, "ListJobs"),
+    (MEDIACONVERT, "Probe"),
+    (MEDIACONVERT, "SearchJobs"),
 ];
 
 /// Queues whose events can have faults.
 const QUEUES: &[&str] = &[UPLOADS, JOB_EVENTS];
 
-/// Where a fault strikes.
+/// Where a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Events of this queue, or of both.
     Events(Option<&'static str>),
     /// Calls of this service, or of one operation of it.
-    Calls(Service, Option<&'static str>),
+    Calls(&'static str, Option<&'static str>),
     Ffmpeg,
 }
 
@@ -93,8 +74,8 @@ pub(super) enum Place {
 pub(super) enum Fault {
     Drop,
     Duplicate,
+    /// Later than its turn.
     Delay,
-    Reorder,
     /// The service answers with this status.
     Answer(u16),
     Slow,
@@ -111,31 +92,38 @@ pub(super) enum Moment {
     After,
 }
 
-const OF_EVENTS: &[(&str, Fault)] = &[
-    ("drop", Fault::Drop),
-    ("duplicate", Fault::Duplicate),
-    ("delay", Fault::Delay),
-    ("reorder", Fault::Reorder),
+/// The name of a fault in its place, and the usual time where one belongs to it.
+type Named = (&'static str, Fault, Option<Span>);
+
+const OF_EVENTS: &[Named] = &[
+    ("drop", Fault::Drop, None),
+    ("duplicate", Fault::Duplicate, Some(span(100, 2000))),
+    ("delay", Fault::Delay, Some(span(500, 5000))),
+    ("reorder", Fault::Delay, Some(span(0, 3000))),
 ];
-const OF_S3: &[(&str, Fault)] = &[
-    ("409", Fault::Answer(409)),
-    ("500", Fault::Answer(500)),
-    ("503", Fault::Answer(503)),
+const OF_S3: &[Named] = &[
+    ("409", Fault::Answer(409), None),
+    ("500", Fault::Answer(500), None),
+    ("503", Fault::Answer(503), None),
 ];
-const OF_MEDIACONVERT: &[(&str, Fault)] = &[
-    ("429", Fault::Answer(429)),
-    ("500", Fault::Answer(500)),
-    ("503", Fault::Answer(503)),
+const OF_MEDIACONVERT: &[Named] = &[
+    ("429", Fault::Answer(429), None),
+    ("500", Fault::Answer(500), None),
+    ("503", Fault::Answer(503), None),
 ];
-const OF_CALLS: &[(&str, Fault)] = &[
-    ("slow", Fault::Slow),
-    ("lost", Fault::Lost),
-    ("crash-before", Fault::Crash(Moment::Before)),
-    ("crash-after", Fault::Crash(Moment::After)),
-    ("exit-before", Fault::Exit(Moment::Before)),
-    ("exit-after", Fault::Exit(Moment::After)),
+const OF_CALLS: &[Named] = &[
+    ("slow", Fault::Slow, Some(span(100, 2000))),
+    ("lost", Fault::Lost, None),
+    ("crash-before", Fault::Crash(Moment::Before), None),
+    ("crash-after", Fault::Crash(Moment::After), None),
+    ("exit-before", Fault::Exit(Moment::Before), None),
+    ("exit-after", Fault::Exit(Moment::After), None),
 ];
-const OF_FFMPEG: &[(&str, Fault)] = &[("kill", Fault::Kill)];
+const OF_FFMPEG: &[Named] = &[("kill", Fault::Kill, Some(span(0, 1000)))];
+
+const fn span(from: u32, to: u32) -> Span {
+    Span { from, to }
+}
 
 impl Place {
     /// Names are read in any case: `createjob.429` is what people type.
@@ -150,18 +138,18 @@ impl Place {
         if let Some(queue) = QUEUES.iter().find(|queue| is(queue)) {
             return Some(Self::Events(Some(queue)));
         }
-        if let Some(service) = Service::named(&text.to_ascii_lowercase()) {
+        if let Some(service) = [S3, MEDIACONVERT].into_iter().find(|service| is(service)) {
             return Some(Self::Calls(service, None));
         }
         let operation = OPERATIONS.iter().find(|(_, operation)| is(operation));
-        operation.map(|(service, operation)| Self::Calls(*service, Some(operation)))
+        operation.map(|(service, operation)| Self::Calls(service, Some(operation)))
     }
 
-    fn faults(self) -> Vec<(&'static str, Fault)> {
+    fn faults(self) -> Vec<Named> {
         let tables: &[&[_]] = match self {
             Self::Events(_) => &[OF_EVENTS],
-            Self::Calls(Service::S3, _) => &[OF_S3, OF_CALLS],
-            Self::Calls(Service::MediaConvert, _) => &[OF_MEDIACONVERT, OF_CALLS],
+            Self::Calls(S3, _) => &[OF_S3, OF_CALLS],
+            Self::Calls(..) => &[OF_MEDIACONVERT, OF_CALLS],
             Self::Ffmpeg => &[OF_FFMPEG],
         };
         tables.concat()
@@ -170,23 +158,17 @@ impl Place {
     fn name(self) -> &'static str {
         match self {
             Self::Events(queue) => queue.unwrap_or("events"),
-            Self::Calls(service, operation) => operation.unwrap_or(service.name()),
+            Self::Calls(service, operation) => operation.unwrap_or(service),
             Self::Ffmpeg => "ffmpeg",
         }
     }
-}
 
-impl Fault {
-    /// Where a time belongs to the fault, the usual one in milliseconds.
-    fn usual_span(self) -> Option<Span> {
-        let (from, to) = match self {
-            Self::Duplicate | Self::Slow => (100, 2000),
-            Self::Delay => (500, 5000),
-            Self::Reorder => (0, 3000),
-            Self::Kill => (0, 1000),
-            _ => return None,
+    /// Whether a call is one of this place.
+    pub(super) fn covers(self, call: &Operation) -> bool {
+        let Self::Calls(service, operation) = self else {
+            return false;
         };
-        Some(Span { from, to })
+        service == call.service && operation.is_none_or(|name| name == call.operation)
     }
 }
 
@@ -295,9 +277,9 @@ impl Rule {
         let (place, fault) = name.split_once('.').ok_or(SpecError::Form)?;
         let place = Place::read(place).ok_or_else(|| SpecError::Place(place.to_owned()))?;
         let faults = place.faults();
-        let found = faults.iter().find(|(name, _)| name.eq_ignore_ascii_case(fault));
-        let Some((fault_name, fault)) = found.copied() else {
-            let known: Vec<&str> = faults.iter().map(|(name, _)| *name).collect();
+        let found = faults.iter().find(|(name, ..)| name.eq_ignore_ascii_case(fault));
+        let Some((fault_name, fault, usual)) = found.copied() else {
+            let known: Vec<&str> = faults.iter().map(|(name, ..)| *name).collect();
             return Err(SpecError::Fault {
                 place: place.name(),
                 fault: fault.to_owned(),
@@ -309,19 +291,19 @@ impl Rule {
         {
             return Err(SpecError::Unconditional(operation));
         }
-        let (when, span) = match value.split_once(':') {
-            Some((when, span)) => (when, Some(span)),
+        let (when, time) = match value.split_once(':') {
+            Some((when, time)) => (when, Some(time)),
             None => (value, None),
         };
-        let span = match (span, fault.usual_span()) {
+        let span = match (time, usual) {
             (None, usual) => usual.unwrap_or_default(),
-            (Some(text), Some(_)) => text.parse()?,
+            (Some(time), Some(_)) => Span::read(time)?,
             (Some(_), None) => return Err(SpecError::NoSpan),
         };
         let name = format!("{}.{fault_name}", place.name());
         Ok(Self {
             text: format!("{name}={value}"),
-            when: when.parse()?,
+            when: When::read(when)?,
             name,
             place,
             fault,
@@ -334,32 +316,22 @@ impl Rule {
 /// ("How to prevent object overwrites with conditional writes", S3 user guide).
 pub(super) const CONDITIONAL: &[&str] = &["PutObject", "CompleteMultipartUpload", "CopyObject"];
 
-impl FromStr for When {
-    type Err = SpecError;
-
-    fn from_str(text: &str) -> Result<Self, SpecError> {
-        let wrong = || SpecError::When(text.to_owned());
-        if let Some(number) = text.strip_prefix('@') {
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            return if number == 0 {
-                Err(wrong())
-            } else {
-                Ok(Self::Nth(number))
-            };
-        }
-        let rate: f64 = text.parse().map_err(|_| wrong())?;
-        if (0.0..=1.0).contains(&rate) {
-            Ok(Self::Rate(rate))
-        } else {
-            Err(wrong())
-        }
+impl When {
+    fn read(text: &str) -> Result<Self, SpecError> {
+        let read = match text.strip_prefix('@') {
+            Some(number) => number.parse().ok().filter(|number| *number > 0).map(Self::Nth),
+            None => text
+                .parse()
+                .ok()
+                .filter(|rate| (0.0..=1.0).contains(rate))
+                .map(Self::Rate),
+        };
+        read.ok_or_else(|| SpecError::When(text.to_owned()))
     }
 }
 
-impl FromStr for Span {
-    type Err = SpecError;
-
-    fn from_str(text: &str) -> Result<Self, SpecError> {
+impl Span {
+    fn read(text: &str) -> Result<Self, SpecError> {
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         match (from.parse(), to.parse()) {
             (Ok(from), Ok(to)) if from <= to => Ok(Self { from, to }),
@@ -380,5 +352,4 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "spec_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
-//! Measures how full a queue is, for metrics.
+//! Measures how full a queue is, for SQS's API and for metrics.
 
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::params;
+use jiff::SignedDuration;
+use rusqlite::{Row, params};
 
 use super::{Counts, Queues, timestamp};
 use crate::db::DbError;
@@ -15,22 +15,31 @@ pub struct Depth {
 }
 
 impl Queues {
+    /// How many messages `queue` holds.
+    pub async fn counts(&self, queue: &str) -> Result<Counts, DbError> {
+        Ok(self.depth(queue).await?.counts)
+    }
+
     /// How full `queue` is now.
     pub async fn depth(&self, queue: &str) -> Result<Depth, DbError> {
-        let counts = self.counts(queue).await?;
         let (queue, now) = (queue.to_owned(), (self.clock)());
-        let sent: Option<Timestamp> = self
-            .db
-            .call(move |connection| {
-                let sql = "SELECT min(sent_ms) FROM queue_message WHERE queue = ?1";
-                let sent: Option<i64> = connection.query_row(sql, params![queue], |row| row.get(0))?;
-                Ok(sent.map(timestamp))
+        let sql = "SELECT count(*) FILTER (WHERE visible_ms <= ?2), count(*) FILTER (WHERE visible_ms > ?2),
+                       min(sent_ms) FROM queue_message WHERE queue = ?1";
+        let depth = move |row: &Row<'_>| {
+            let sent: Option<i64> = row.get(2)?;
+            let oldest = sent.map_or(SignedDuration::ZERO, |sent| now.duration_since(timestamp(sent)));
+            Ok(Depth {
+                counts: Counts {
+                    visible: row.get(0)?,
+                    in_flight: row.get(1)?,
+                },
+                oldest: oldest.max(SignedDuration::ZERO),
             })
-            .await?;
-        let oldest = sent.map_or(SignedDuration::ZERO, |sent| now.duration_since(sent));
-        Ok(Depth {
-            counts,
-            oldest: oldest.max(SignedDuration::ZERO),
-        })
+        };
+        self.db
+            .call(move |connection| {
+                Ok(connection.query_row(sql, params![queue, now.as_millisecond()], depth)?)
+            })
+            .await
     }
 }

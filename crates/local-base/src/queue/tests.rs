@@ -225,11 +225,11 @@ async fn a_waiting_receiver_gets_a_dead_letter() {
     let mut waiting = Box::pin(dead.wait());
     let pending = futures::future::poll_immediate(&mut waiting).await;
     assert!(pending.is_none());
-    // Behind the look that the waiting one has begun: it has seen an empty queue.
+    // The waiting receiver has seen an empty queue by now.
     test.queues.counts("uploads").await.unwrap();
     assert!(test.queue.receive(1).await.unwrap().is_empty());
     let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    heard.expect("nobody was told").unwrap();
+    heard.expect("the receiver was not woken").unwrap();
 }
 
 #[tokio::test]

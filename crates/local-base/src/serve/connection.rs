@@ -1,18 +1,15 @@
 //! Tracks the connections of a port, and chooses the one to close at the limit.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Limits;
+use crate::body;
 
 /// A connection that was asked to make room has gone by then, or another one is asked.
 const MAKE_ROOM: Duration = Duration::from_millis(500);
@@ -173,39 +170,16 @@ pub(super) struct Busy(Arc<Connection>);
 
 impl Busy {
     /// The body of the answer; the connection is busy until it is sent or dropped.
-    pub(super) fn until_sent(self, body: Body) -> Sending {
-        Sending { body, _busy: self }
+    pub(super) fn until_sent(self, body: Body) -> Body {
+        body::watched(body, move |_, _, polled| {
+            let _busy = &self;
+            polled
+        })
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.idle();
-    }
-}
-
-/// See [`Busy::until_sent`].
-pub(super) struct Sending {
-    body: Body,
-    _busy: Busy,
-}
-
-impl http_body::Body for Sending {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use axum::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::connection::Connection;
+use crate::body;
 
 /// In the text of the error that a request's body ends with when its sender stalls.
 pub const STALLED: &str = "the client stopped sending";
 
-/// Runs while something is awaited, and begins anew each time that it comes.
+/// A timer that runs while something is awaited, and restarts each time that it arrives.
 struct Patience {
     limit: Duration,
     running: Option<Pin<Box<Sleep>>>,
@@ -45,49 +45,14 @@ impl Patience {
     }
 }
 
-/// The body of a request. It fails when somebody wants to read it and no byte comes for too long.
-pub(super) struct Timed<B> {
-    body: B,
-    patience: Patience,
-}
-
-impl<B> Timed<B> {
-    pub(super) fn new(body: B, limit: Duration) -> Self {
-        Self {
-            body,
-            patience: Patience::new(limit),
-        }
-    }
-}
-
-impl<B> Body for Timed<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<axum::BoxError>,
-{
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.body).poll_frame(context);
-        let Some(frame) = ready!(this.patience.watch(context, polled)) else {
-            let error = io::Error::new(io::ErrorKind::TimedOut, STALLED);
-            return Poll::Ready(Some(Err(axum::Error::new(error))));
-        };
-        Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+/// The body of a request. It fails if it is read and no byte arrives for `limit`.
+pub(super) fn timed(body: Body, limit: Duration) -> Body {
+    let mut patience = Patience::new(limit);
+    body::watched(body, move |context, _, polled| {
+        let frame = ready!(patience.watch(context, polled));
+        let stalled = || axum::Error::new(io::Error::new(io::ErrorKind::TimedOut, STALLED));
+        Poll::Ready(frame.unwrap_or_else(|| Some(Err(stalled()))))
+    })
 }
 
 /// A connection's socket. It reports that bytes come, and fails when the client takes none for too long.

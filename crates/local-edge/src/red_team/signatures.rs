@@ -1,4 +1,4 @@
-//! Signatures that are not for this, not yet, no longer or nobody's.
+//! Signatures for another resource, not yet valid, expired, or of unknown keys.
 
 use aws_lc_rs::rand;
 

@@ -23,7 +23,7 @@ async fn the_page_is_asked_for_each_time() {
         let known = [("if-none-match", page.header("etag"))];
         assert_eq!(edge.send("GET", "/", &known).await.status, 304);
     }
-    // What somebody else puts there, without a word on caching, is kept.
+    // An object of other programs, without `Cache-Control`, is kept.
     put(&edge.s3, "web/hand.html", "text/html", "<p>").await;
     for cache in ["Miss from cloudfront", "Hit from cloudfront"] {
         assert_eq!(edge.get("/web/hand.html").await.header("x-cache"), cache);
@@ -106,7 +106,7 @@ async fn an_error_is_kept_for_ten_seconds() {
     let found = (206, "Miss from cloudfront".to_owned(), "no".to_owned());
     assert_eq!(seen(10, "GET").await, found);
 
-    // An invalidation ends it at once; without a signature nobody learns of it.
+    // An invalidation ends it at once; without a signature the answer says nothing of it.
     let missing = edge.signed("hls/even-later.ts");
     assert_eq!(edge.get(&missing).await.status, 404);
     put(&edge.s3, &edge.file("hls/even-later.ts")[1..], "", "now").await;

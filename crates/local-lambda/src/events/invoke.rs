@@ -9,10 +9,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lambda_runtime::Diagnostic;
-use local_base::sigv4::{Keys, SignError};
+use local_base::sigv4::Keys;
 use serde_json::Value;
 
-/// No function may run for longer than this on AWS; whoever waits longer waits for a broken connection.
+/// No function may run for longer than this on AWS; after that, the connection is broken.
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// Calls functions through an API port. Cheap to clone.
@@ -23,21 +23,14 @@ pub struct Invoker {
     keys: Keys,
 }
 
-/// Why an invocation gave no answer.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// An invocation without an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// The URL is not one.
-    #[error("malformed request for function {0}")]
-    Request(String, #[source] http::Error),
-    /// The request could not be signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// No connection, or it broke.
-    #[error("failed to reach function {0}")]
-    Connection(String, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It took longer than any function may.
-    #[error("function {0} did not answer in time")]
-    Elapsed(String),
+    /// There is no connection, it took too long, or the answer cannot be read.
+    #[error("failed to invoke function {0}: {1}")]
+    Failed(String, Failure),
     /// The service refused: no such function, throttled, bad signature.
     #[error("invocation of {function} was refused with {status} {code}")]
     Refused {
@@ -56,9 +49,6 @@ pub enum InvokeError {
         /// What it reported.
         error: Diagnostic,
     },
-    /// The answer is not JSON.
-    #[error("function {0} answered no json")]
-    Malformed(String, #[source] serde_json::Error),
 }
 
 impl Invoker {
@@ -79,53 +69,43 @@ impl Invoker {
 
     /// Invokes `function` synchronously with `event`.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
-        let name = || function.to_owned();
-        let request = self.request(function, event)?;
         let exchange = async {
-            let response = self.client.request(request).await?;
+            let response = self.client.request(self.request(function, event)?).await?;
             let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((parts, body))
+            Ok::<_, Failure>((parts, body.collect().await?.to_bytes()))
         };
-        let answer = tokio::time::timeout(LONGEST, exchange)
-            .await
-            .map_err(|_| InvokeError::Elapsed(name()))?;
-        let (parts, body) = answer.map_err(|error| InvokeError::Connection(name(), error))?;
+        let failed = |error: Failure| InvokeError::Failed(function.to_owned(), error);
+        let answer = tokio::time::timeout(LONGEST, exchange).await;
+        let (parts, body) = answer.map_err(|error| failed(error.into()))?.map_err(failed)?;
         read(function, parts.status, &parts.headers, &body)
     }
 
-    fn request(&self, function: &str, event: &Value) -> Result<Request<Full<Bytes>>, InvokeError> {
+    fn request(&self, function: &str, event: &Value) -> Result<Request<Full<Bytes>>, Failure> {
         let uri = format!("{}/2015-03-31/functions/{function}/invocations", self.api);
-        let mut request = Request::post(uri)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Bytes::from(event.to_string()))
-            .map_err(|error| InvokeError::Request(function.to_owned(), error))?;
+        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
+        let mut request = request.body(Bytes::from(event.to_string()))?;
         self.keys.sign("lambda", &mut request, SystemTime::now())?;
         Ok(request.map(Full::new))
     }
 }
 
-fn read(function: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, InvokeError> {
-    let name = || function.to_owned();
+fn read(name: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, InvokeError> {
+    let function = name.to_owned();
     if !status.is_success() {
         let code = headers
             .get("x-amzn-errortype")
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
+            .and_then(|code| code.to_str().ok());
+        let code = code.unwrap_or_default().to_owned();
         return Err(InvokeError::Refused {
-            function: name(),
+            function,
             status,
             code,
         });
     }
-    let malformed = |error| InvokeError::Malformed(name(), error);
+    let malformed = |error: serde_json::Error| InvokeError::Failed(name.to_owned(), error.into());
     if headers.contains_key("x-amz-function-error") {
         let error = serde_json::from_slice(body).map_err(malformed)?;
-        return Err(InvokeError::Function {
-            function: name(),
-            error,
-        });
+        return Err(InvokeError::Function { function, error });
     }
     serde_json::from_slice(body).map_err(malformed)
 }

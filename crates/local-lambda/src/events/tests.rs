@@ -201,7 +201,10 @@ async fn no_batch_is_larger_than_ten_and_none_is_lost() {
 
 #[test]
 fn pauses_double_up_to_the_longest() {
-    let backoff = Backoff::default();
+    let backoff = Backoff {
+        first: Duration::from_secs(1),
+        longest: Duration::from_mins(1),
+    };
     let pauses: Vec<_> = [1, 2, 3, 4, 7, 8, 1000]
         .iter()
         .map(|n| backoff.pause(*n).as_secs())

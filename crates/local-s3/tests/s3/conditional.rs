@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::task::JoinSet;
 
-use crate::server::{BUCKET, TestS3, client, code};
+use crate::server::{TestS3, bucket, client, code};
 
 const WRITERS: usize = 64;
 
@@ -15,11 +15,11 @@ fn rounds() -> usize {
         .unwrap_or(20)
 }
 
-/// Starts one PUT per writer and returns who won. Every other one was told 412.
+/// Starts one PUT per writer and returns the number of the one that succeeded. All others got 412.
 async fn race(server: &TestS3, key: &str, if_match: Option<&str>) -> Vec<usize> {
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        let put = server.client.put_object().bucket(BUCKET).key(key);
+        let put = server.client.put_object().bucket(bucket()).key(key);
         let put = match if_match {
             Some(etag) => put.if_match(etag),
             None => put.if_none_match("*"),
@@ -50,8 +50,7 @@ async fn of_64_claims_exactly_one_wins() {
         );
     }
     // One message per object: the losers announced nothing.
-    let counts = server.queues.counts("uploads").await.unwrap();
-    assert_eq!(counts.visible as usize, rounds());
+    server.assert_messages(rounds()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +63,7 @@ async fn of_64_changes_exactly_one_wins() {
         let head = server
             .client
             .head_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("record")
             .send()
             .await
@@ -84,7 +83,7 @@ async fn a_change_of_what_is_missing_is_404_and_of_another_version_412() {
         let put = server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("record")
             .if_match(if_match);
         put.body(ByteStream::from_static(b"x")).send()
@@ -104,7 +103,7 @@ async fn deletes_and_copies_can_be_conditional() {
         server
             .client
             .delete_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("record")
             .if_match(etag)
             .send()
@@ -114,9 +113,9 @@ async fn deletes_and_copies_can_be_conditional() {
         let copy = server
             .client
             .copy_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
-            .copy_source(format!("{BUCKET}/record"));
+            .copy_source(format!("{}/record", bucket()));
         copy.customize().mutate_request(|request| {
             request.headers_mut().insert("if-none-match", "*");
         })
@@ -133,7 +132,7 @@ async fn a_condition_that_s3_does_not_have_is_refused() {
     let put = server
         .client
         .put_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .if_none_match("\"0123\"");
     assert_eq!(
@@ -147,8 +146,8 @@ async fn a_condition_that_s3_does_not_have_is_refused() {
 async fn reads_can_be_conditional() {
     let server = TestS3::new().await;
     let etag = server.put("x", "one").await;
-    let get = || server.client.get_object().bucket(BUCKET).key("x");
-    let head = || server.client.head_object().bucket(BUCKET).key("x");
+    let get = || server.client.get_object().bucket(bucket()).key("x");
+    let head = || server.client.head_object().bucket(bucket()).key("x");
     get().if_match(&etag).send().await.unwrap();
     assert_eq!(
         code(get().if_match("\"0123\"").send().await),
@@ -165,7 +164,7 @@ async fn reads_can_be_conditional() {
 
 #[tokio::test]
 async fn strangers_are_refused() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let stranger = client(&server.endpoint, "not-the-secret");
     assert_eq!(
         code(stranger.list_buckets().send().await),

@@ -1,4 +1,4 @@
-//! A killed process: what it left behind is swept, and object and message stand or fall together.
+//! A killed process: leftovers are swept, and an object exists exactly if its message does.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::server::{BUCKET, TestS3, client, noise, serve};
 
 #[tokio::test]
 async fn drafts_are_removed_orphans_set_aside_and_objects_stay() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let body = noise(100_000, 1);
     server.put("input/x", body.clone()).await;
     // What a process leaves that is killed while writing, and between writing and the commit.
@@ -40,7 +40,7 @@ fn database(state: &Path) -> Vec<std::path::PathBuf> {
 async fn an_older_index_sets_newer_files_aside_and_the_newer_one_has_them_back() {
     let backups = tempfile::tempdir().unwrap();
     let (old, new) = (backups.path().join("old.db"), backups.path().join("new.db"));
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("input/old", noise(100_000, 1)).await;
     let state = server.stop().await;
     std::fs::copy(state.path().join("vod.db"), &old).unwrap();
@@ -65,10 +65,10 @@ async fn an_older_index_sets_newer_files_aside_and_the_newer_one_has_them_back()
 /// A new index beside files of another one is refused, and so is the index of another folder.
 #[tokio::test]
 async fn a_lost_or_foreign_index_is_refused_and_no_file_goes() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("input/x", noise(100_000, 1)).await;
     let state = server.stop().await;
-    let other = TestS3::new().await;
+    let other = TestS3::local().await;
     other.put("input/y", noise(100_000, 2)).await;
     let other = other.stop().await;
     let kept = state.path().join("kept.db");
@@ -104,7 +104,7 @@ async fn a_lost_or_foreign_index_is_refused_and_no_file_goes() {
 #[tokio::test]
 async fn an_upload_goes_on_after_a_restart() {
     use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let created = server
         .client
         .create_multipart_upload()
@@ -158,7 +158,7 @@ fn content_file(state: &Path) -> std::path::PathBuf {
 /// Whatever has happened to a content file, a client never has a whole body that is wrong.
 #[tokio::test]
 async fn a_content_file_that_is_changed_cut_or_gone_is_an_error_and_never_other_bytes() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let body = noise(1_200_000, 1);
     server.put("input/x", body.clone()).await;
     let file = content_file(server.state.path());
@@ -198,7 +198,7 @@ async fn a_content_file_that_is_changed_cut_or_gone_is_an_error_and_never_other_
 /// A database of a version without checksums.
 #[tokio::test]
 async fn content_files_of_an_older_version_are_served_without_a_check() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("input/x", noise(100_000, 1)).await;
     let state = server.stop().await;
     let connection = rusqlite::Connection::open(state.path().join("vod.db")).unwrap();
@@ -215,7 +215,7 @@ async fn content_files_of_an_older_version_are_served_without_a_check() {
 /// As the lifecycle rule of the bucket has it on AWS.
 #[tokio::test]
 async fn an_upload_that_nobody_completes_goes_after_seven_days() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let create = server.client.create_multipart_upload().bucket(BUCKET);
     let id = create.key("input/x").send().await.unwrap().upload_id.unwrap();
     let part = server
@@ -269,14 +269,14 @@ fn start(state: &Path) -> (Child, String) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told = lines
+    let mut output = lines
         .map_while(Result::ok)
         .filter_map(|line| Some(line.strip_prefix("listening ")?.to_owned()));
-    let endpoint = told.next().expect("the server should start");
+    let endpoint = output.next().expect("the server should start");
     (child, endpoint)
 }
 
-/// kill -9 at an instant that nobody chose, again and again, while clients write.
+/// kill -9 at random instants, again and again, while clients write.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_there_exactly_when_its_object_is() {
     let state = tempfile::tempdir().unwrap();

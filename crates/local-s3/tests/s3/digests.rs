@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 
-use crate::server::{BUCKET, TestS3, code, noise};
+use crate::server::{TestS3, bucket, code, noise};
 
 /// In the database and in a file.
 const SIZES: [usize; 2] = [10, 100_000];
@@ -15,7 +15,7 @@ async fn a_wrong_md5_leaves_nothing() {
         let put = server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("input/x")
             .content_md5("1B2M2Y8AsgTpgAmY7PhCfg==");
         assert_eq!(
@@ -26,7 +26,7 @@ async fn a_wrong_md5_leaves_nothing() {
     let put = server
         .client
         .put_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("input/x")
         .content_md5("not base64");
     assert_eq!(
@@ -38,8 +38,8 @@ async fn a_wrong_md5_leaves_nothing() {
 
 async fn nothing_is_left(server: &TestS3) {
     assert!(!server.exists("input/x").await);
-    assert_eq!(server.files(), 0);
-    assert_eq!(server.queues.counts("uploads").await.unwrap().visible, 0);
+    server.assert_files(0);
+    server.assert_messages(0).await;
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_wrong_checksum_leaves_nothing() {
         let put = server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("input/x")
             .checksum_crc32("AAAAAA==");
         assert_eq!(
@@ -59,7 +59,7 @@ async fn a_wrong_checksum_leaves_nothing() {
         let put = server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("input/x")
             .checksum_sha1("2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
         assert_eq!(
@@ -84,14 +84,14 @@ async fn every_algorithm_is_verified_and_comes_back() {
         let put = server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .checksum_algorithm(algorithm.clone());
         put.body(ByteStream::from(body.clone())).send().await.unwrap();
         let head = server
             .client
             .head_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .checksum_mode(ChecksumMode::Enabled);
         let head = head.send().await.unwrap();
@@ -111,14 +111,14 @@ async fn every_algorithm_is_verified_and_comes_back() {
 #[tokio::test]
 async fn a_body_cut_short_leaves_nothing() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     // A presigned PUT needs no signing of the body, so it can be sent by hand.
     let config =
         aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_mins(1)).unwrap();
     let signed = server
         .client
         .put_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("input/x")
         .presigned(config)
         .await

@@ -14,7 +14,7 @@ async fn messages(server: &TestS3) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_message_says_what_was_created_and_how() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let put = server
         .client
         .put_object()
@@ -42,7 +42,7 @@ async fn a_message_says_what_was_created_and_how() {
 
 #[tokio::test]
 async fn only_the_prefix_is_announced_and_the_sequencer_rises() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("output/x", "x").await;
     server.put("input/x", "1").await;
     server.put("input/x", "2").await;
@@ -82,7 +82,7 @@ async fn only_the_prefix_is_announced_and_the_sequencer_rises() {
 #[tokio::test]
 async fn the_request_id_is_that_of_the_answer() {
     use aws_sdk_s3::operation::RequestId as _;
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let put = server
         .client
         .put_object()
@@ -91,6 +91,6 @@ async fn the_request_id_is_that_of_the_answer() {
         .body(b"x".to_vec().into());
     let answer = put.send().await.unwrap();
     let message = messages(&server).await.remove(0);
-    let told = message["Records"][0]["responseElements"]["x-amz-request-id"].as_str();
-    assert_eq!(told, answer.request_id());
+    let id = message["Records"][0]["responseElements"]["x-amz-request-id"].as_str();
+    assert_eq!(id, answer.request_id());
 }

@@ -31,7 +31,7 @@ fn in_a_minute() -> PresigningConfig {
 
 #[tokio::test]
 async fn anonymous_requests_are_denied() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("x", "x").await;
     let response = send(Method::GET, &format!("{}/{BUCKET}/x", server.endpoint), &[], b"").await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
@@ -42,7 +42,7 @@ async fn anonymous_requests_are_denied() {
 /// Fuzzing found that such a date ended the connection of a debug build without an answer.
 #[tokio::test]
 async fn a_date_that_is_none_is_refused() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=vod%2F20260101%2Fus-east-1%2Fs3%2Faws4_request\
                  &X-Amz-Date=20260101T0-0000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
     let url = format!("{}/{BUCKET}/x", server.endpoint);
@@ -62,7 +62,7 @@ async fn a_date_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn a_browser_uploads_by_a_presigned_put() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let put = server
         .client
         .put_object()
@@ -104,7 +104,7 @@ async fn a_browser_uploads_by_a_presigned_put() {
 
 #[tokio::test]
 async fn a_changed_presigned_url_is_refused() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("x", "hello").await;
     server.put("y", "secret").await;
     let get = server
@@ -133,7 +133,7 @@ async fn a_changed_presigned_url_is_refused() {
 
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server.put("x", "hello").await;
     let head = server
         .client

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::EncodingType;
 
-use crate::server::{BUCKET, TestS3};
+use crate::server::{TestS3, bucket};
 
 async fn server() -> TestS3 {
     let server = TestS3::new().await;
@@ -18,7 +18,7 @@ async fn entries_have_everything() {
     let page = server
         .client
         .list_objects_v2()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .prefix("z")
         .send()
         .await
@@ -33,7 +33,7 @@ async fn entries_have_everything() {
 #[tokio::test]
 async fn folders_pages_and_starts() {
     let server = server().await;
-    let list = || server.client.list_objects_v2().bucket(BUCKET).delimiter("/");
+    let list = || server.client.list_objects_v2().bucket(bucket()).delimiter("/");
     let page = list().prefix("input/").send().await.unwrap();
     let keys: Vec<_> = page.contents().iter().map(|entry| entry.key().unwrap()).collect();
     let folders: Vec<_> = page
@@ -66,7 +66,7 @@ async fn folders_pages_and_starts() {
     let page = server
         .client
         .list_objects_v2()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .start_after("input/y")
         .send()
         .await
@@ -81,7 +81,7 @@ async fn names_are_encoded_when_asked() {
     let page = server
         .client
         .list_objects_v2()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .encoding_type(EncodingType::Url);
     let page = page.prefix("a b").send().await.unwrap();
     assert_eq!(page.contents()[0].key(), Some("a+b%2Bc"));
@@ -89,7 +89,7 @@ async fn names_are_encoded_when_asked() {
     let page = server
         .client
         .list_objects_v2()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .send()
         .await
         .unwrap();
@@ -103,7 +103,7 @@ async fn version_one_pages_by_marker() {
         server
             .client
             .list_objects()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .delimiter("/")
             .max_keys(2)
             .marker(marker)

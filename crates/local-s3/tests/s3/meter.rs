@@ -43,14 +43,14 @@ async fn deliver(catalog: Catalog, id: AssetId, writer: u8) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_writers_of_one_record_only_winners_are_counted() {
-    let server = TestS3::new().await;
-    let told: Arc<Mutex<(Vec<Outcome>, Registry)>> = Arc::default();
+    let server = TestS3::local().await;
+    let counted: Arc<Mutex<(Vec<Outcome>, Registry)>> = Arc::default();
     let meter = Meter::new({
-        let told = Arc::clone(&told);
+        let counted = Arc::clone(&counted);
         move |outcome| {
-            let mut told = told.lock().unwrap();
-            told.0.push(outcome.clone());
-            told.1.count(outcome);
+            let mut counted = counted.lock().unwrap();
+            counted.0.push(outcome.clone());
+            counted.1.count(outcome);
         }
     });
     let catalog = Catalog::new(server.client.clone(), BUCKET.to_owned()).metered(meter);
@@ -68,32 +68,32 @@ async fn of_many_writers_of_one_record_only_winners_are_counted() {
         writers.spawn(deliver(catalog.clone(), record.id.clone(), writer));
     }
     writers.join_all().await;
-    let told = told.lock().unwrap();
+    let counted = counted.lock().unwrap();
     let count = |template: &str, wanted: fn(&What) -> bool| {
         let of = |outcome: &&Outcome| {
             let subject = outcome.subject.as_ref();
             wanted(&outcome.what) && subject.is_some_and(|subject| subject.template == template)
         };
-        told.0.iter().filter(of).count()
+        counted.0.iter().filter(of).count()
     };
     for template in ["a", "b"] {
         let submitted = count(template, |what| matches!(what, What::Submitted { .. }));
-        assert_eq!(submitted, 1, "{template}: {:?}", told.0);
+        assert_eq!(submitted, 1, "{template}: {:?}", counted.0);
     }
     assert_eq!(
         count("a", |what| matches!(what, What::Canceled)),
         1,
         "{:?}",
-        told.0
+        counted.0
     );
     assert_eq!(
         count("b", |what| matches!(what, What::Failed { .. })),
         1,
         "{:?}",
-        told.0
+        counted.0
     );
-    assert_eq!(told.0.len(), 4, "{:?}", told.0);
-    let text = told.1.render();
+    assert_eq!(counted.0.len(), 4, "{:?}", counted.0);
+    let text = counted.1.render();
     assert!(
         text.contains("vod_jobs_canceled_total{template=\"a\"} 1\n"),
         "{text}"

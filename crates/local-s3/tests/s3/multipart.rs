@@ -5,7 +5,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
 };
 
-use crate::server::{BUCKET, TestS3, code, noise};
+use crate::server::{TestS3, bucket, code, noise};
 
 const MIB: usize = 1 << 20;
 
@@ -20,7 +20,7 @@ impl<'a> Upload<'a> {
         let created = server
             .client
             .create_multipart_upload()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
             .content_type("video/mp4");
         let id = created.send().await.unwrap().upload_id.unwrap();
@@ -32,7 +32,7 @@ impl<'a> Upload<'a> {
             .server
             .client
             .upload_part()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(self.key)
             .upload_id(&self.id);
         let part = part
@@ -59,7 +59,7 @@ impl<'a> Upload<'a> {
             .server
             .client
             .complete_multipart_upload()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(self.key);
         complete.upload_id(&self.id).multipart_upload(parts)
     }
@@ -81,13 +81,13 @@ async fn parts_become_one_object() {
     let whole = bodies.concat();
     assert!(server.get("input/big.mp4").await == whole);
     // Ranges across the parts.
-    let get = server.client.get_object().bucket(BUCKET).key("input/big.mp4");
+    let get = server.client.get_object().bucket(bucket()).key("input/big.mp4");
     let range = get.range("bytes=5242870-11534340").send().await.unwrap();
     assert!(range.body.collect().await.unwrap().to_vec() == whole[5_242_870..=11_534_340]);
     let get = server
         .client
         .get_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("input/big.mp4")
         .part_number(2)
         .send()
@@ -101,20 +101,21 @@ async fn parts_become_one_object() {
     assert!(get.body.collect().await.unwrap().to_vec() == bodies[1]);
 
     // The file of the replaced part is gone, the last part is in the database.
-    assert_eq!(server.files(), 2);
+    server.assert_files(2);
     // A copy is one object again: its ETag is the MD5 of its bytes.
     let copy = server
         .client
         .copy_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("copy")
-        .copy_source(format!("{BUCKET}/input/big.mp4"));
+        .copy_source(format!("{}/input/big.mp4", bucket()));
     let copy = copy.send().await.unwrap().copy_object_result.unwrap();
     assert!(!copy.e_tag().unwrap().contains('-'));
     assert!(server.get("copy").await == whole);
-    let message = server.uploads().receive(10).await.unwrap();
-    assert_eq!(message.len(), 1);
-    assert!(message[0].body.contains("ObjectCreated:CompleteMultipartUpload"));
+    server.assert_messages(1).await;
+    for message in server.uploads().receive(10).await.unwrap() {
+        assert!(message.body.contains("ObjectCreated:CompleteMultipartUpload"));
+    }
 }
 
 #[tokio::test]
@@ -163,18 +164,18 @@ async fn an_aborted_upload_leaves_nothing() {
         server
             .client
             .abort_multipart_upload()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .upload_id(&upload.id)
             .send()
     };
     abort().await.unwrap();
-    assert_eq!(server.files(), 0);
+    server.assert_files(0);
     assert_eq!(code(abort().await), "NoSuchUpload");
     let part = server
         .client
         .upload_part()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .upload_id(&upload.id)
         .part_number(1);
@@ -185,7 +186,7 @@ async fn an_aborted_upload_leaves_nothing() {
     let part = server
         .client
         .upload_part()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .upload_id(&upload.id)
         .part_number(10_001);
@@ -207,7 +208,7 @@ async fn parts_and_uploads_are_listed() {
         server
             .client
             .list_parts()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("a/x")
             .upload_id(&upload.id)
             .max_parts(2)
@@ -226,7 +227,7 @@ async fn parts_and_uploads_are_listed() {
     let uploads = server
         .client
         .list_multipart_uploads()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .send()
         .await
         .unwrap();
@@ -239,7 +240,7 @@ async fn parts_and_uploads_are_listed() {
     let folders = server
         .client
         .list_multipart_uploads()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .delimiter("/")
         .send()
         .await
@@ -259,12 +260,12 @@ async fn parts_can_be_copied() {
         let part = server
             .client
             .upload_part_copy()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("copy")
             .upload_id(&upload.id);
         let part = part
             .part_number(number)
-            .copy_source(format!("{BUCKET}/source"))
+            .copy_source(format!("{}/source", bucket()))
             .copy_source_range(range);
         let etag = part.send().await.unwrap().copy_part_result.unwrap().e_tag;
         parts.push(
@@ -278,22 +279,22 @@ async fn parts_can_be_copied() {
     server
         .client
         .delete_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("source")
         .send()
         .await
         .unwrap();
     assert!(server.get("copy").await == body);
-    assert_eq!(server.files(), 1);
+    server.assert_files(1);
     let beyond = server
         .client
         .upload_part_copy()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("copy")
         .upload_id(&upload.id)
         .part_number(1);
     let beyond = beyond
-        .copy_source(format!("{BUCKET}/copy"))
+        .copy_source(format!("{}/copy", bucket()))
         .copy_source_range("bytes=0-99999999");
     assert_eq!(code(beyond.send().await), "NoSuchUpload");
 }
@@ -307,7 +308,7 @@ async fn the_checksum_of_the_whole_follows_from_the_parts() {
         (ChecksumAlgorithm::Crc64Nvme, ChecksumType::FullObject),
         (ChecksumAlgorithm::Sha256, ChecksumType::Composite),
     ] {
-        let created = server.client.create_multipart_upload().bucket(BUCKET).key("x");
+        let created = server.client.create_multipart_upload().bucket(bucket()).key("x");
         let created = created
             .checksum_algorithm(algorithm.clone())
             .checksum_type(kind.clone())
@@ -325,7 +326,7 @@ async fn the_checksum_of_the_whole_follows_from_the_parts() {
             let part = server
                 .client
                 .upload_part()
-                .bucket(BUCKET)
+                .bucket(bucket())
                 .key("x")
                 .upload_id(&upload.id)
                 .part_number(number);
@@ -347,7 +348,7 @@ async fn the_checksum_of_the_whole_follows_from_the_parts() {
         let head = server
             .client
             .head_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .checksum_mode(ChecksumMode::Enabled);
         let head = head.send().await.unwrap();

@@ -3,18 +3,18 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, StorageClass, Tagging};
 
-use crate::server::{BUCKET, TestS3, code, noise};
+use crate::server::{TestS3, bucket, code, noise};
 
 #[tokio::test]
 async fn objects_of_all_sizes_are_read_back() {
     let server = TestS3::new().await;
-    // Around the limit up to which a body lies in the database, and one of several batches.
+    // Around the limit up to which a body is stored in the database, and one of several batches.
     for (number, length) in [0, 1, 16_384, 16_385, 3_000_000].into_iter().enumerate() {
         let (key, body) = (format!("size-{length}"), noise(length, number as u64));
         server.put(&key, body.clone()).await;
         assert!(server.get(&key).await == body, "{length} bytes differ");
     }
-    assert_eq!(server.files(), 2);
+    server.assert_files(2);
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn headers_and_metadata_come_back() {
     let put = server
         .client
         .put_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .body(ByteStream::from_static(b"x"));
     put.content_type("video/mp4")
@@ -47,7 +47,7 @@ async fn headers_and_metadata_come_back() {
     let head = server
         .client
         .head_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .send()
         .await
@@ -62,7 +62,7 @@ async fn headers_and_metadata_come_back() {
     let head = server
         .client
         .head_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("plain")
         .send()
         .await
@@ -95,7 +95,7 @@ async fn ranges() {
         let get = server
             .client
             .get_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .range(range)
             .send()
@@ -107,7 +107,7 @@ async fn ranges() {
     let get = server
         .client
         .get_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .range("bytes=2000000-");
     assert_eq!(code(get.send().await), "InvalidRange");
@@ -116,7 +116,7 @@ async fn ranges() {
 /// Keys that would be paths, that are folders of each other, that are long or in any script: all are just names.
 #[tokio::test]
 async fn any_key_is_only_a_name() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     server
         .client
         .create_bucket()
@@ -154,7 +154,7 @@ async fn any_key_is_only_a_name() {
     let listed = server
         .client
         .list_objects_v2()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .encoding_type("url".into())
         .send()
         .await
@@ -168,7 +168,7 @@ async fn any_key_is_only_a_name() {
         .await
         .unwrap();
     assert_eq!(other.key_count(), Some(0));
-    // Nothing lies outside the folder of content files.
+    // Nothing was written outside the folder of content files.
     let mut names: Vec<_> = std::fs::read_dir(server.state.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -176,7 +176,7 @@ async fn any_key_is_only_a_name() {
         .collect();
     names.sort();
     assert_eq!(names, ["objects"]);
-    let put = server.client.put_object().bucket(BUCKET).key("k".repeat(1025));
+    let put = server.client.put_object().bucket(bucket()).key("k".repeat(1025));
     assert_eq!(
         code(put.body(ByteStream::from_static(b"x")).send().await),
         "KeyTooLongError"
@@ -185,13 +185,13 @@ async fn any_key_is_only_a_name() {
 
 #[tokio::test]
 async fn replacing_and_deleting_removes_files_but_never_cuts_a_download() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let body = noise(8_000_000, 1);
     server.put("x", body.clone()).await;
     let open = server
         .client
         .get_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .send()
         .await
@@ -200,14 +200,14 @@ async fn replacing_and_deleting_removes_files_but_never_cuts_a_download() {
     server
         .client
         .delete_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .send()
         .await
         .unwrap();
     assert!(open.body.collect().await.unwrap().to_vec() == body);
     assert_eq!(
-        code(server.client.get_object().bucket(BUCKET).key("x").send().await),
+        code(server.client.get_object().bucket(bucket()).key("x").send().await),
         "NoSuchKey"
     );
     // The file goes when the server has let go of the connection's last read.
@@ -225,7 +225,7 @@ async fn copies() {
     let put = server
         .client
         .put_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key(key)
         .content_type("video/mp4")
         .metadata("n", "1");
@@ -236,12 +236,12 @@ async fn copies() {
         .unwrap()
         .e_tag
         .unwrap();
-    let source = format!("{BUCKET}/a%20b/%ED%95%9C%EA%B5%AD%2B1");
+    let source = format!("{}/a%20b/%ED%95%9C%EA%B5%AD%2B1", bucket());
     let copy = |key: &str| {
         server
             .client
             .copy_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
             .copy_source(&source)
     };
@@ -252,7 +252,7 @@ async fn copies() {
         .metadata_directive(MetadataDirective::Replace)
         .content_type("text/plain");
     replaced.send().await.unwrap();
-    let head = |key: &str| server.client.head_object().bucket(BUCKET).key(key).send();
+    let head = |key: &str| server.client.head_object().bucket(bucket()).key(key).send();
     let (kept, replaced) = (head("kept").await.unwrap(), head("replaced").await.unwrap());
     assert_eq!(
         (kept.content_type(), kept.metadata().unwrap().len()),
@@ -264,11 +264,11 @@ async fn copies() {
     );
 
     // The copies share the bytes, and keep them when the source goes.
-    assert_eq!(server.files(), 1);
+    server.assert_files(1);
     server
         .client
         .delete_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key(key)
         .send()
         .await
@@ -277,7 +277,7 @@ async fn copies() {
     server
         .client
         .delete_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("kept")
         .send()
         .await
@@ -285,12 +285,12 @@ async fn copies() {
     server
         .client
         .delete_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("replaced")
         .send()
         .await
         .unwrap();
-    assert_eq!(server.files(), 0);
+    server.assert_files(0);
     assert_eq!(code(copy("gone").send().await), "NoSuchKey");
 }
 
@@ -303,9 +303,9 @@ async fn a_copy_onto_itself_must_change_something() {
         server
             .client
             .copy_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
-            .copy_source(format!("{BUCKET}/x"))
+            .copy_source(format!("{}/x", bucket()))
     };
     assert_eq!(code(copy().send().await), "InvalidRequest");
     copy()
@@ -315,7 +315,7 @@ async fn a_copy_onto_itself_must_change_something() {
         .await
         .unwrap();
     assert!(server.get("x").await == body);
-    assert_eq!(server.files(), 1);
+    server.assert_files(1);
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn many_keys_are_deleted_at_once() {
     let output = server
         .client
         .delete_objects()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .delete(delete)
         .send()
         .await
@@ -350,12 +350,12 @@ async fn many_keys_are_deleted_at_once() {
     assert_eq!(deleted, ["a", "missing"]);
     assert_eq!(output.errors()[0].key(), Some("b"));
     assert_eq!(output.errors()[0].code(), Some("PreconditionFailed"));
-    assert_eq!(server.files(), 2);
+    server.assert_files(2);
 }
 
 #[tokio::test]
 async fn buckets() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let client = &server.client;
     client.create_bucket().bucket("second").send().await.unwrap();
     client.create_bucket().bucket("second").send().await.unwrap();
@@ -375,7 +375,7 @@ async fn buckets() {
         .unwrap();
     server.put("x", "x").await;
     assert_eq!(
-        code(client.delete_bucket().bucket(BUCKET).send().await),
+        code(client.delete_bucket().bucket(bucket()).send().await),
         "BucketNotEmpty"
     );
     client.delete_bucket().bucket("second").send().await.unwrap();
@@ -398,12 +398,12 @@ async fn buckets() {
 /// Promise 6: refuse what cannot be done.
 #[tokio::test]
 async fn unsupported_operations_are_refused() {
-    let server = TestS3::new().await;
+    let server = TestS3::local().await;
     let put = || {
         server
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key("x")
             .body(ByteStream::from_static(b"x"))
     };
@@ -425,7 +425,7 @@ async fn unsupported_operations_are_refused() {
     let get = server
         .client
         .get_object()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .version_id("abc");
     assert_eq!(code(get.send().await), "InvalidArgument");
@@ -433,7 +433,7 @@ async fn unsupported_operations_are_refused() {
     let tag = server
         .client
         .put_object_tagging()
-        .bucket(BUCKET)
+        .bucket(bucket())
         .key("x")
         .tagging(tagging);
     assert_eq!(code(tag.send().await), "NotImplemented");

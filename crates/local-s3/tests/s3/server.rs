@@ -1,9 +1,10 @@
-//! A server on a free port in a folder of its own, and clients for it.
+//! A server on a free port in a folder of its own, and clients for it. With `VOD_TEST_S3`, what does not look behind the
+//! API runs against another server.
 
 use std::future::IntoFuture as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -26,11 +27,26 @@ pub(crate) struct TestS3 {
     pub(crate) queues: Queues,
     /// Everything in here is the server's.
     pub(crate) state: TempDir,
+    /// Whether the client uses another server than this one.
+    is_other: bool,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl TestS3 {
+    /// The server under test, with an empty bucket: the local S3, or that of `VOD_TEST_S3`.
     pub(crate) async fn new() -> Self {
+        let mut server = Self::local().await;
+        if let Some([endpoint, key, secret]) = other_server() {
+            server.client = client_of(&endpoint, &key, &secret);
+            server.endpoint = endpoint;
+            server.is_other = true;
+            empty(&server.client).await;
+        }
+        server
+    }
+
+    /// The local S3, whatever `VOD_TEST_S3` says.
+    pub(crate) async fn local() -> Self {
         Self::in_folder(tempfile::tempdir().unwrap()).await
     }
 
@@ -42,6 +58,7 @@ impl TestS3 {
             endpoint,
             queues,
             state,
+            is_other: false,
             server,
         }
     }
@@ -73,7 +90,7 @@ impl TestS3 {
         let output = self
             .client
             .put_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
             .body(body)
             .send()
@@ -86,7 +103,7 @@ impl TestS3 {
         let output = self
             .client
             .get_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
             .send()
             .await
@@ -97,7 +114,7 @@ impl TestS3 {
     pub(crate) async fn exists(&self, key: &str) -> bool {
         self.client
             .head_object()
-            .bucket(BUCKET)
+            .bucket(bucket())
             .key(key)
             .send()
             .await
@@ -115,6 +132,21 @@ impl TestS3 {
     /// How many content files there are, the unfinished ones included and those that were set aside excluded.
     pub(crate) fn files(&self) -> usize {
         count_files(&self.state.path().join("objects"))
+    }
+
+    pub(crate) fn assert_files(&self, expected: usize) {
+        assert!(
+            self.is_other || self.files() == expected,
+            "{} files",
+            self.files()
+        );
+    }
+
+    /// How many uploads were announced.
+    pub(crate) async fn assert_messages(&self, expected: usize) {
+        let counts = self.queues.counts("uploads").await.unwrap();
+        let visible = counts.visible as usize;
+        assert!(self.is_other || visible == expected, "{visible} messages");
     }
 
     /// The names of the content files that a start has set aside.
@@ -201,10 +233,53 @@ pub(crate) fn ticking_clock_after(seconds: i64) -> Clock {
     Arc::new(move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap())
 }
 
+/// Endpoint, access key and secret of another S3-compatible server, from `VOD_TEST_S3`.
+fn other_server() -> Option<[String; 3]> {
+    let text = std::env::var("VOD_TEST_S3").ok()?;
+    let parts: Vec<String> = text.split(',').map(str::to_owned).collect();
+    Some(
+        parts
+            .try_into()
+            .expect("VOD_TEST_S3 should be endpoint,key,secret"),
+    )
+}
+
+/// The bucket of the server under test. On another server it has a name that nothing else uses, because it is emptied.
+pub(crate) fn bucket() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| match other_server() {
+        Some([_, key, _]) => format!("vod-test-{}", key.to_ascii_lowercase()),
+        None => BUCKET.to_owned(),
+    });
+    &NAME
+}
+
+/// Makes sure that the bucket is there, and empties it.
+async fn empty(client: &Client) {
+    // An error if it is there.
+    let _ = client.create_bucket().bucket(bucket()).send().await;
+    let listed = client.list_objects_v2().bucket(bucket()).send().await.unwrap();
+    for object in listed.contents() {
+        let delete = client.delete_object().bucket(bucket()).key(object.key().unwrap());
+        delete.send().await.unwrap();
+    }
+    let uploads = client.list_multipart_uploads().bucket(bucket());
+    for upload in uploads.send().await.unwrap().uploads() {
+        let abort = client.abort_multipart_upload().bucket(bucket());
+        let abort = abort
+            .key(upload.key().unwrap())
+            .upload_id(upload.upload_id().unwrap());
+        abort.send().await.unwrap();
+    }
+}
+
 pub(crate) fn client(endpoint: &str, secret: &str) -> Client {
+    client_of(endpoint, "vod", secret)
+}
+
+fn client_of(endpoint: &str, key: &str, secret: &str) -> Client {
     vod_aws::s3(&AwsConfig {
         region: "us-east-1".to_owned(),
-        access_key_id: "vod".to_owned(),
+        access_key_id: key.to_owned(),
         secret_access_key: secret.to_owned(),
         session_token: None,
         s3_endpoint: Some(endpoint.to_owned()),

@@ -4,7 +4,7 @@ use vod_aws::BucketError;
 use vod_core::asset::AssetId;
 use vod_core::attempt::repair::{self, RecordStep, UploadStep};
 use vod_core::object::Listed;
-use vod_core::record::{Record, Source};
+use vod_core::record::{Record, Source, State};
 use vod_core::removal::Removal;
 
 use super::rebuild::{self, Adopted};
@@ -13,8 +13,9 @@ use super::summary::Outcome;
 use super::{Reconcile, RunInfo, limited};
 use crate::Error;
 
-/// The finding that a removal was not complete, or that a job went on after it. The owner removes the video again.
-pub const OUTPUTS_OF_REMOVED: &str = "outputs of a removed video: remove it again";
+/// The finding that a removal was not complete, that a job went on after it, or that a delivery in flight has recorded
+/// the video and closed its record. The owner removes the video again.
+pub const LEFT_OF_REMOVED: &str = "left of a removed video: remove it again";
 
 /// The result of a check.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Checker<'_> {
             Some(_) => Ok(None),
         };
         let came_after = match removal {
-            Ok(Some(removal)) if removal.covers(None, listed.modified) => return Checked::Fine,
+            Ok(Some(removal)) if removal.covers(&source) => return Checked::Fine,
             Ok(removal) => removal.is_some(),
             Err(error) => return found(what, failed(&error)),
         };
@@ -125,6 +126,7 @@ impl Checker<'_> {
         let found = |found: &str, outcome| Checked::one(id, &record.source.key, found, outcome);
         let step = repair::record(&record, &self.run.limits);
         match &step {
+            RecordStep::Nothing if record.state == State::Ignored => self.ignored(&record).await,
             RecordStep::Nothing => Checked::Fine,
             RecordStep::Wait => Checked::Waiting,
             RecordStep::GiveUp => found(
@@ -157,6 +159,16 @@ impl Checker<'_> {
         }
     }
 
+    /// A record without jobs, which a delivery in flight may have closed after a removal.
+    async fn ignored(self, record: &Record) -> Checked {
+        let (found, outcome) = match self.removal(&record.id).await {
+            Ok(Some(removal)) if removal.covers(&record.source) => (LEFT_OF_REMOVED, Outcome::GivenUp),
+            Ok(_) => return Checked::Fine,
+            Err(error) => ("its tombstone was not read", failed(&error)),
+        };
+        Checked::one(&record.id, &record.source.key, found, outcome)
+    }
+
     /// Outputs without a record whose upload is gone too: what MediaConvert still knows of them is all there is.
     pub(super) async fn outputs(self, id: &AssetId) -> Checked {
         match self.read(id, "").await {
@@ -167,7 +179,7 @@ impl Checker<'_> {
         match self.removal(id).await {
             Ok(None) => {}
             Ok(Some(_)) => {
-                return Checked::one(id, "", OUTPUTS_OF_REMOVED, Outcome::GivenUp);
+                return Checked::one(id, "", LEFT_OF_REMOVED, Outcome::GivenUp);
             }
             Err(error) => return Checked::one(id, "", "its tombstone was not read", failed(&error)),
         }

@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use mediaconvert_job::group::GroupType;
 use mediaconvert_job::names::{self, Destination, Identifiers};
 use serde_json::{Value, json};
-use vod_aws::OutputInfo;
+use vod_aws::{JobInfo, OutputInfo};
 use vod_core::asset::AssetId;
 use vod_core::keys::{BASE_NAME, asset_prefix, output_prefix};
 
@@ -72,23 +71,16 @@ pub(super) fn attempt_of(asset: &AssetId, key: &str) -> Option<(String, u32)> {
     Some((template.to_owned(), attempt))
 }
 
-/// A job that has ended.
+/// An attempt whose job has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended<'a> {
     pub(super) application: &'a str,
+    pub(super) output_bucket: &'a str,
     pub(super) asset: &'a AssetId,
     pub(super) template: &'a str,
     pub(super) attempt: u32,
-    /// Empty if it is forgotten.
-    pub(super) job_id: &'a str,
-    pub(super) at: Timestamp,
-    /// Its settings in the wire's spelling. Without them, the listing alone says what there is.
-    pub(super) settings: Option<&'a Value>,
-    /// What GetJob reports of each output.
-    pub(super) details: &'a [Vec<OutputInfo>],
-    pub(super) warnings: &'a [u32],
-    pub(super) output_bucket: &'a str,
-    pub(super) input: &'a str,
+    /// A job whose settings are forgotten has null in their place: then the listing alone says what there is.
+    pub(super) job: &'a JobInfo,
 }
 
 /// A file that should be there and is not.
@@ -97,16 +89,17 @@ pub(super) struct Ended<'a> {
 pub(super) struct Missing(pub(super) String);
 
 /// The event of a job's end; `members` are those of its status.
-pub(super) fn event(job: &Ended<'_>, status: &str, members: &Value) -> Value {
+pub(super) fn event(ended: &Ended<'_>, status: &str, members: &Value) -> Value {
+    let at = ended.job.finished_at.unwrap_or_else(vod_aws::now);
     let mut detail = json!({
-        "timestamp": job.at.as_millisecond(),
-        "jobId": job.job_id,
+        "timestamp": at.as_millisecond(),
+        "jobId": ended.job.id,
         "status": status,
         "userMetadata": {
-            "application": job.application,
-            "asset": job.asset,
-            "template": job.template,
-            "attempt": job.attempt.to_string(),
+            "application": ended.application,
+            "asset": ended.asset,
+            "template": ended.template,
+            "attempt": ended.attempt.to_string(),
         },
     });
     for (name, value) in members.as_object().into_iter().flatten() {
@@ -120,21 +113,18 @@ pub(super) fn event(job: &Ended<'_>, status: &str, members: &Value) -> Value {
 }
 
 /// The COMPLETE event, if all that it would name is there.
-pub(super) fn complete(job: &Ended<'_>, observed: &Observed) -> Result<Value, Missing> {
-    let groups = match job
-        .settings
-        .and_then(|settings| settings["outputGroups"].as_array())
-    {
-        Some(groups) => groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| Group::new(job, observed, group, index).event())
-            .collect::<Result<Vec<_>, _>>()?,
-        None => listed_groups(job, observed)?,
+pub(super) fn complete(ended: &Ended<'_>, observed: &Observed) -> Result<Value, Missing> {
+    let groups = match ended.job.settings["outputGroups"].as_array() {
+        Some(groups) => {
+            let groups = groups.iter().enumerate();
+            let events = groups.map(|(index, group)| Group::new(ended, observed, group, index).event());
+            events.collect::<Result<Vec<_>, _>>()?
+        }
+        None => listed_groups(ended, observed)?,
     };
-    let warnings: Vec<Value> = job.warnings.iter().map(|code| json!({ "code": code })).collect();
-    let members = json!({ "outputGroupDetails": groups, "warnings": warnings });
-    Ok(event(job, "COMPLETE", &members))
+    let warnings = ended.job.warnings.iter().map(|code| json!({ "code": code }));
+    let members = json!({ "outputGroupDetails": groups, "warnings": warnings.collect::<Vec<_>>() });
+    Ok(event(ended, "COMPLETE", &members))
 }
 
 fn url(bucket: &str, key: &str) -> String {
@@ -163,22 +153,22 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(job: &'a Ended<'_>, observed: &'a Observed, group: &'a Value, index: usize) -> Self {
+    fn new(ended: &'a Ended<'_>, observed: &'a Observed, group: &'a Value, index: usize) -> Self {
         let settings = &group["outputGroupSettings"];
         let kind = settings["type"].as_str().unwrap_or("FILE_GROUP_SETTINGS");
         let member = GroupType::or_file(Some(kind)).member;
         let destination = settings[member]["destination"].as_str().unwrap_or_default();
         let default = || Destination {
-            bucket: job.output_bucket.to_owned(),
-            folder: output_prefix(job.asset, job.template, job.attempt),
+            bucket: ended.output_bucket.to_owned(),
+            folder: output_prefix(ended.asset, ended.template, ended.attempt),
             base: BASE_NAME.to_owned(),
         };
         Self {
             json: group,
             observed,
-            details: job.details.get(index).map_or(&[][..], Vec::as_slice),
-            destination: Destination::parse(destination, job.input).unwrap_or_else(default),
-            input: job.input,
+            details: ended.job.outputs.get(index).map_or(&[][..], Vec::as_slice),
+            destination: Destination::parse(destination, &ended.job.input).unwrap_or_else(default),
+            input: &ended.job.input,
             kind,
         }
     }
@@ -299,8 +289,8 @@ fn extension(output: &Value) -> &str {
 }
 
 /// Groups as the folders show them, for a job whose settings are forgotten.
-fn listed_groups(job: &Ended<'_>, observed: &Observed) -> Result<Vec<Value>, Missing> {
-    let prefix = output_prefix(job.asset, job.template, job.attempt);
+fn listed_groups(ended: &Ended<'_>, observed: &Observed) -> Result<Vec<Value>, Missing> {
+    let prefix = output_prefix(ended.asset, ended.template, ended.attempt);
     let folder = |key: &str| {
         key.strip_prefix(&prefix)?
             .split_once('/')
@@ -313,7 +303,7 @@ fn listed_groups(job: &Ended<'_>, observed: &Observed) -> Result<Vec<Value>, Mis
             .or_default()
             .push(key);
     }
-    let path = |key: &str| url(job.output_bucket, key);
+    let path = |key: &str| url(ended.output_bucket, key);
     let output = |key: &str| details(&[path(key)], OutputInfo::default());
     let mut groups = Vec::new();
     for (folder, keys) in &folders {

@@ -9,7 +9,7 @@ use tracing::info;
 use vod_aws::JobInfo;
 use vod_core::asset::AssetId;
 use vod_core::attempt::event::fold;
-use vod_core::attempt::{JobBuilder, Prepared};
+use vod_core::attempt::{JobBuilder, Prepared, upload};
 use vod_core::events::parse_job_event;
 use vod_core::keys::INPUT;
 use vod_core::record::{Job, Lease, Media, Record, Source};
@@ -80,6 +80,16 @@ pub(super) async fn rebuild(
     state::refresh(&mut record);
     if reconcile.services.catalog.claim(&record).await? {
         info!(asset = %id, state = record.state.as_str(), jobs = jobs.len(), "record rebuilt");
+        // As after a claim by submit: a removal may have begun before.
+        let removal = reconcile.services.removals.get(id).await?;
+        if removal.is_some_and(|removal| removal.covers(source)) {
+            let close = |known: &mut Record| {
+                *known = upload::ignored(source.clone(), upload::REMOVED, vod_aws::now());
+                true
+            };
+            reconcile.services.catalog.change(id, close).await?;
+            return Ok(true);
+        }
     }
     if unfinished {
         resubmit(checker, source, Some(&record)).await?;

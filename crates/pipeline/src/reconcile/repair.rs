@@ -158,26 +158,28 @@ async fn fail(checker: Checker<'_>, record: &Record, active: &Active, error: Job
     Ok(())
 }
 
+/// An asset, a template and an attempt.
+type Place<'a> = (&'a AssetId, &'a str, u32);
+
+fn ended<'a>(reconcile: &'a Reconcile, job: &'a JobInfo, (asset, template, attempt): Place<'a>) -> Ended<'a> {
+    Ended {
+        application: reconcile.application(),
+        output_bucket: reconcile.outputs.name(),
+        asset,
+        template,
+        attempt,
+        job,
+    }
+}
+
 /// The event of a job's end, made of GetJob's answer and of what is in its folder.
 pub(super) fn last_event(
     reconcile: &Reconcile,
     job: &JobInfo,
-    (asset, template, attempt): (&AssetId, &str, u32),
+    place: Place<'_>,
     observed: &Observed,
 ) -> Result<Value, Missing> {
-    let ended = Ended {
-        application: reconcile.application(),
-        asset,
-        template,
-        attempt,
-        job_id: &job.id,
-        at: job.finished_at.unwrap_or_else(vod_aws::now),
-        settings: Some(&job.settings),
-        details: &job.outputs,
-        warnings: &job.warnings,
-        output_bucket: reconcile.outputs.name(),
-        input: &job.input,
-    };
+    let ended = ended(reconcile, job, place);
     if job.status == "COMPLETE" {
         return outputs::complete(&ended, observed);
     }
@@ -198,27 +200,19 @@ pub(super) fn event_of_outputs(
     observed: &Observed,
 ) -> Option<Value> {
     let request = prepared.request.as_ref().ok();
-    let settings = request.map(|request| &request.body["settings"]);
-    let input = record.source.url();
-    let mut ended = Ended {
-        application: reconcile.application(),
-        asset: &record.id,
-        template: &prepared.template,
-        attempt: prepared.attempt,
-        job_id,
-        at: vod_aws::now(),
-        settings,
-        details: &[],
-        warnings: &[],
-        output_bucket: reconcile.outputs.name(),
-        input: &input,
+    let mut job = JobInfo {
+        id: job_id.to_owned(),
+        input: record.source.url(),
+        settings: request.map_or(Value::Null, |request| request.body["settings"].clone()),
+        ..JobInfo::default()
     };
-    if let Ok(event) = outputs::complete(&ended, observed) {
+    let place = (&record.id, prepared.template.as_str(), prepared.attempt);
+    if let Ok(event) = outputs::complete(&ended(reconcile, &job, place), observed) {
         return Some(event);
     }
-    let wanted = settings?["outputGroups"].as_array()?.len();
-    ended.settings = None;
-    let event = outputs::complete(&ended, observed).ok()?;
+    let wanted = job.settings["outputGroups"].as_array()?.len();
+    job.settings = Value::Null;
+    let event = outputs::complete(&ended(reconcile, &job, place), observed).ok()?;
     let groups = event["detail"]["outputGroupDetails"].as_array()?.len();
     (groups >= wanted).then_some(event)
 }

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_mediaconvert::operation::get_job::{GetJobError, GetJobOutput};
 use aws_sdk_mediaconvert::types::{
-    ContainerType, Job, JobStatus, Order, Output, OutputDetail, OutputGroup, OutputGroupDetail, VideoCodec,
+    ContainerType, Job, JobStatus, Output, OutputDetail, OutputGroup, OutputGroupDetail, VideoCodec,
     VideoDetail,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{MediaConvert, MediaConvertError, SEARCH_PAGES, search_term};
+use super::{MediaConvert, MediaConvertError};
+use crate::refusal::existing;
 
 /// A job, with what is needed to derive its last event again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobInfo {
     pub id: String,
     /// MediaConvert's value: `SUBMITTED`, `PROGRESSING`, `COMPLETE`, `CANCELED`, `ERROR`.
@@ -25,8 +27,6 @@ pub struct JobInfo {
     pub error_code: Option<u32>,
     pub error_message: Option<String>,
     pub warnings: Vec<u32>,
-    /// Percent, while it runs.
-    pub percent: Option<u8>,
     /// The part of its settings that names its outputs, in the spelling of the API: `{"outputGroups": […]}`.
     pub settings: Value,
     /// The outputs of each output group, in the order of the settings. GetJob returns no paths.
@@ -60,17 +60,10 @@ impl JobInfo {
 impl MediaConvert {
     /// Reads one job. `None`: MediaConvert does not know it, or no longer does (it keeps jobs for three months).
     pub async fn job(&self, id: &str) -> Result<Option<JobInfo>, MediaConvertError> {
-        match self.client.get_job().id(id).send().await {
-            Ok(answer) => Ok(answer.job().map(info)),
-            Err(error)
-                if error.as_service_error().is_some_and(
-                    aws_sdk_mediaconvert::operation::get_job::GetJobError::is_not_found_exception,
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(MediaConvertError::new("read the job", error)),
-        }
+        let answer = self.client.get_job().id(id).send().await;
+        let failed = |error| MediaConvertError::new("read the job", error);
+        let answer = existing(answer, GetJobError::is_not_found_exception, failed)?;
+        Ok(answer.as_ref().and_then(GetJobOutput::job).map(info))
     }
 
     /// Jobs of one input, or of all where there is no `input`, newest first and none older than `since`, as far as
@@ -81,22 +74,12 @@ impl MediaConvert {
         since: Timestamp,
         mut wanted: impl FnMut(&JobInfo) -> bool,
     ) -> Result<Vec<JobInfo>, MediaConvertError> {
-        let (mut token, mut found) = (None, Vec::new());
-        for _ in 0..SEARCH_PAGES {
-            let search = self.client.search_jobs().order(Order::Descending).max_results(20);
-            let search = search
-                .set_input_file(input.map(|url| search_term(url).to_owned()))
-                .set_next_token(token);
-            let answer = search.send().await;
-            let answer = answer.map_err(|error| MediaConvertError::new("search for jobs", error))?;
-            found.extend(answer.jobs().iter().map(info).filter(&mut wanted));
-            let oldest = answer.jobs().last().and_then(|job| job.created_at());
-            let reached = oldest.is_none_or(|time| time.secs() < since.as_second());
-            token = answer.next_token().map(str::to_owned);
-            if reached || token.is_none() {
-                break;
-            }
-        }
+        let mut found = Vec::new();
+        let look = |job: &Job| {
+            found.extend(Some(info(job)).filter(&mut wanted));
+            false
+        };
+        self.search("search for jobs", input, since, look).await?;
         Ok(found)
     }
 }
@@ -126,9 +109,6 @@ fn info(job: &Job) -> JobInfo {
             .iter()
             .filter_map(|warning| u32::try_from(warning.code()?).ok())
             .collect(),
-        percent: job
-            .job_percent_complete()
-            .and_then(|percent| u8::try_from(percent).ok()),
         settings: json!({ "outputGroups": groups.iter().map(group).collect::<Vec<_>>() }),
         outputs: job.output_group_details().iter().map(outputs).collect(),
     }

@@ -55,10 +55,10 @@ impl Claim<'_> {
                     let unknown = std::mem::take(&mut known.source.unknown);
                     known.source.clone_from(self.source);
                     known.source.unknown = unknown;
-                    continue_counting(&mut known.jobs, self.removal);
                 }
             }
         }
+        continue_counting(&mut known.jobs, self.removal);
         if known.source.media == Media::default() {
             known.source.media = media.clone();
         }
@@ -68,12 +68,13 @@ impl Claim<'_> {
     }
 }
 
-/// Attempts at what was removed before count as well: no output takes an earlier one's place.
+/// Attempts at what was removed before count as well: no output takes an earlier one's place. Safe to repeat.
 fn continue_counting(jobs: &mut [Job], removal: Option<&Removal>) {
-    for job in jobs {
-        job.attempt += removal
-            .and_then(|removal| removal.attempts.get(&job.template))
-            .unwrap_or(&0);
+    let last = |template| removal.and_then(|removal| removal.attempts.get(template).copied());
+    for job in jobs.iter_mut().filter(|job| job.job_id.is_none()) {
+        if let Some(last) = last(&job.template).filter(|last| job.attempt <= *last) {
+            job.attempt += last;
+        }
     }
 }
 
@@ -185,6 +186,40 @@ mod tests {
         assert_eq!((record.state, record.repairs), (State::Queued, 1));
         assert!(invocation.made_first(&record));
         assert_eq!(prepared.len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_knew_no_removal_continues_its_numbers_once() {
+        let (settings, templates, invocation) = (settings(), templates(["a", "b"]), delivery("m1"));
+        let removal = Removal {
+            attempts: BTreeMap::from([("a".to_owned(), 2)]),
+            ..Removal::new(&record(State::Queued).id, None, None, at(1))
+        };
+        let source = Source {
+            uploaded_at: at(9),
+            ..Source::default()
+        };
+        let claim = Claim {
+            source: &source,
+            builder: JobBuilder {
+                settings: &settings,
+                templates: &templates,
+            },
+            removal: Some(&removal),
+            invocation: &invocation,
+        };
+        for (mut known, expected) in [
+            (claimed(&templates), Next::TakeOver),
+            (record(State::Ignored), Next::Restart),
+            (record(State::Error), Next::Restart),
+        ] {
+            for next in [expected, Next::TakeOver] {
+                let (found, _) = claim.resume(&mut known, &Media::default(), at(10));
+                assert_eq!(found, next);
+                let numbers: Vec<_> = attempts(&known).iter().map(|attempt| attempt.1).collect();
+                assert_eq!(numbers, [3, 1], "{expected:?}");
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub fn is_current(source: &Source, head: &Head) -> bool {
     head.etag == source.etag && head.version == source.version
 }
 
+/// Why an upload is not encoded that a delivery has recorded although its owner had removed it.
+pub const REMOVED: &str = "the video was removed";
+
 /// Why an upload cannot be encoded, given the object that is at its key now. `None`: it can.
 pub fn obstacle(source: &Source, head: Option<&Head>) -> Option<&'static str> {
     match head {

@@ -1,12 +1,10 @@
 //! The signing secret: several keys, one of them active, so that a rotation interrupts no viewer.
 
 use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::Deserialize;
 
 use super::key_error::KeyError;
 use super::keys::{Algorithm, Hash, PublicKey, SigningKey};
+use super::ring::{Ring, RingKey};
 use crate::cursor::CursorKey;
 
 /// A reason why a signing secret cannot be used. It never contains a part of a key.
@@ -57,29 +55,11 @@ pub enum KeyringError {
     Mismatch(String),
 }
 
-/// Public keys by their CloudFront id: what an edge trusts.
-#[derive(Debug, Clone, Default)]
-pub struct PublicKeys(BTreeMap<String, PublicKey>);
+/// Public keys by their CloudFront id: the keys that an edge trusts.
+pub type PublicKeys = BTreeMap<String, PublicKey>;
 
-impl PublicKeys {
-    /// The key of this id.
-    pub fn get(&self, id: &str) -> Option<&PublicKey> {
-        self.0.get(id)
-    }
-
-    /// Trusts one more key.
-    pub fn insert(&mut self, id: String, key: PublicKey) {
-        self.0.insert(id, key);
-    }
-}
-
-impl FromIterator<(String, PublicKey)> for PublicKeys {
-    fn from_iter<I: IntoIterator<Item = (String, PublicKey)>>(keys: I) -> Self {
-        Self(keys.into_iter().collect())
-    }
-}
-
-/// All keys of the signing secret, parsed and checked.
+/// All keys of the signing secret, parsed and checked. The `Debug` of a key shows its kind only.
+#[derive(Debug)]
 pub struct Keyring {
     active: String,
     signing: SigningKey,
@@ -92,7 +72,7 @@ impl Keyring {
     /// Reads `{"active":"K2…","keys":[{"id","algorithm","private_pem","public_pem"}]}`. Every key must have a
     /// public half; only the active one needs its private half.
     pub fn from_json(json: &str) -> Result<Self, KeyringError> {
-        let secret: Secret = serde_json::from_str(json).map_err(|error| KeyringError::Json {
+        let secret: Ring = serde_json::from_str(json).map_err(|error| KeyringError::Json {
             line: error.line(),
             column: error.column(),
         })?;
@@ -108,7 +88,7 @@ impl Keyring {
             if is_active {
                 signing = Some(private.ok_or_else(|| KeyringError::NoPrivate(entry.id.clone()))?);
             }
-            if public.0.insert(entry.id.clone(), key).is_some() {
+            if public.insert(entry.id.clone(), key).is_some() {
                 return Err(KeyringError::Twice(entry.id));
             }
         }
@@ -148,15 +128,6 @@ impl Keyring {
     }
 }
 
-impl fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring")
-            .field("active", &self.active)
-            .field("keys", &self.public)
-            .finish_non_exhaustive()
-    }
-}
-
 fn check_id(id: &str) -> Result<(), KeyringError> {
     let fine = !id.is_empty()
         && id.len() <= 64
@@ -170,23 +141,7 @@ fn check_id(id: &str) -> Result<(), KeyringError> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Secret {
-    active: String,
-    keys: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    algorithm: Algorithm,
-    private_pem: Option<String>,
-    public_pem: String,
-}
-
-impl Entry {
+impl RingKey {
     fn parse(&self) -> Result<(PublicKey, Option<SigningKey>), KeyringError> {
         let fault = |half| {
             move |source| KeyringError::Key {

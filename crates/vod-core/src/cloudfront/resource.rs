@@ -1,22 +1,13 @@
-//! Whether the `Resource` of a policy covers a URL.
+//! Decides whether the `Resource` of a policy covers a URL.
 //!
 //! CloudFront splits both into protocol, domain, path and query, and a wildcard stays inside its section, but
 //! for a `*` at the very end, which covers all that follows. `*` is any number of characters, `?` exactly one,
 //! and `\?` is the question mark that begins the query. A pattern may begin with `*` and omit the protocol.
 
-/// A request's URL in its sections.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Url<'a> {
-    pub(super) scheme: &'a str,
-    pub(super) host: &'a str,
-    /// Begins with `/`.
-    pub(super) path: &'a str,
-    /// Without its question mark, and without CloudFront's own parameters.
-    pub(super) query: &'a str,
-}
+use super::verify::Request;
 
-/// Whether `pattern` covers `url`.
-pub(super) fn covers(pattern: &str, url: Url<'_>) -> bool {
+/// Whether `pattern` covers the URL of a request, whose query is without CloudFront's own parameters.
+pub(super) fn covers(pattern: &str, url: &Request<'_>) -> bool {
     let Some((scheme, rest)) = split_scheme(pattern) else {
         return false;
     };
@@ -113,16 +104,8 @@ mod tests {
 
     use super::*;
 
-    fn url(text: &str) -> Url<'_> {
-        let (scheme, rest) = text.split_once("://").unwrap();
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host, path) = rest.split_at(rest.find('/').unwrap());
-        Url {
-            scheme,
-            host,
-            path,
-            query,
-        }
+    fn url(text: &str) -> Request<'_> {
+        crate::cloudfront::tests::vectors::request(text, "", "", 0)
     }
 
     #[test]
@@ -157,7 +140,7 @@ mod tests {
             ),
             ("https://e.com/a*?*b", "https://e.com/axx?yyb"),
         ] {
-            assert!(covers(pattern, url(text)), "{pattern} should cover {text}");
+            assert!(covers(pattern, &url(text)), "{pattern} should cover {text}");
         }
     }
 
@@ -186,7 +169,7 @@ mod tests {
             ("*e.com/v/*", "https://x.org/?u=e.com/v/1"),
             ("https://e.com/V/*", "https://e.com/v/1"),
         ] {
-            assert!(!covers(pattern, url(text)), "{pattern} should not cover {text}");
+            assert!(!covers(pattern, &url(text)), "{pattern} should not cover {text}");
         }
     }
 
@@ -194,20 +177,21 @@ mod tests {
     fn a_hostile_pattern_ends_in_time() {
         let pattern = format!("https://e.com/{}b", "*a".repeat(500));
         let path = format!("https://e.com/{}", "a".repeat(8_000));
-        assert!(!covers(&pattern, url(&path)));
+        assert!(!covers(&pattern, &url(&path)));
     }
 
     proptest! {
         #[test]
         fn a_url_covers_itself_and_its_folder(path in "/[a-c/]{0,8}", query in "[a-c=&]{0,6}") {
-            let url = Url { scheme: "https", host: "e.com", path: &path, query: &query };
+            let text = format!("https://e.com{path}{}{query}", if query.is_empty() { "" } else { "?" });
+            let url = url(&text);
             let own = if query.is_empty() { path.clone() } else { format!(r"{path}\?{query}") };
             let own = format!("https://e.com{own}");
-            prop_assert!(covers(&own, url));
+            prop_assert!(covers(&own, &url));
             let folder = format!("https://e.com{}*", &path[..=path.rfind('/').unwrap()]);
-            prop_assert!(covers(&folder, url));
+            prop_assert!(covers(&folder, &url));
             let longer = format!("{own}x");
-            prop_assert!(!covers(&longer, url));
+            prop_assert!(!covers(&longer, &url));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::keys::Algorithm;
 
 /// The signing secret. It has no `Debug`, because it holds private keys.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ring {
     /// Id of the key that signs.
     pub active: String,
@@ -19,6 +20,7 @@ pub struct Ring {
 
 /// One key of the signing secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RingKey {
     /// The id that CloudFront gave to the public half, or one of ours until it has.
     pub id: String,

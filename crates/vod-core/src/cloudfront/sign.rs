@@ -58,15 +58,10 @@ pub struct Canned {
 impl Canned {
     /// The URL with `Expires=…&Signature=…&Key-Pair-Id=…&Hash-Algorithm=SHA256` behind its own query.
     pub fn url(&self) -> String {
-        let Self {
-            url,
-            expires,
-            signature,
-            key_id,
-        } = self;
+        let (expires, signature, key_id) = (&self.expires, &self.signature, &self.key_id);
         let query =
             format!("Expires={expires}&Signature={signature}&Key-Pair-Id={key_id}&Hash-Algorithm=SHA256");
-        with_query(url, &query)
+        with_query(&self.url, &query)
     }
 
     /// Names and values of the cookies that say the same.
@@ -84,17 +79,12 @@ impl Signature {
     /// `Policy=…&Signature=…&Key-Pair-Id=…&Hash-Algorithm=SHA256`, with nothing that needs escaping. SHA-1,
     /// which is what CloudFront assumes, is not named.
     pub fn query(&self) -> String {
-        let mut query = String::with_capacity(self.policy.len() + self.signature.len() + 80);
-        query.push_str("Policy=");
-        query.push_str(&self.policy);
-        query.push_str("&Signature=");
-        query.push_str(&self.signature);
-        query.push_str("&Key-Pair-Id=");
-        query.push_str(&self.key_id);
-        if self.hash == Hash::Sha256 {
-            query.push_str("&Hash-Algorithm=SHA256");
-        }
-        query
+        let (policy, signature, key_id) = (&self.policy, &self.signature, &self.key_id);
+        let hash = match self.hash {
+            Hash::Sha1 => "",
+            Hash::Sha256 => "&Hash-Algorithm=SHA256",
+        };
+        format!("Policy={policy}&Signature={signature}&Key-Pair-Id={key_id}{hash}")
     }
 
     /// `url` with the signature behind its own query.

@@ -1,4 +1,4 @@
 //! Tests of signer and verifier together: vectors made by other tools, and rules that no vector covers.
 
 mod rules;
-mod vectors;
+pub(super) mod vectors;

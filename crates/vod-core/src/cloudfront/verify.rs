@@ -10,7 +10,7 @@ use super::encoding::decode;
 use super::keyring::PublicKeys;
 use super::keys::Hash;
 use super::policy::{LATEST_EPOCH, Policy, canned};
-use super::resource::{self, Url};
+use super::resource;
 use super::{COOKIE_PREFIX, PARAMETERS};
 
 /// A viewer's request, as far as it matters here.
@@ -139,7 +139,7 @@ pub fn verify(keys: &PublicKeys, request: &Request<'_>) -> Result<Verified, Deni
         (None, Some(expires)) => Terms::canned(expires, request, &own_query)?,
         (None, None) => return Err(Denied::MissingPolicy),
     };
-    let key = keys.get(&key_id).ok_or(Denied::InvalidKey)?;
+    let key = keys.get(&*key_id).ok_or(Denied::InvalidKey)?;
     let signature = decode(&signature).map_err(|_| Denied::MalformedSignature)?;
     let hash =
         Hash::parse(fields.hash.as_deref().unwrap_or_default()).ok_or(Denied::AccessDenied(Reason::Hash))?;
@@ -261,16 +261,14 @@ impl Terms {
 impl Policy {
     /// Whether the policy allows this request.
     fn check(&self, request: &Request<'_>, own_query: &str) -> Result<(), Reason> {
-        let url = Url {
-            scheme: request.scheme,
-            host: request.host,
-            path: request.path,
+        let url = Request {
             query: own_query,
+            ..*request
         };
         if self
             .resource
             .as_deref()
-            .is_some_and(|pattern| !resource::covers(pattern, url))
+            .is_some_and(|pattern| !resource::covers(pattern, &url))
         {
             return Err(Reason::Resource);
         }

@@ -63,13 +63,14 @@ pub enum EventError {
 struct S3Record {
     #[serde(rename = "eventName")]
     name: String,
-    s3: S3Entity,
+    s3: Entity,
 }
 
+/// `s3` of a notification, and `detail` of EventBridge's `Object Created`.
 #[derive(Deserialize)]
-struct S3Entity {
+struct Entity {
     bucket: Bucket,
-    object: S3Object,
+    object: Object,
 }
 
 #[derive(Deserialize)]
@@ -78,31 +79,28 @@ struct Bucket {
 }
 
 #[derive(Deserialize)]
-struct S3Object {
+struct Object {
+    /// Form-encoded in notifications only.
     key: String,
     size: Option<u64>,
-    #[serde(rename = "eTag")]
+    #[serde(rename = "eTag", alias = "etag")]
     etag: Option<String>,
-    #[serde(rename = "versionId")]
+    #[serde(rename = "versionId", alias = "version-id")]
     version: Option<String>,
     sequencer: Option<String>,
 }
 
-/// `detail` of EventBridge's `Object Created`: other names for the same things, and the key as it is.
-#[derive(Deserialize)]
-struct Detail {
-    bucket: Bucket,
-    object: DetailObject,
-}
-
-#[derive(Deserialize)]
-struct DetailObject {
-    key: String,
-    size: Option<u64>,
-    etag: Option<String>,
-    #[serde(rename = "version-id")]
-    version: Option<String>,
-    sequencer: Option<String>,
+impl Entity {
+    fn created(self, key: String) -> Upload {
+        Upload::Created(ObjectCreated {
+            bucket: self.bucket.name,
+            key,
+            size: self.object.size,
+            etag: self.object.etag.map(|etag| etag.trim_matches('"').to_owned()),
+            version: self.object.version.filter(|version| version != "null"),
+            sequencer: self.object.sequencer,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -134,15 +132,15 @@ pub fn parse_upload_event(event: &Value) -> Result<Delivery, EventError> {
 
 /// Reads the text of one message: an S3 notification, one wrapped by SNS, or an EventBridge event.
 pub fn parse_upload_message(body: &str) -> Result<Vec<Upload>, EventError> {
-    let event: Value = serde_json::from_str(body).map_err(|error| EventError::NotJson(error.to_string()))?;
+    let event = json(body)?;
     match sns_message(&event) {
-        Some(inner) => {
-            let inner =
-                serde_json::from_str(inner).map_err(|error| EventError::NotJson(error.to_string()))?;
-            parse_notification(&inner)
-        }
+        Some(inner) => parse_notification(&json(inner)?),
         None => parse_notification(&event),
     }
+}
+
+fn json(text: &str) -> Result<Value, EventError> {
+    serde_json::from_str(text).map_err(|error| EventError::NotJson(error.to_string()))
 }
 
 fn message(record: &Value) -> Result<Message, EventError> {
@@ -176,8 +174,8 @@ fn parse_notification(event: &Value) -> Result<Vec<Upload>, EventError> {
     }
     match event.get("Records").and_then(Value::as_array) {
         Some(records) => {
-            let uploads: Vec<Vec<Upload>> = records.iter().map(parse_record).collect::<Result<_, _>>()?;
-            Ok(uploads.into_iter().flatten().collect())
+            let uploads = records.iter().map(parse_record).collect::<Result<Vec<_>, _>>()?;
+            Ok(uploads.concat())
         }
         None => Err(EventError::Unknown(excerpt(event))),
     }
@@ -187,15 +185,9 @@ fn parse_bridge(event: &Value) -> Result<Upload, EventError> {
     if event.get("detail-type").and_then(Value::as_str) != Some("Object Created") {
         return Ok(Upload::Nothing);
     }
-    let detail = Detail::deserialize(&event["detail"]).map_err(unknown)?;
-    Ok(Upload::Created(ObjectCreated {
-        bucket: detail.bucket.name,
-        key: detail.object.key,
-        size: detail.object.size,
-        etag: detail.object.etag.map(unquoted),
-        version: detail.object.version.filter(|version| version != "null"),
-        sequencer: detail.object.sequencer,
-    }))
+    let detail = Entity::deserialize(&event["detail"]).map_err(unknown)?;
+    let key = detail.object.key.clone();
+    Ok(detail.created(key))
 }
 
 fn parse_record(record: &Value) -> Result<Vec<Upload>, EventError> {
@@ -211,15 +203,8 @@ fn parse_record(record: &Value) -> Result<Vec<Upload>, EventError> {
     {
         return Ok(vec![Upload::Nothing]);
     }
-    let object = record.s3.object;
-    Ok(vec![Upload::Created(ObjectCreated {
-        bucket: record.s3.bucket.name,
-        key: decode_key(&object.key)?,
-        size: object.size,
-        etag: object.etag.map(unquoted),
-        version: object.version.filter(|version| version != "null"),
-        sequencer: object.sequencer,
-    })])
+    let key = decode_key(&record.s3.object.key)?;
+    Ok(vec![record.s3.created(key)])
 }
 
 /// Decodes a key of an S3 notification: form encoding, `+` is a space and `%XX` a byte.
@@ -236,21 +221,11 @@ pub fn decode_key(encoded: &str) -> Result<String, EventError> {
 pub fn is_newer(a: &str, b: &str) -> bool {
     let width = a.len().max(b.len());
     let padded = |text: &str| {
-        let digits = text.bytes().map(|byte| byte.to_ascii_uppercase());
+        let mut digits = text.to_ascii_uppercase().into_bytes();
+        digits.resize(width, b'0');
         digits
-            .chain(std::iter::repeat(b'0'))
-            .take(width)
-            .collect::<Vec<u8>>()
     };
     padded(a) > padded(b)
-}
-
-fn unquoted(etag: String) -> String {
-    if etag.contains('"') {
-        etag.trim_matches('"').to_owned()
-    } else {
-        etag
-    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

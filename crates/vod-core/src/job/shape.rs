@@ -215,12 +215,12 @@ fn fit(given: Side, shape: Shape, longest: u64) -> (u64, u64) {
             }
         }
         Side::Width(number) => {
-            let other = even(number, height, width);
-            if other > longest {
-                (even(longest, width, height), longest)
-            } else {
-                (even(number, 1, 1), other)
-            }
+            let turned = Shape {
+                width: height,
+                height: width,
+            };
+            let (height, width) = fit(Side::Height(number), turned, longest);
+            (width, height)
         }
     }
 }

@@ -57,11 +57,6 @@ impl Base {
             .then_some(Self { folder, asset })
     }
 
-    /// `output/<asset>/…/`, percent-encoded.
-    pub(super) fn folder(&self) -> &str {
-        &self.folder
-    }
-
     /// Resolves `uri`; `None` if it is outside the asset's folder.
     pub(super) fn resolve<'a>(&self, uri: &'a str) -> Option<Target<'a>> {
         if uri.starts_with("//") || has_scheme(uri) {
@@ -72,13 +67,6 @@ impl Base {
         }
         let (rest, fragment) = cut(uri, '#');
         let (path, query) = cut(rest, '?');
-        if is_plain(path) {
-            return Some(Target::Own {
-                path: format!("{}{path}", self.folder),
-                query,
-                fragment,
-            });
-        }
         let path = self.join(path)?;
         path.starts_with(&self.folder[..self.asset])
             .then_some(Target::Own {
@@ -121,22 +109,6 @@ pub(super) fn has_suffix(path: &str, suffix: &str) -> bool {
     path.len() > suffix.len()
         && path.as_bytes()[path.len() - suffix.len()..].eq_ignore_ascii_case(suffix.as_bytes())
 }
-
-/// A file name with nothing to resolve or to encode: nearly every URI that MediaConvert writes.
-pub(super) fn is_plain(path: &str) -> bool {
-    !path.is_empty() && !path.starts_with('.') && path.bytes().all(|byte| PLAIN[usize::from(byte)])
-}
-
-/// A table, because each byte of each name is looked up in it.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        plain[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        byte += 1;
-    }
-    plain
-};
 
 fn has_scheme(uri: &str) -> bool {
     let Some((scheme, _)) = uri.split_once(':') else {

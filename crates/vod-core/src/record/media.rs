@@ -80,19 +80,3 @@ pub enum TrackKind {
     /// CEA-608 or 708, in the pictures or in a track of their own.
     EmbeddedCaptions,
 }
-
-impl Media {
-    /// Width and height as a viewer sees them: with square pixels, and turned.
-    pub fn displayed(&self) -> Option<(u32, u32)> {
-        let (width, height) = (self.width?, self.height?);
-        let width = self.pixel_aspect.map_or(width, |aspect| {
-            let wide = u64::from(width) * u64::from(aspect.width);
-            let half = u64::from(aspect.height) / 2;
-            u32::try_from((wide + half) / u64::from(aspect.height)).unwrap_or(width)
-        });
-        match self.rotation {
-            Some(90 | 270) => Some((height, width)),
-            _ => Some((width, height)),
-        }
-    }
-}

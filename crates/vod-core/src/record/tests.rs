@@ -41,24 +41,6 @@ fn fields_that_do_not_apply_are_absent() -> serde_json::Result<()> {
     Ok(())
 }
 
-#[test]
-fn displayed_size_follows_rotation_and_pixel_shape() {
-    let media = Media {
-        width: Some(1920),
-        height: Some(1080),
-        rotation: Some(90),
-        ..Media::default()
-    };
-    assert_eq!(media.displayed(), Some((1080, 1920)));
-    let anamorphic = Media {
-        width: Some(720),
-        height: Some(576),
-        pixel_aspect: PixelAspect::new(64, 45),
-        ..Media::default()
-    };
-    assert_eq!(anamorphic.displayed(), Some((1024, 576)));
-}
-
 /// Any JSON value, nested a few levels deep.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -1,4 +1,4 @@
-//! SQS's errors on the wire: AWS JSON 1.0, with the header that tells the codes of the older query protocol.
+//! SQS's errors on the wire: AWS JSON 1.0, with the header that has the codes of the older query protocol.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -7,7 +7,10 @@ use local_base::intake::ReadError;
 use local_base::sigv4::AuthError;
 use serde_json::json;
 
-/// Why a request was refused.
+/// The namespace of shapes that all services share; SQS's own have another.
+const SHARED: &str = "com.amazon.coral.service";
+
+/// The refusal of a request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SqsError {
     #[error(transparent)]
@@ -38,26 +41,28 @@ pub(super) enum SqsError {
 }
 
 impl SqsError {
-    /// The shape's name, and the query protocol's code for it, which botocore and the SDKs report.
-    fn codes(&self) -> (&str, &str) {
+    /// The namespace and name of the shape, and the query protocol's code for it, which botocore and the SDKs report.
+    fn codes(&self) -> (&'static str, &'static str, &'static str) {
+        let shared = |shape, query| (SHARED, shape, query);
+        let own = |shape, query| ("com.amazonaws.sqs", shape, query);
         match self {
-            Self::Auth(error) => (error.code(), error.code()),
-            Self::Body(ReadError::Busy) => ("ServiceUnavailable", "ServiceUnavailable"),
-            Self::QueueDoesNotExist => ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
-            Self::SourceDoesNotExist => ("ResourceNotFoundException", "ResourceNotFoundException"),
-            Self::MissingParameter(_) => ("MissingRequiredParameterException", "MissingParameter"),
+            Self::Auth(error) => shared(error.code(), error.code()),
+            Self::Body(ReadError::Busy) => shared("ServiceUnavailable", "ServiceUnavailable"),
+            Self::QueueDoesNotExist => own("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+            Self::SourceDoesNotExist => own("ResourceNotFoundException", "ResourceNotFoundException"),
+            Self::MissingParameter(_) => shared("MissingRequiredParameterException", "MissingParameter"),
             Self::Body(_) | Self::InvalidParameterValue(_) => {
-                ("InvalidParameterValueException", "InvalidParameterValue")
+                shared("InvalidParameterValueException", "InvalidParameterValue")
             }
-            Self::InvalidAttributeName(_) => ("InvalidAttributeName", "InvalidAttributeName"),
-            Self::ReceiptHandleIsInvalid => ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
-            Self::Unsupported(_) => (
+            Self::InvalidAttributeName(_) => own("InvalidAttributeName", "InvalidAttributeName"),
+            Self::ReceiptHandleIsInvalid => own("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
+            Self::Unsupported(_) => own(
                 "UnsupportedOperation",
                 "AWS.SimpleQueueService.UnsupportedOperation",
             ),
-            Self::UnknownOperation(_) => ("UnknownOperationException", "InvalidAction"),
-            Self::Serialization(_) => ("SerializationException", "MalformedInput"),
-            Self::Internal(_) => ("InternalFailure", "InternalFailure"),
+            Self::UnknownOperation(_) => shared("UnknownOperationException", "InvalidAction"),
+            Self::Serialization(_) => shared("SerializationException", "MalformedInput"),
+            Self::Internal(_) => shared("InternalFailure", "InternalFailure"),
         }
     }
 
@@ -69,25 +74,11 @@ impl SqsError {
             _ => StatusCode::BAD_REQUEST,
         }
     }
-
-    /// Shapes that all services share have another namespace than SQS's own.
-    fn namespace(&self) -> &'static str {
-        match self {
-            Self::Auth(_)
-            | Self::Body(_)
-            | Self::MissingParameter(_)
-            | Self::InvalidParameterValue(_)
-            | Self::UnknownOperation(_)
-            | Self::Serialization(_)
-            | Self::Internal(_) => "com.amazon.coral.service",
-            _ => "com.amazonaws.sqs",
-        }
-    }
 }
 
 impl IntoResponse for SqsError {
     fn into_response(self) -> Response {
-        let (shape, query) = self.codes();
+        let (namespace, shape, query) = self.codes();
         if let Self::Internal(error) = &self {
             tracing::error!(%error, "queue request failed");
         }
@@ -96,7 +87,7 @@ impl IntoResponse for SqsError {
         } else {
             "Sender"
         };
-        let body = json!({"__type": format!("{}#{shape}", self.namespace()), "message": self.to_string()});
+        let body = json!({"__type": format!("{namespace}#{shape}"), "message": self.to_string()});
         let headers = [
             ("content-type", super::CONTENT_TYPE.to_owned()),
             ("x-amzn-query-error", format!("{query};{sender}")),

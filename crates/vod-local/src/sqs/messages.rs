@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::SqsError;
-use super::{Known, MESSAGE_MAX, Sqs};
+use super::{Known, MESSAGE_MAX, Sqs, unless_empty};
 
 /// Length of the receipt handles that [`local_base::queue`] makes.
 const RECEIPT_LENGTH: usize = 48;
@@ -107,11 +107,7 @@ impl Sqs {
             .iter()
             .map(|message| self.describe(known, message, request))
             .collect();
-        Ok(if messages.is_empty() {
-            json!({})
-        } else {
-            json!({ "Messages": messages })
-        })
+        Ok(unless_empty("Messages", &messages.into()))
     }
 
     fn describe(&self, known: &Known, message: &Message, request: &ReceiveMessage) -> Value {
@@ -181,10 +177,10 @@ async fn wait_for_messages(
     count: usize,
     patience: Duration,
 ) -> Result<Vec<Message>, SqsError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let messages = queue.receive(count).await?;
-        let left = patience.saturating_sub(begun.elapsed());
+        let left = patience.saturating_sub(started.elapsed());
         if !messages.is_empty() || left.is_zero() {
             return Ok(messages);
         }

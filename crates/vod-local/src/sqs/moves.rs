@@ -16,7 +16,7 @@ use super::error::SqsError;
 
 /// Tasks that are remembered, over all queues.
 const REMEMBERED: usize = 40;
-/// Most that one `ListMessageMoveTasks` tells.
+/// The most tasks in one answer of `ListMessageMoveTasks`.
 const LISTED_MAX: u64 = 10;
 
 /// A task that is over.
@@ -25,7 +25,7 @@ pub(super) struct MoveTask {
     source_arn: String,
     destination_arn: Option<String>,
     rate: Option<u32>,
-    moved: u32,
+    moved: usize,
     started: Timestamp,
 }
 
@@ -103,9 +103,9 @@ impl Sqs {
     }
 }
 
-/// As AWS tells a task that is over: without its handle, which only one that runs needs.
+/// A task that is over as AWS describes it: without its handle, which only one that runs needs.
 fn describe(task: &MoveTask) -> Value {
-    let mut told = json!({
+    let mut described = json!({
         "Status": "COMPLETED",
         "SourceArn": task.source_arn,
         "ApproximateNumberOfMessagesMoved": task.moved,
@@ -113,10 +113,10 @@ fn describe(task: &MoveTask) -> Value {
         "StartedTimestamp": task.started.as_millisecond(),
     });
     if let Some(arn) = &task.destination_arn {
-        told["DestinationArn"] = arn.as_str().into();
+        described["DestinationArn"] = arn.as_str().into();
     }
     if let Some(rate) = task.rate {
-        told["MaxNumberOfMessagesPerSecond"] = rate.into();
+        described["MaxNumberOfMessagesPerSecond"] = rate.into();
     }
-    told
+    described
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::SqsError;
-use super::{Known, MESSAGE_MAX, Sqs};
+use super::{Known, MESSAGE_MAX, Sqs, unless_empty};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -33,11 +33,7 @@ impl Sqs {
         let names = self.known.iter().map(|known| &known.name);
         let names = names.filter(|name| name.starts_with(&request.queue_name_prefix));
         let urls: Vec<String> = names.map(|name| self.url_of(name)).collect();
-        if urls.is_empty() {
-            json!({})
-        } else {
-            json!({ "QueueUrls": urls })
-        }
+        unless_empty("QueueUrls", &urls.into())
     }
 
     pub(super) fn queue_url(&self, request: &GetQueueUrl) -> Result<Value, SqsError> {
@@ -67,11 +63,7 @@ impl Sqs {
                 None => return Err(SqsError::InvalidAttributeName(name.clone())),
             }
         }
-        Ok(if wanted.is_empty() {
-            json!({})
-        } else {
-            json!({ "Attributes": wanted })
-        })
+        Ok(unless_empty("Attributes", &wanted.into()))
     }
 
     async fn all_attributes(&self, known: &Known) -> Result<Map<String, Value>, SqsError> {

@@ -1,4 +1,4 @@
-//! What a stack stands on: its folder, its ports, its servers.
+//! Prepares the start of a stack: its folder, its ports, its tasks.
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;

@@ -29,7 +29,7 @@ use vod_state::endpoints::{Endpoints, Programs};
 use vod_state::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 
 use super::ground::url;
-use super::{BUCKET, PageLink, REGION, StackOptions};
+use super::{BUCKET, REGION, StackOptions};
 use crate::metrics::Metrics;
 use crate::rotation::SigningKeys;
 use crate::sqs::Sqs;
@@ -37,7 +37,7 @@ use crate::sqs::Sqs;
 const ACCESS_KEY: &str = "vod";
 /// The stack's own token is good for a year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
-/// The page's token is less than that: it stands in a terminal, and what stands there gets copied.
+/// The page's token is valid for less: it is printed to a terminal, from which people copy.
 const PAGE_SCOPES: &str = "library playback";
 const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// Uploads are submitted four at a time, which is more than one machine encodes.
@@ -231,7 +231,7 @@ impl Base {
         Ok(functions.build())
     }
 
-    /// The credentials of one part, which Lambda tells by their session token; so does the access log here.
+    /// The credentials of one part, which have its name as their session token, for the access log.
     fn role(&self, part: &str) -> AwsConfig {
         AwsConfig {
             session_token: Some(part.to_owned()),
@@ -305,10 +305,10 @@ impl Base {
         ]
     }
 
-    /// The token is in the fragment, which browsers send to nobody.
-    pub(super) fn page(&self) -> anyhow::Result<PageLink> {
+    /// The token is in the fragment, which browsers never send.
+    pub(super) fn page(&self) -> anyhow::Result<String> {
         let token = self.secrets.token(PAGE_SCOPES, &[], PAGE_TOKEN_SECONDS)?;
-        Ok(PageLink(format!("{}/#token={token}", self.edge_url)))
+        Ok(format!("{}/#token={token}", self.edge_url))
     }
 
     pub(super) fn endpoints(&self) -> anyhow::Result<Endpoints> {

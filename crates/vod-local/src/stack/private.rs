@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Takes all rights but the owner's from the folder and from what lies in it: files get 0600, folders 0700. What lies
-/// deeper cannot be reached then.
+/// Takes all rights but the owner's from the folder and from its entries: files get 0600, folders 0700. Deeper
+/// entries cannot be reached then.
 ///
 /// A folder that was there before may have been made with more rights. Where they cannot be changed (another owner, a
 /// file system without rights) the log says so, once, and the stack goes on.

@@ -1,4 +1,4 @@
-//! What the function says of a request: about whom it is, and nothing that opens a door.
+//! The log names the asset of a request, and holds nothing that gives access.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
+use jiff::Timestamp;
 use vod_core::events::parse_job_event;
-use vod_core::job::{self, Rules, Target};
+use vod_core::job::{self as jobs, Rules, Target};
 use vod_core::record::{Media, OutputSet};
 use vod_core::state::Change;
 
@@ -23,23 +24,31 @@ fn settings(asset: &AssetId) -> Value {
         queue: None,
         application: "vod",
     };
-    let job = job::build(&template, &target, &Media::default(), Rules::all()).unwrap();
+    let job = jobs::build(&template, &target, &Media::default(), Rules::all()).unwrap();
     job.body["settings"].clone()
 }
 
-fn ended<'a>(asset: &'a AssetId, settings: Option<&'a Value>, details: &'a [Vec<OutputInfo>]) -> Ended<'a> {
+/// A job with these settings, null if they are forgotten.
+fn job(settings: &Value, outputs: &[Vec<OutputInfo>]) -> JobInfo {
+    JobInfo {
+        id: "j".to_owned(),
+        input: "s3://vod/input/film.mp4".to_owned(),
+        finished_at: Some(Timestamp::UNIX_EPOCH),
+        warnings: vec![240_000],
+        settings: settings.clone(),
+        outputs: outputs.to_vec(),
+        ..JobInfo::default()
+    }
+}
+
+fn ended<'a>(asset: &'a AssetId, job: &'a JobInfo) -> Ended<'a> {
     Ended {
         application: "vod",
+        output_bucket: "vod",
         asset,
         template: "default",
         attempt: 1,
-        job_id: "j",
-        at: Timestamp::UNIX_EPOCH,
-        settings,
-        details,
-        warnings: &[240_000],
-        output_bucket: "vod",
-        input: "s3://vod/input/film.mp4",
+        job,
     }
 }
 
@@ -83,7 +92,8 @@ fn the_event_names_what_the_settings_promise() {
         height: Some(360),
     };
     let details = [vec![info; 3], vec![info], vec![]];
-    let job = ended(&asset, Some(&settings), &details);
+    let job = job(&settings, &details);
+    let job = ended(&asset, &job);
     let set = outputs(&complete(&job, &observed(&asset, "")).unwrap());
     assert_eq!(set.prefix, prefix);
     let hls = set.hls.unwrap();
@@ -105,8 +115,8 @@ fn the_event_names_what_the_settings_promise() {
 fn the_listing_alone_says_the_same() {
     let asset = asset();
     let settings = settings(&asset);
-    let with = complete(&ended(&asset, Some(&settings), &[]), &observed(&asset, "")).unwrap();
-    let without = complete(&ended(&asset, None, &[]), &observed(&asset, "")).unwrap();
+    let with = complete(&ended(&asset, &job(&settings, &[])), &observed(&asset, "")).unwrap();
+    let without = complete(&ended(&asset, &job(&Value::Null, &[])), &observed(&asset, "")).unwrap();
     let keys = |event: &Value| {
         let set = outputs(event);
         let mut variants: Vec<String> = set
@@ -132,15 +142,16 @@ fn the_listing_alone_says_the_same() {
 fn incomplete_outputs_make_no_event() {
     let asset = asset();
     let settings = settings(&asset);
-    let job = ended(&asset, Some(&settings), &[]);
+    let own = job(&settings, &[]);
+    let ended_job = ended(&asset, &own);
     for name in ["hls/video.m3u8", "mp4/video.mp4"] {
-        let missing = complete(&job, &observed(&asset, name)).unwrap_err();
+        let missing = complete(&ended_job, &observed(&asset, name)).unwrap_err();
         assert_eq!(missing.0, format!("output/{asset}/default/{name}"));
     }
     let mut bare = observed(&asset, "");
     bare.frames.clear();
-    assert!(complete(&job, &bare).is_err());
-    assert!(complete(&ended(&asset, None, &[]), &Observed::default()).is_err());
+    assert!(complete(&ended_job, &bare).is_err());
+    assert!(complete(&ended(&asset, &job(&Value::Null, &[])), &Observed::default()).is_err());
 }
 
 #[test]

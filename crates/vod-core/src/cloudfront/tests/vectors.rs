@@ -54,7 +54,12 @@ pub(super) fn keyring(active: &str) -> Keyring {
 }
 
 /// `url` in the sections of a request, with the rest as given.
-pub(super) fn request<'a>(url: &'a str, cookies: &'a str, address: &str, now: i64) -> Request<'a> {
+pub(in crate::cloudfront) fn request<'a>(
+    url: &'a str,
+    cookies: &'a str,
+    address: &str,
+    now: i64,
+) -> Request<'a> {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (host, path) = rest.split_at(rest.find('/').unwrap());

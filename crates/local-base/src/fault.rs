@@ -1,4 +1,4 @@
-//! Faults on purpose, to see that nothing is lost: off by default, and never in the Lambdas.
+//! Injects faults, to check that nothing is lost: off by default, and never in the Lambdas.
 //!
 //! - `spec`: how they are written; `draw`: what happens, from one seed; `source`: arguments and files.
 //! - `calls`, `answers`: the API port refuses, delays, and hangs up; `disk`: it has no room.
@@ -26,10 +26,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::disk::Disk;
-use self::draw::{Drawn, Draws};
+use self::draw::Draws;
 pub use self::encode::while_there_is_room;
 pub use self::source::FaultsError;
-use self::source::Sources;
 use self::spec::{Rule, Rules};
 pub use self::spec::{SYNTAX, SpecError};
 
@@ -43,7 +42,8 @@ pub struct Faults {
 }
 
 struct Inner {
-    sources: Sources,
+    /// Faults, and files of faults.
+    arguments: Vec<String>,
     /// Where none was written.
     random_seed: u64,
     rules: RwLock<Arc<Rules>>,
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Faults {
     }
 }
 
-/// What a person has to know to play a failure again.
+/// Everything that is needed to repeat a failure.
 impl std::fmt::Display for Faults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rules = self.written();
@@ -72,15 +72,14 @@ impl std::fmt::Display for Faults {
 impl Faults {
     /// Reads what was given on the command line: faults, and files of faults. None without any.
     ///
-    /// They sleep until [`Faults::arm`], so that a stack comes up whatever they are.
+    /// They are inactive until [`Faults::arm`], so that a stack starts whatever they are.
     pub fn open(arguments: &[String], state: &Path) -> Result<Option<Self>, FaultsError> {
         if arguments.is_empty() {
             return Ok(None);
         }
-        let sources = Sources::new(arguments);
-        let rules = sources.read()?;
+        let rules = source::read(arguments)?;
         let inner = Inner {
-            sources,
+            arguments: arguments.to_owned(),
             // Short enough to be typed.
             random_seed: RandomState::new().hash_one(0) >> 40,
             rules: RwLock::new(Arc::new(rules)),
@@ -93,7 +92,7 @@ impl Faults {
         }))
     }
 
-    /// From here on they strike.
+    /// Activates them.
     pub fn arm(&self) {
         self.inner.armed.store(true, Ordering::Release);
     }
@@ -107,9 +106,9 @@ impl Faults {
         }
     }
 
-    /// `complained` is what was last found wrong, so that it is told once.
+    /// `complained` is the last error, so that each is logged once.
     fn look(&self, complained: &mut String) {
-        match self.inner.sources.read() {
+        match source::read(&self.inner.arguments) {
             Ok(rules) => {
                 complained.clear();
                 self.replace(rules);
@@ -135,28 +134,41 @@ impl Faults {
         Arc::clone(&rules.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Those that may strike now.
+    /// Those that are active.
     fn rules(&self) -> Option<Arc<Rules>> {
         self.inner.armed.load(Ordering::Acquire).then(|| self.written())
+    }
+
+    /// The number of bytes that the state folder may hold.
+    fn disk(&self) -> Option<u64> {
+        self.rules()?.disk
     }
 
     fn seed(&self, rules: &Rules) -> u64 {
         rules.seed.unwrap_or(self.inner.random_seed)
     }
 
-    /// Whether `rule` strikes this time.
-    fn draw(&self, rules: &Rules, rule: &Rule, subject: &str) -> Option<Drawn> {
-        self.inner.draws.draw(self.seed(rules), rule, subject)
+    /// The faults that happen to `subject` this time, each with the time that belongs to it. Every rule that `concerns`
+    /// accepts is drawn, or the Nth time of one would depend on the others.
+    fn drawn(&self, subject: &str, concerns: impl Fn(&Rule) -> bool) -> Vec<(Rule, Duration)> {
+        let Some(rules) = self.rules() else {
+            return Vec::new();
+        };
+        let seed = self.seed(&rules);
+        let concerned = rules.list.iter().filter(|rule| concerns(rule));
+        concerned
+            .filter_map(|rule| Some((rule.clone(), self.inner.draws.draw(seed, rule, subject)?)))
+            .collect()
     }
 }
 
-/// The end of the process, as sudden as a SIGKILL.
+/// Ends the process as suddenly as a SIGKILL.
 fn exit(fault: &str) -> ! {
     tracing::error!(fault, "the process ends here, as was asked for");
     std::process::abort()
 }
 
-/// The end of the task that runs this, without a word: whoever started it takes it for dead.
+/// Ends the task that runs this by a panic that nothing reports, as if its process had died.
 fn die(fault: &str) -> ! {
     std::panic::resume_unwind(Box::new(format!(
         "{fault}: the invocation ends here, as was asked for"
@@ -173,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn they_sleep_until_they_are_armed_and_tell_their_seed() {
+    fn they_are_inactive_until_they_are_armed_and_show_their_seed() {
         let arguments = ["s3.503=1".to_owned(), "seed=42".to_owned()];
         let faults = Faults::open(&arguments, Path::new(".")).unwrap().unwrap();
         assert!(faults.rules().is_none());

@@ -201,7 +201,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// `None` if HTTP has no such request, or nobody could sign it.
+/// `None` if HTTP has no such request, or it cannot be signed.
 fn made(
     method: &Method,
     target: &str,

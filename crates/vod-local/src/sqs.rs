@@ -1,7 +1,7 @@
 //! SQS's API, as far as people who look after queues need it: the same commands as on AWS look into the stack's
 //! queues and give dead letters back.
 //!
-//! AWS JSON 1.0 on the API port. `POST /` would be S3's, so what tells SQS is the header `X-Amz-Target`. Queues are
+//! AWS JSON 1.0 on the API port. `POST /` would be S3's, so SQS is recognized by the header `X-Amz-Target`. Queues are
 //! those of the stack: none can be created or removed.
 
 mod error;
@@ -25,7 +25,7 @@ use local_base::intake;
 use local_base::queue::{Queue, QueueSettings, Queues, dead_letter_name};
 use local_base::sigv4::Keys;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use vod_ids as ids;
 
 use self::error::SqsError;
@@ -61,17 +61,13 @@ impl Sqs {
     /// Serves `queues`, each with its dead-letter queue, at the API port's `url`.
     pub fn new(queues: Queues, keys: Keys, url: &str, served: &[(&str, QueueSettings)]) -> Self {
         let known = served.iter().flat_map(|(name, settings)| {
-            let dead = Known {
-                name: dead_letter_name(name),
+            let known = |name: String, source: Option<String>| Known {
+                name,
                 settings: *settings,
-                source: Some((*name).to_owned()),
+                source,
             };
-            let queue = Known {
-                name: (*name).to_owned(),
-                settings: *settings,
-                source: None,
-            };
-            [queue, dead]
+            let dead = known(dead_letter_name(name), Some((*name).to_owned()));
+            [known((*name).to_owned(), None), dead]
         });
         Self {
             queues,
@@ -177,6 +173,14 @@ async fn divert(State(sqs): State<Sqs>, request: Request, next: Next) -> Respons
         Some(operation) if request.method() == Method::POST => sqs.answer(&operation, request).await,
         _ => next.run(request).await,
     }
+}
+
+/// An object with one list or map as its member. As on AWS, one that is empty is left out.
+fn unless_empty(name: &str, value: &Value) -> Value {
+    if *value == json!([]) || *value == json!({}) {
+        return json!({});
+    }
+    json!({ name: value })
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {

@@ -188,7 +188,7 @@ fn debug_output_has_no_secret() {
     assert!(!format!("{:?}", keys()).contains("vod-local-secret"));
 }
 
-/// Finding M7 of November 2026: six MiB of each stranger's request lay in memory before anybody asked who it was.
+/// Finding M7 of November 2026: six MiB of each stranger's request were read into memory before its sender was checked.
 #[tokio::test]
 async fn a_stranger_is_refused_before_the_body_is_read() {
     use axum::body::Body;

@@ -20,15 +20,14 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 use form_urlencoded::Serializer;
 use serde_json::Value;
-use vod_aws::MediaConvert;
 use vod_aws::call::{Call, CallResponse, Caller};
+use vod_aws::{MediaConvert, Wire, root};
 use vod_state::endpoints::Endpoints;
 
 pub(crate) use self::error::{AwsError, Refusal};
 use self::sdk::refused;
 pub(crate) use self::sdk::{in_one_line, media_error, sdk_error};
-use self::service::{LAMBDA, Protocol, Service};
-use crate::wire::{Wire, root};
+use self::service::{LAMBDA, Service};
 
 /// Longest time until the first byte of a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,14 +43,6 @@ pub(crate) struct Aws {
     http: SharedHttpClient,
     region: String,
     wire: Wire,
-}
-
-/// What a function gave.
-#[derive(Debug)]
-pub(crate) enum Invoked {
-    Value(Value),
-    /// The function's own error: its type and message.
-    Failed(String),
 }
 
 impl Aws {
@@ -80,7 +71,7 @@ impl Aws {
             sdk,
             http,
             region,
-            wire: Wire::new(),
+            wire: crate::http::wire(),
         })
     }
 
@@ -103,7 +94,7 @@ impl Aws {
             sdk,
             http,
             region: found.region.clone(),
-            wire: Wire::new(),
+            wire: crate::http::wire(),
         }
     }
 
@@ -174,11 +165,8 @@ impl Aws {
         operation: &str,
         request: &Value,
     ) -> Result<Value, AwsError> {
-        let (version, target) = match service.protocol {
-            Protocol::Json { version, target } => (version, target),
-            Protocol::Query { .. } | Protocol::Rest => ("1.1", service.id),
-        };
-        let call = self.call(service, operation).json(version, target, request);
+        let call = self.call(service, operation);
+        let call = call.json(service.version, service.target, request);
         Ok(self.send(service, call).await?.json())
     }
 
@@ -189,13 +177,9 @@ impl Aws {
         operation: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Value, AwsError> {
-        let version = match service.protocol {
-            Protocol::Query { version } => version,
-            Protocol::Json { .. } | Protocol::Rest => "",
-        };
         let body = Serializer::new(String::new())
             .append_pair("Action", operation)
-            .append_pair("Version", version)
+            .append_pair("Version", service.version)
             .extend_pairs(parameters)
             .finish();
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
@@ -210,13 +194,13 @@ impl Aws {
         Ok(document[format!("{operation}Response")][format!("{operation}Result")].take())
     }
 
-    /// Runs a function and waits for its result.
+    /// Runs a function and waits for its result. The inner error is the function's own: its type and message.
     pub(crate) async fn invoke(
         &self,
         function: &str,
         qualifier: Option<&str>,
         event: &Value,
-    ) -> Result<Invoked, AwsError> {
+    ) -> Result<Result<Value, String>, AwsError> {
         let qualifier = qualifier.map_or_else(String::new, |name| format!("?Qualifier={name}"));
         let call = Call {
             path: format!("/2015-03-31/functions/{function}/invocations{qualifier}"),
@@ -230,14 +214,10 @@ impl Aws {
         let response = self.send(&LAMBDA, call).await?;
         let value = response.json();
         if response.headers.get("x-amz-function-error").is_none() {
-            return Ok(Invoked::Value(value));
+            return Ok(Ok(value));
         }
         let text = |name: &str| value[name].as_str().unwrap_or("unknown").to_owned();
-        Ok(Invoked::Failed(format!(
-            "{}: {}",
-            text("errorType"),
-            text("errorMessage")
-        )))
+        Ok(Err(format!("{}: {}", text("errorType"), text("errorMessage"))))
     }
 
     fn call(&self, service: &Service, operation: &str) -> Call {

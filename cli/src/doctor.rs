@@ -81,12 +81,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<ExitCode
             print(finding)?;
         }
     }
-    let well = findings.iter().all(|finding| finding.ok);
-    Ok(if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(output::exit_code(findings.iter().all(|finding| finding.ok)))
 }
 
 fn print(finding: &Finding) -> anyhow::Result<()> {

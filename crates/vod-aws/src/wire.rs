@@ -1,6 +1,5 @@
-//! HTTP requests to the signer and the edge, over the HTTP stack of the SDK clients.
+//! Sends HTTP requests that are not calls of AWS, over the HTTP stack of the SDK clients.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,28 +8,22 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::{Request, StatusCode};
 
-/// Time limit for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Maximum size of a response: a page of records has at most a few megabytes.
-const MAX_BODY: usize = 32 << 20;
+use crate::logs::root;
 
-/// A client for HTTP requests.
+/// A client for HTTP requests. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire(Arc<Connector>);
-
-/// A response.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Bytes,
+pub struct Wire {
+    connector: Arc<Connector>,
+    /// Largest body of a response, in bytes.
+    limit: usize,
 }
 
 /// A reason why there was no response. It never contains the request, which may hold a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum WireError {
+pub enum WireError {
     #[error("`{0}` is not an address")]
     Address(String),
     #[error("{0}")]
@@ -42,34 +35,34 @@ pub(crate) enum WireError {
 }
 
 impl Wire {
-    pub(crate) fn new() -> Self {
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
+    /// A client that connects within `connect` and refuses bodies of more than `limit` bytes.
+    pub fn new(connect: Duration, limit: usize) -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
         let connector = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .connector_settings(settings)
             .build();
-        Self(Arc::new(connector))
+        let connector = Arc::new(connector);
+        Self { connector, limit }
     }
 
     /// Sends a request and reads the complete response, all within `timeout`.
-    pub(crate) async fn send(
+    pub async fn send(
         &self,
         request: Request<SdkBody>,
         timeout: Duration,
-    ) -> Result<Answer, WireError> {
+    ) -> Result<Response<Bytes>, WireError> {
         let place = origin(&request.uri().to_string());
         let request = request.try_into().map_err(|_| WireError::Address(place))?;
         let exchange = async {
-            let answer = self.0.call(request).await;
+            let answer = self.connector.call(request).await;
             let mut answer = answer.map_err(|error| WireError::Connection(root(&error)))?;
-            let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
             let body = std::mem::replace(answer.body_mut(), SdkBody::empty());
-            let body = Limited::new(body, MAX_BODY).collect().await;
+            let body = Limited::new(body, self.limit).collect().await;
             let body = body.map_err(|error| WireError::Broken(error.to_string()))?;
-            Ok(Answer {
-                status,
-                body: body.to_bytes(),
-            })
+            let mut response = Response::new(body.to_bytes());
+            *response.status_mut() = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
+            Ok(response)
         };
         let late = |_| WireError::Late(timeout);
         tokio::time::timeout(timeout, exchange).await.map_err(late)?
@@ -77,21 +70,12 @@ impl Wire {
 }
 
 /// Scheme and host of an address: the part of it that is not secret.
-pub(crate) fn origin(url: &str) -> String {
+pub fn origin(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.split(['?', '#']).next().unwrap_or_default().to_owned();
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     format!("{scheme}://{host}")
-}
-
-/// The innermost cause: "connection refused" and not "client error (Connect)".
-pub(crate) fn root(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

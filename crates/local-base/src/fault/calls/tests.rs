@@ -47,7 +47,7 @@ impl TestCalls {
         aws_sdk_s3::Client::from_conf(config.retry_config(once).build())
     }
 
-    /// A call of which S3's SDK tells nothing but whether it worked.
+    /// A call whose answer has no content.
     async fn delete(&self) -> Result<DeleteObjectOutput, SdkError<DeleteObjectError>> {
         self.s3().delete_object().bucket("b").key("k").send().await
     }
@@ -134,7 +134,7 @@ async fn sdks_get_over_what_they_are_made_for() {
     let test = TestCalls::new(&["s3.503=@1", "s3.lost=@2", "s3.500=@3"]).await;
     let s3 = vod_aws::s3(&test.aws());
     s3.delete_object().bucket("b").key("k").send().await.unwrap();
-    // The second was done, and nobody heard of it.
+    // The second was executed, and its answer was lost.
     assert_eq!(test.calls(), 2);
 }
 
@@ -149,9 +149,9 @@ async fn an_answer_is_lost_after_the_call_is_done() {
 #[tokio::test]
 async fn answers_are_slow() {
     let test = TestCalls::new(&["s3.slow=1:50", "DeleteObject.slow=1:20-30"]).await;
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     test.delete().await.unwrap();
-    assert!(begun.elapsed() >= Duration::from_millis(70));
+    assert!(started.elapsed() >= Duration::from_millis(70));
 }
 
 #[tokio::test]

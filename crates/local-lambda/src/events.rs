@@ -42,16 +42,6 @@ pub struct Backoff {
     pub longest: Duration,
 }
 
-impl Default for Backoff {
-    /// 1 s, 2 s, 4 s, … at most a minute: somebody sits in front of this machine and waits.
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            longest: Duration::from_mins(1),
-        }
-    }
-}
-
 impl Backoff {
     /// The pause after delivery number `receive_count` (from 1) has failed.
     pub fn pause(&self, receive_count: u32) -> Duration {
@@ -135,7 +125,7 @@ impl Poller {
             let settled = if outcome.failed(&message.id) {
                 self.postpone(message).await
             } else {
-                self.done(message).await
+                self.queue.delete(&message.receipt_handle).await
             };
             if let Err(error) = settled {
                 // The visibility timeout brings the message back; handlers are idempotent.
@@ -164,10 +154,6 @@ impl Poller {
         }
     }
 
-    async fn done(&self, message: &Message) -> Result<bool, DbError> {
-        self.queue.delete(&message.receipt_handle).await
-    }
-
     async fn postpone(&self, message: &Message) -> Result<bool, DbError> {
         match self.backoff {
             None => Ok(true),
@@ -180,5 +166,4 @@ impl Poller {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
