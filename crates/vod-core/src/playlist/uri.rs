@@ -138,7 +138,7 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-fn has_scheme(uri: &str) -> bool {
+pub(super) fn has_scheme(uri: &str) -> bool {
     let Some((scheme, _)) = uri.split_once(':') else {
         return false;
     };
