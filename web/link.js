@@ -8,12 +8,12 @@
 
 /**
  * @typedef {{
- *   asset: string, expires_at: string, hls?: string, mp4?: {url: string, width?: number, height?: number}[],
+ *   asset: string, expires_at: string, hls?: string, dash?: string, mp4?: {url: string, width?: number, height?: number}[],
  *   poster?: string, thumbnails?: string, cookies: Record<string, string>,
  * }} Playback
  *
  * @typedef {{
- *   asset: string, hls?: string, mp4: {url: string, width?: number, height?: number}[], poster?: string,
+ *   asset: string, hls?: string, dash?: string, mp4: {url: string, width?: number, height?: number}[], poster?: string,
  *   thumbnails?: string, grant?: string, query: string, expiresAt: number, life: number,
  * }} Link `expiresAt` and `life` are milliseconds, by this machine's clock.
  */
@@ -40,20 +40,20 @@ export function fromPlayback(playback, serverNow, now) {
     query.set(name.replace(/^CloudFront-/, ""), value);
   }
   const life = Math.max(0, Date.parse(playback.expires_at) - serverNow);
-  const { asset, hls, mp4 = [], poster, thumbnails } = playback;
-  const grant = grantOf(hls ?? thumbnails);
-  return { asset, hls, mp4, poster, thumbnails, grant, query: `?${query}`, expiresAt: now + life, life };
+  const { asset, hls, dash, mp4 = [], poster, thumbnails } = playback;
+  const grant = grantOf(hls ?? dash ?? thumbnails);
+  return { asset, hls, dash, mp4, poster, thumbnails, grant, query: `?${query}`, expiresAt: now + life, life };
 }
 
 /**
- * A shared link: `<grant>/<asset>/<template>/hls/video.m3u8`.
+ * A shared link: `<grant>/<asset>/<template>/hls/video.m3u8`, or with a folder of CMAF.
  * @param {string} shared
  * @param {string} origin
  * @param {number} now
  * @returns {Link | undefined} nothing, if it is not of this form
  */
 export function fromShared(shared, origin, now) {
-  const match = /^([\w.-]+)\/([\w-]+)\/([\w.-]+(?:\/[\w.-]+)*)\/hls\/[\w.-]+\.m3u8$/.exec(shared);
+  const match = /^([\w.-]+)\/([\w-]+)\/([\w.-]+(?:\/[\w.-]+)*)\/(?:hls|cmaf)(?:-\d+)?\/[\w.-]+\.m3u8$/.exec(shared);
   if (!match || shared.split("/").some((part) => /^\.+$/.test(part))) return undefined;
   const [, grant = "", asset = "", folder = ""] = match;
   const expiresAt = expiryOf(grant);

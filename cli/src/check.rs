@@ -87,7 +87,7 @@ async fn on(stack: &Stack, template: Template) -> anyhow::Result<Verdict> {
         Err(problem) => return Ok(Verdict::unreadable(problem)),
     };
     if stack.outputs.is_none() {
-        // The local stack stands in for what is AWS's own.
+        // The local stack has stand-ins for the resources of AWS.
         let is_system = |name: &str| name.starts_with("System-");
         let template = job_template.filter(|name| is_system(name));
         verdict

@@ -161,7 +161,12 @@ fn outputs(set: &OutputSet) -> Vec<String> {
             thumbnails.count
         ));
     }
-    lines.extend(set.manifests.iter().map(|key| short(key)));
+    let listed = set.hls.iter().map(|hls| &hls.master);
+    let further = set
+        .manifests
+        .iter()
+        .filter(|key| !listed.clone().any(|it| it == *key));
+    lines.extend(further.map(|key| short(key)));
     lines
 }
 

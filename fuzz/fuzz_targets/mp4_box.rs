@@ -1,7 +1,10 @@
 //! Bytes of media: walking the boxes of a file always gets on, and looking into a segment ends.
 #![no_main]
 
+use std::io::Cursor;
+
 use libfuzzer_sys::fuzz_target;
+use transcode::boxes::Track;
 use transcode::playlist::{avc_codec, durations};
 use vod_core::mp4::box_header;
 
@@ -18,6 +21,14 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(size >= found.header);
         let Some(next) = at.checked_add(size) else { break };
         at = next;
+    }
+
+    // The input is an initialization segment, its fragments and both.
+    if let Some(track) = Track::parse(bytes) {
+        assert!(!track.codec(true).is_empty() && !track.codec(false).is_empty());
+        if let Ok(segment) = track.segment(&mut Cursor::new(bytes)) {
+            assert!(segment.keyframe_end > 0);
+        }
     }
 
     for rfc_6381 in [true, false] {

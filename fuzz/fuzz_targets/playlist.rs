@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 use vod_core::grant::Grant;
-use vod_core::playlist::{m3u8, webvtt};
+use vod_core::playlist::{m3u8, mpd, webvtt};
 use vod_fuzz::keys;
 
 static GRANT: LazyLock<Grant> = LazyLock::new(|| Grant::from(keys::signature(&keys::keyring())));
@@ -25,6 +25,7 @@ static AT: LazyLock<Url> = LazyLock::new(|| {
 });
 
 fuzz_target!(|text: &str| {
+    manifest(text);
     let (folder, name) = match text.starts_with("WEBVTT") {
         true => ("thumbnails", "video.vtt"),
         false => ("hls", "video.m3u8"),
@@ -57,6 +58,21 @@ fuzz_target!(|text: &str| {
     // Elsewhere than below an asset there is nothing to rewrite.
     assert!(m3u8(text, "input/my film.mp4", &GRANT).is_err());
 });
+
+/// DASH manifests: nothing outside of the asset is signed.
+fn manifest(text: &str) {
+    let key = format!("output/{}/default/cmaf/video.mpd", keys::film());
+    let Ok(rewritten) = mpd(text, &key, &GRANT) else { return };
+    let rewritten = String::from_utf8(rewritten).expect("is UTF-8");
+    let query = QUERY.replace('&', "&amp;");
+    let own = format!("/output/{}/", keys::film());
+    let signed = rewritten.split(['"', '\'', '>', '<']).filter(|part| part.contains(&query));
+    for uri in signed.filter(|uri| !text.contains(*uri)) {
+        let url = AT.join(&uri.replace("&amp;", "&")).expect("what is signed is a URL");
+        assert_eq!(url.host_str(), Some("127.0.0.1"), "{uri}");
+        assert!(url.path().starts_with(&own), "{uri} is {url}");
+    }
+}
 
 fn line(before: &str, after: &str) {
     if before == after {

@@ -48,9 +48,10 @@ fuzz_target!(|text: &str| {
 
 /// The template with a job template and presets applied, as `pipeline::complete_template` does; `None` if they do not fit.
 fn completed(template: Template) -> Option<Template> {
-    let mut template = match &template.job_template {
-        Some(_) => template.over_job_template(&DOCUMENT).ok()?,
-        None => template,
+    let mut template = if template.job_template.is_some() {
+        template.over_job_template(&DOCUMENT).ok()?
+    } else {
+        template
     };
     let preset = &DOCUMENT["settings"]["outputGroups"][0]["outputs"][0];
     overlay::apply_presets(&mut template.settings, |reference| {

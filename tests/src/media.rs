@@ -56,8 +56,13 @@ pub fn keyframes(input: impl AsRef<OsStr>) -> anyhow::Result<Vec<f64>> {
 /// Plays something to its end, as a player would; the seconds that were shown.
 pub fn play(url: &str) -> anyhow::Result<f64> {
     let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-xerror"]);
+    if url.contains(".mpd") {
+        // ffmpeg's DASH demuxer does not know the suffixes of CMAF.
+        command.args(["-allowed_extensions", "ALL"]);
+    }
     command
-        .args(["-nostdin", "-v", "error", "-xerror", "-i", url])
+        .args(["-i", url])
         .args(["-f", "null", "-progress", "pipe:1", "-"]);
     let progress = tools::run(&mut command)?;
     ensure!(

@@ -88,7 +88,7 @@ impl<E: Engine> Service<E> {
         found.ok_or_else(|| kind.not_found(&self.identity, name))
     }
 
-    /// What stands in for a resource of AWS's own.
+    /// The stand-in of a resource of AWS.
     fn stand_in(&self, kind: Kind, name: &str, settings: &Value) -> Resource {
         Resource {
             name: name.to_owned(),
@@ -96,7 +96,7 @@ impl<E: Engine> Service<E> {
                 "name": name,
                 "arn": self.identity.arn(kind.as_str(), name),
                 "type": "SYSTEM",
-                "description": "Stands in for the system resource of this name, whose settings are not public",
+                "description": "Replaces the system resource of this name, whose settings are not public",
                 "createdAt": 0,
                 "lastUpdated": 0,
                 "settings": settings,

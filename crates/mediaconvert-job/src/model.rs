@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 macro_rules! settings {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
@@ -25,7 +26,15 @@ settings! {
         file_input: String,
         audio_selectors: BTreeMap<String, AudioSelector>,
         video_selector: VideoSelector,
+        input_clippings: Vec<InputClipping>,
+        timecode_source: Option<String>,
+        /// The timecode of the first frame, with `SPECIFIEDSTART`.
+        timecode_start: Option<String>,
     }
+}
+settings! {
+    /// Timecodes of the first and the last frame; one of them may be absent.
+    InputClipping { start_timecode: Option<String>, end_timecode: Option<String> }
 }
 settings! {
     VideoSelector {
@@ -60,6 +69,8 @@ settings! {
         #[serde(rename = "type")]
         kind: Option<String>,
         hls_group_settings: HlsGroupSettings,
+        cmaf_group_settings: FragmentGroupSettings,
+        dash_iso_group_settings: FragmentGroupSettings,
         file_group_settings: FileGroupSettings,
     }
 }
@@ -74,6 +85,37 @@ settings! {
         codec_specification: Option<String>,
         stream_inf_resolution: Option<String>,
         client_cache: Option<String>,
+        base_url: Option<String>,
+        segment_control: Option<String>,
+        /// Seconds.
+        min_final_segment_length: Option<f64>,
+    }
+}
+settings! {
+    /// The members that `CmafGroupSettings` and `DashIsoGroupSettings` have in common, and those of one of them.
+    FragmentGroupSettings {
+        destination: Option<String>,
+        /// Seconds.
+        segment_length: Option<u32>,
+        segment_length_control: Option<String>,
+        /// Seconds.
+        fragment_length: Option<u32>,
+        segment_control: Option<String>,
+        /// Seconds.
+        min_final_segment_length: Option<f64>,
+        base_url: Option<String>,
+        write_hls_manifest: Option<String>,
+        manifest_duration_format: Option<String>,
+        target_duration_compatibility_mode: Option<String>,
+        codec_specification: Option<String>,
+        stream_inf_resolution: Option<String>,
+        client_cache: Option<String>,
+        write_dash_manifest: Option<String>,
+        write_segment_timeline_in_representation: Option<String>,
+        dash_manifest_style: Option<String>,
+        mpd_manifest_bandwidth_type: Option<String>,
+        /// Seconds.
+        min_buffer_time: Option<u32>,
     }
 }
 settings! {
@@ -93,10 +135,18 @@ settings! {
     OutputSettings { hls_settings: HlsSettings }
 }
 settings! {
-    HlsSettings { segment_modifier: Option<String> }
+    /// `HlsSettings` of an output, and `CmfcSettings`, which have the members for audio in common.
+    HlsSettings {
+        segment_modifier: Option<String>,
+        audio_group_id: Option<String>,
+        /// Group ids, separated by commas.
+        audio_rendition_sets: Option<String>,
+        audio_track_type: Option<String>,
+        descriptive_video_service_flag: Option<String>,
+    }
 }
 settings! {
-    ContainerSettings { container: Option<String>, mp4_settings: Mp4Settings }
+    ContainerSettings { container: Option<String>, mp4_settings: Mp4Settings, cmfc_settings: HlsSettings }
 }
 settings! {
     Mp4Settings {
@@ -117,7 +167,16 @@ settings! {
     }
 }
 settings! {
-    VideoPreprocessors { color_corrector: Option<ColorCorrector> }
+    VideoPreprocessors { color_corrector: Option<ColorCorrector>, deinterlacer: Option<Deinterlacer> }
+}
+settings! {
+    Deinterlacer {
+        /// `DEINTERLACE`, `INVERSE_TELECINE` or `ADAPTIVE`.
+        mode: Option<String>,
+        /// `NORMAL` or `FORCE_ALL_FRAMES`.
+        control: Option<String>,
+        algorithm: Option<String>,
+    }
 }
 settings! {
     ColorCorrector { color_space_conversion: Option<String> }
@@ -125,14 +184,20 @@ settings! {
 settings! {
     VideoCodecSettings {
         codec: Option<String>,
-        h264_settings: H264Settings,
+        h264_settings: EncoderSettings,
+        h265_settings: EncoderSettings,
+        av1_settings: EncoderSettings,
+        vp8_settings: EncoderSettings,
+        vp9_settings: EncoderSettings,
+        mpeg2_settings: EncoderSettings,
+        prores_settings: EncoderSettings,
         frame_capture_settings: FrameCaptureSettings,
     }
 }
 settings! {
-    /// Bit rates in bits per second, buffer size in bits. `Hash`-like equality decides which outputs can share
-    /// one encode.
-    H264Settings {
+    /// The settings of a video codec: `H264Settings`, `H265Settings` and so on, of which each has some of these members.
+    /// Bit rates in bits per second, buffer size in bits.
+    EncoderSettings {
         rate_control_mode: Option<String>,
         bitrate: Option<u64>,
         max_bitrate: Option<u64>,
@@ -159,6 +224,15 @@ settings! {
         par_control: Option<String>,
         par_numerator: Option<u32>,
         par_denominator: Option<u32>,
+        /// `BIT_8` or `BIT_10`.
+        bit_depth: Option<String>,
+        film_grain_synthesis: Option<String>,
+        write_mp4_packaging_type: Option<String>,
+        sample_adaptive_offset_filter_mode: Option<String>,
+        deblocking: Option<String>,
+        temporal_ids: Option<String>,
+        tree_block_size: Option<String>,
+        alternate_transfer_function_sei: Option<String>,
     }
 }
 settings! {
@@ -177,23 +251,60 @@ settings! {
 settings! {
     AudioDescription {
         audio_source_name: Option<String>,
+        audio_normalization_settings: Option<AudioNormalizationSettings>,
         codec_settings: AudioCodecSettings,
         language_code: Option<String>,
         language_code_control: Option<String>,
+        /// Name of the track in manifests.
+        stream_name: Option<String>,
     }
 }
 settings! {
-    AudioCodecSettings { codec: Option<String>, aac_settings: AacSettings }
+    AudioNormalizationSettings {
+        algorithm: Option<String>,
+        algorithm_control: Option<String>,
+        /// LKFS: only audio above it is corrected.
+        correction_gate_level: Option<f64>,
+        loudness_logging: Option<String>,
+        target_lkfs: Option<f64>,
+        peak_calculation: Option<String>,
+        /// Decibels below full scale.
+        true_peak_limiter_threshold: Option<f64>,
+    }
 }
 settings! {
-    AacSettings {
+    AudioCodecSettings {
+        codec: Option<String>,
+        aac_settings: AudioEncoderSettings,
+        ac3_settings: AudioEncoderSettings,
+        eac3_settings: AudioEncoderSettings,
+        mp3_settings: AudioEncoderSettings,
+        mp2_settings: AudioEncoderSettings,
+        opus_settings: AudioEncoderSettings,
+        vorbis_settings: AudioEncoderSettings,
+        wav_settings: AudioEncoderSettings,
+        aiff_settings: AudioEncoderSettings,
+        flac_settings: AudioEncoderSettings,
+    }
+}
+settings! {
+    /// The settings of an audio codec: `AacSettings`, `Ac3Settings` and so on, of which each has some of these members.
+    AudioEncoderSettings {
         /// Bits per second.
         bitrate: Option<u32>,
+        codec_profile: Option<String>,
         coding_mode: Option<String>,
+        /// 0 follows the input.
+        channels: Option<u32>,
         rate_control_mode: Option<String>,
         /// Hertz.
         sample_rate: Option<u32>,
-        vbr_quality: Option<String>,
+        /// A word with AAC, a number with MP3 and Vorbis.
+        vbr_quality: Option<Value>,
+        /// Bits of a sample.
+        bit_depth: Option<u32>,
+        dialnorm: Option<u32>,
+        lfe_control: Option<String>,
     }
 }
 

@@ -4,8 +4,10 @@
 //! only in front of segment and frame numbers. Source: the user guide's "How MediaConvert names output files",
 //! the API reference of `HlsSettings.segmentModifier` and `FrameCaptureSettings`, and real manifests.
 
+use serde::{Deserialize, Serialize};
+
 /// The destination of an output group: `s3://bucket/folder/base`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     pub bucket: String,
     /// Key up to and with its last `/`; empty at the bucket's root.
@@ -143,13 +145,19 @@ pub fn hls_variant(base: &str, modifier: &str) -> String {
     format!("{base}{modifier}.m3u8")
 }
 
-/// Name of one HLS transport stream segment; the first has number 1.
-pub fn hls_segment(base: &str, modifier: &str, segment_modifier: &str, number: u32) -> String {
-    format!("{base}{modifier}{segment_modifier}_{number:05}.ts")
+/// Name of one HLS segment with the suffix `ts` or that of packed audio; the first has number 1.
+pub fn hls_segment(
+    base: &str,
+    modifier: &str,
+    segment_modifier: &str,
+    number: usize,
+    suffix: &str,
+) -> String {
+    format!("{base}{modifier}{segment_modifier}_{number:05}.{suffix}")
 }
 
 /// Kinds of fragmented MP4 segments, which decide their suffix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fragment {
     CmafVideo,
     CmafAudio,
@@ -167,8 +175,23 @@ impl Fragment {
 }
 
 /// Name of one CMAF or DASH media segment; the first has number 1.
-pub fn fragment(base: &str, modifier: &str, kind: Fragment, number: u32) -> String {
+pub fn fragment(base: &str, modifier: &str, kind: Fragment, number: usize) -> String {
     format!("{base}{modifier}_{number:09}.{}", kind.extension())
+}
+
+/// The same with DASH's identifier for the number.
+pub fn fragment_template(base: &str, modifier: &str, kind: Fragment) -> String {
+    format!("{base}{modifier}_$Number%09d$.{}", kind.extension())
+}
+
+/// Name of the one file of all CMAF or DASH segments of an output, with `SINGLE_FILE`.
+pub fn fragments(base: &str, modifier: &str, kind: Fragment) -> String {
+    file(base, modifier, kind.extension())
+}
+
+/// Name of the initialization segment of CMAF or DASH media segments.
+pub fn initialization(base: &str, modifier: &str, kind: Fragment) -> String {
+    format!("{base}{modifier}init.{}", kind.extension())
 }
 
 /// Name of the DASH manifest of a CMAF or DASH group.
@@ -211,11 +234,19 @@ mod tests {
     fn files_are_named_as_mediaconvert_names_them() {
         assert_eq!(hls_master("video"), "video.m3u8");
         assert_eq!(hls_variant("video", "_720"), "video_720.m3u8");
-        assert_eq!(hls_segment("video", "_720", "", 1), "video_720_00001.ts");
-        assert_eq!(hls_segment("video", "_720", "-s", 12), "video_720-s_00012.ts");
+        assert_eq!(hls_segment("video", "_720", "", 1, "ts"), "video_720_00001.ts");
+        assert_eq!(
+            hls_segment("video", "_720", "-s", 12, "aac"),
+            "video_720-s_00012.aac"
+        );
         assert_eq!(file("video", "", "mp4"), "video.mp4");
         assert_eq!(frame("clip", "_thumb", "jpg", 0), "clip_thumb.0000000.jpg");
         assert_eq!(fragment("v", "_v", Fragment::CmafVideo, 1), "v_v_000000001.cmfv");
+        assert_eq!(
+            fragment_template("v", "_a", Fragment::Dash),
+            "v_a_$Number%09d$.mp4"
+        );
+        assert_eq!(initialization("v", "_a", Fragment::CmafAudio), "v_ainit.cmfa");
         assert_eq!(dash_manifest("v"), "v.mpd");
     }
 

@@ -1,4 +1,4 @@
-//! Stands in for MediaConvert's system presets, whose contents are not public.
+//! Replaces MediaConvert's system presets, whose contents are not public.
 //!
 //! Their names describe them: `System-Ott_Hls_Ts_Avc_Aac_16x9_1280x720p_30Hz_3.5Mbps`. The stand-in has the container, codecs,
 //! size, frame rate and bitrate of the name, and our own choice of everything else: VBR at that bitrate, or QVBR or CBR where the
@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// The settings that stand in for a system preset. `None`: the name is not that of one, or has a part that is not understood.
+/// The stand-in of a system preset. `None`: the name is not that of one, or has a part that is not understood.
 #[must_use]
 pub fn stand_in(name: &str) -> Option<Value> {
     let mut found = Parts::default();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mediaconvert_job::model::{H264Settings, JobSettings, Output};
+use mediaconvert_job::model::{EncoderSettings, JobSettings, Output};
 use mediaconvert_job::{Template, validate};
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn model(template: &Template) -> JobSettings {
     serde_json::from_value(template.settings.clone()).expect("fits the model")
 }
 
-fn h264(output: &Output) -> Option<&H264Settings> {
+fn h264(output: &Output) -> Option<&EncoderSettings> {
     let video = output
         .video_description
         .as_ref()

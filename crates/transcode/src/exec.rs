@@ -12,10 +12,10 @@ pub use crate::process::Limits;
 pub use crate::room::free;
 
 use crate::bounds::Bounds;
-use crate::plan::{Media, Plan};
+use crate::plan::{GroupKind, Media, Plan};
 use crate::process::Reach;
 use crate::produced::{self, Produced};
-use crate::{failure, playlist, probe, process, room};
+use crate::{failure, measure, playlist, probe, process, room};
 
 /// The progress of an encode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub async fn run(
     let bounds = Bounds::new(limits.play_time, size);
     bounds.check(plan)?;
     prepare(plan, &work).await.map_err(TranscodeError::Files)?;
+    let plan = &measure::loudness(plan, &input, &work, limits, cancel).await?;
     let arguments = plan.arguments(&input);
     tracing::debug!(command = process::quoted("ffmpeg", &arguments), "start encoder");
     let reach = Reach {
@@ -116,6 +117,13 @@ async fn prepare(plan: &Plan, work: &Path) -> std::io::Result<()> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => tokio::fs::create_dir_all(&folder).await?,
         }
+        let files = group
+            .outputs
+            .iter()
+            .filter_map(|output| output.file(&group.folder));
+        for parent in files.filter_map(|file| file.parent().map(|parent| work.join(parent))) {
+            tokio::fs::create_dir_all(parent).await?;
+        }
     }
     Ok(())
 }
@@ -129,12 +137,13 @@ async fn collect(plan: &Plan, work: &Path, limits: &Limits) -> Result<Produced, 
             else {
                 continue;
             };
-            let duration = if *muxer != "hls" {
-                probe::duration_ms(&work.join(&path), limits).await.map(Some)
-            } else if audio.is_empty() {
-                Ok(None)
-            } else {
-                last_segment_ms(&work.join(&path), limits).await
+            let duration = match group.kind {
+                GroupKind::File => probe::duration_ms(&work.join(&path), limits).await.map(Some),
+                GroupKind::Hls(_) if muxer == "hls" && !audio.is_empty() => {
+                    last_segment_ms(&work.join(&path), limits).await
+                }
+                // Measured from the segments themselves.
+                _ => Ok(None),
             };
             if let Some(duration) = duration.map_err(TranscodeError::Unreadable)? {
                 durations.insert(path, duration);

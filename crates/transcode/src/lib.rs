@@ -1,15 +1,18 @@
-//! Runs a `MediaConvert` job as one ffmpeg process: probe, plan, run.
+//! Runs a `MediaConvert` job: probe, plan, run.
 //!
 //! [`probe`] reads the properties of the input; [`plan::plan`], a pure function, turns them and the job settings into a
 //! [`plan::Plan`]; [`exec::run`] runs it; [`produced::Produced`] lists the files and their keys.
 //!
-//! [`support`] lists the settings that are supported, that make no difference, and that are refused. CMAF, DASH and Smooth
-//! groups, HEVC and other codecs are refused with the path of the setting.
+//! [`support`] lists the settings that are supported, that make no difference, and that are refused with their path.
 
+mod adts;
 mod bounds;
+pub mod boxes;
 pub mod confine;
+pub mod dash;
 pub mod exec;
 mod failure;
+mod measure;
 pub mod plan;
 pub mod playlist;
 pub mod probe;

@@ -1,4 +1,8 @@
-//! Plans one ffmpeg process from job settings and a probed source. Pure.
+//! Plans a job from its settings and a probed source. Pure.
+//!
+//! A [`Plan`] is data: it can be written down as JSON and read back. It names the input, stretches of time (one
+//! for now), encodes of video and audio as tasks of their own, and groups, which say what files are assembled from which
+//! encodes. [`Plan::arguments`] is how one machine runs all of it, as one ffmpeg process.
 //!
 //! One decode feeds everything. Pictures are scaled in a cascade, each size from the next larger one
 //! (`graph`); outputs that ask for the same encode share it, and the `tee` muxer writes it twice;
@@ -9,27 +13,38 @@
 
 mod arguments;
 mod audio;
+mod av1;
+mod clips;
 mod color;
+mod deinterlace;
 mod files;
 mod graph;
 mod h264;
+mod hevc;
+mod loudness;
+mod other;
 mod outputs;
 mod picture;
+mod streaming;
+mod video;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use mediaconvert_job::model::JobSettings;
 use mediaconvert_job::names::Destination;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::picture::SQUARE;
+pub(crate) use self::arguments::START_SECONDS;
+pub(crate) use self::loudness::Loudness;
+pub use self::streaming::{DashForm, DashStyle, FragmentGroup, HlsGroup, Role};
 use crate::probe::{MediaInfo, Ratio};
 use crate::support;
 pub use crate::support::Refusal;
 
 /// Something the owner should know about a job that works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// From 900001: `MediaConvert` has no code for what only a local engine does.
     pub code: u32,
@@ -40,60 +55,79 @@ pub struct Warning {
 pub const WARN_TONE_MAPPED: u32 = 900_001;
 /// `MULTI_PASS_HQ` is done in one, slower pass.
 pub const WARN_ONE_PASS: u32 = 900_002;
+/// HE-AAC is encoded as AAC-LC.
+pub const WARN_HE_AAC: u32 = 900_003;
+/// The log of loudness that a job asks for is not written.
+pub const WARN_NO_LOUDNESS_LOG: u32 = 900_004;
 
-/// One ffmpeg process that makes all outputs of a job.
-#[derive(Debug, Clone)]
+/// All that a job makes, and what it is made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub warnings: Vec<Warning>,
-    /// Output groups, in the order of the job.
-    pub groups: Vec<Group>,
     /// Play time of the source in milliseconds.
     pub duration_ms: u64,
+    /// The picture that all video encodes and captures start from; absent if there are none.
+    pub(crate) picture: Option<Decode>,
+    /// The parts of the input that are taken, in its own frames; all of it if there are none.
+    pub(crate) clips: Vec<clips::Clip>,
+    /// Frames per second of the input, in which clips are counted.
+    pub(crate) source_rate: Ratio,
+    /// Parts of the play time that are encoded on their own; together they are the whole.
+    pub stretches: Vec<Stretch>,
     pub(crate) videos: Vec<VideoEncode>,
     pub(crate) audio: Vec<AudioEncode>,
     pub(crate) captures: Vec<Capture>,
-    /// ffmpeg's `-filter_complex`.
-    pub(crate) filters: String,
+    /// Output groups, in the order of the job: the files, and the encodes that each is assembled from.
+    pub groups: Vec<Group>,
+}
+
+/// A part of the play time, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    pub start_ms: u64,
+    pub duration_ms: u64,
+}
+
+/// The decoded picture, before it is scaled for the first time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Decode {
+    /// Index of the stream in the source.
+    pub(crate) stream: u32,
+    pub(crate) frame: picture::Frame,
+    /// Filters on each source picture: turning, deinterlacing, even spacing.
+    pub(crate) prepare: Vec<String>,
+    /// Filters after the first scaling.
+    pub(crate) color: Vec<String>,
+    /// Rate after `prepare`.
+    pub(crate) rate: Ratio,
 }
 
 /// An output group and the folder in the work directory in which its files arise.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     pub kind: GroupKind,
     /// `g0`, `g1`, …
     pub folder: String,
     pub destination: Destination,
     pub outputs: Vec<Output>,
+    /// Seconds at which segments are cut; 0 in file groups.
+    pub segment_seconds: f64,
+    /// The segments of an output are in one file.
+    pub single_file: bool,
+    /// Seconds that a last segment lasts at least; a shorter one is joined to the one before.
+    pub shortest_end: f64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum GroupKind {
     File,
+    /// Transport stream segments, and packed audio beside them.
     Hls(HlsGroup),
+    /// Segments of fragmented MP4, one track each: CMAF and DASH.
+    Fragments(FragmentGroup),
 }
 
-/// The form of playlists.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a setting of its own in the job"
-)]
-#[derive(Debug, Clone, PartialEq)]
-pub struct HlsGroup {
-    /// Seconds at which the muxer cuts.
-    pub segment_seconds: f64,
-    /// Durations as whole seconds.
-    pub integer_durations: bool,
-    /// `EXT-X-TARGETDURATION` is always above the longest segment.
-    pub legacy_target: bool,
-    /// `CODECS` as RFC 6381 has them, else the older decimal form.
-    pub rfc_6381: bool,
-    /// `RESOLUTION` in the master playlist.
-    pub resolution: bool,
-    /// Without it playlists say `EXT-X-ALLOW-CACHE:NO`.
-    pub client_cache: bool,
-}
-
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// `o0`, `o1`, …: name of its files in the work directory.
     pub stem: String,
@@ -102,45 +136,66 @@ pub struct Output {
     /// Without the dot.
     pub extension: String,
     pub media: Media,
+    /// Its place in manifests.
+    pub role: Role,
+    /// Bits per second that the job allows for it.
+    pub bitrate: Option<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Media {
     /// Indices of encodes, and the muxer's name with its options.
     Streams {
         video: Option<usize>,
         audio: Vec<usize>,
-        muxer: &'static str,
-        options: &'static str,
+        muxer: String,
+        options: String,
     },
     /// Index of a frame capture.
     Capture(usize),
 }
 
+/// An encoder's options without the stream number: names and values.
+pub(crate) type Options = Vec<(String, String)>;
+
+pub(crate) fn owned(options: Vec<(&str, String)>) -> Options {
+    let options = options.into_iter();
+    options.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// One video encode. Outputs for which these are equal share it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoEncode {
     pub(crate) picture: picture::Picture,
-    /// Encoder options without the stream number.
-    pub(crate) options: Vec<(&'static str, String)>,
+    pub(crate) options: Options,
+    /// Ten bits a sample, in the source's own colors.
+    pub(crate) deep: bool,
     /// Output frame rate.
     pub rate: Ratio,
 }
 
 /// One audio encode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AudioEncode {
     /// Index of the stream in the source.
     pub(crate) stream: u32,
-    /// Filters that bring it to rate, channels and start.
+    /// Filters that bring it to its start.
     pub(crate) filters: String,
-    pub(crate) options: Vec<(&'static str, String)>,
+    /// Filters, after clips have been cut, that bring it to rate and channels.
+    pub(crate) format: String,
+    pub(crate) options: Options,
     /// ISO 639-2, lower case.
     pub(crate) language: Option<String>,
+    pub(crate) channels: u32,
+    /// Hertz.
+    pub(crate) sample_rate: u32,
+    /// `CODECS` in playlists over transport streams.
+    pub(crate) codec: Option<String>,
+    pub(crate) loudness: Option<Loudness>,
 }
 
 /// Pictures taken at even intervals.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
     pub(crate) picture: picture::Picture,
     /// Pictures per second.
@@ -159,15 +214,28 @@ impl Plan {
     }
 }
 
+impl Group {
+    /// Whether audio has files of its own beside video. Timestamps of all of them then have to agree.
+    pub(crate) fn has_separate_audio(&self) -> bool {
+        let packed =
+            |output: &Output| matches!(&output.media, Media::Streams { muxer, .. } if muxer == "adts");
+        matches!(self.kind, GroupKind::Hls(_)) && self.outputs.iter().any(packed)
+    }
+}
+
 impl Output {
-    /// The file that ffmpeg writes, relative to the work directory; for HLS the playlist. Captured frames are
-    /// many.
+    /// The file that ffmpeg writes, relative to the work directory; of segments the muxer's own playlist. Captured
+    /// frames are many.
     pub(crate) fn file(&self, folder: &str) -> Option<PathBuf> {
         let Media::Streams { muxer, .. } = &self.media else {
             return None;
         };
-        let suffix = if *muxer == "hls" { "m3u8" } else { muxer };
-        Some(PathBuf::from(format!("{folder}/{}.{suffix}", self.stem)))
+        Some(PathBuf::from(match muxer.as_str() {
+            "hls" => format!("{folder}/{}.m3u8", self.stem),
+            // In a folder of its own, because the muxer writes files whose names cannot be chosen.
+            "dash" => format!("{folder}/{}/muxer.mpd", self.stem),
+            suffix => format!("{folder}/{}.{suffix}", self.stem),
+        }))
     }
 }
 

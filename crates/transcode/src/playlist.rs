@@ -1,4 +1,6 @@
 //! HLS playlists as `MediaConvert` writes them. Pure: ffmpeg's own playlist is read for the durations only.
+//!
+//! Sources: RFC 8216, and playlists that `MediaConvert` wrote.
 
 use std::fmt::Write as _;
 
@@ -12,6 +14,8 @@ pub struct Segment {
     pub name: String,
     pub seconds: f64,
     pub bytes: u64,
+    /// Its first byte in a file that has other segments too.
+    pub offset: Option<u64>,
 }
 
 /// One rendition in the master playlist. Rates in bits per second.
@@ -22,8 +26,26 @@ pub struct Variant {
     pub bandwidth: u64,
     pub average_bandwidth: u64,
     pub codecs: Vec<String>,
-    pub size: (u32, u32),
-    pub rate: Ratio,
+    /// Pixels and frame rate; absent for audio alone.
+    pub picture: Option<((u32, u32), Ratio)>,
+    /// The group of audio renditions that it is played with.
+    pub audio_group: Option<String>,
+}
+
+/// Audio that is played beside a variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioRendition {
+    pub group: String,
+    /// Shown to viewers.
+    pub name: String,
+    /// ISO 639-2.
+    pub language: Option<String>,
+    pub default: bool,
+    pub auto_select: bool,
+    pub describes_video: bool,
+    pub channels: u32,
+    /// File name of its playlist.
+    pub file: String,
 }
 
 /// Durations of the segments in a media playlist, in seconds.
@@ -39,9 +61,15 @@ pub fn durations(playlist: &str) -> Vec<f64> {
     playlist.lines().filter_map(of).collect()
 }
 
-/// Playlist of one rendition.
-pub fn media(group: &HlsGroup, segments: &[Segment]) -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
+/// Playlist of one rendition. Fragmented MP4 has an initialization segment.
+pub fn media(group: &HlsGroup, initialization: Option<&str>, segments: &[Segment]) -> String {
+    let ranges = segments.iter().any(|segment| segment.offset.is_some());
+    let version = match (initialization, ranges) {
+        (Some(_), _) => 6,
+        (None, true) => 4,
+        (None, false) => 3,
+    };
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n");
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", target_duration(group, segments));
     text.push_str("#EXT-X-MEDIA-SEQUENCE:1\n");
@@ -49,6 +77,15 @@ pub fn media(group: &HlsGroup, segments: &[Segment]) -> String {
         text.push_str("#EXT-X-ALLOW-CACHE:NO\n");
     }
     text.push_str("#EXT-X-PLAYLIST-TYPE:VOD\n");
+    let base = with_slash(&group.base_url);
+    if let Some(name) = initialization {
+        let _ = write!(text, "#EXT-X-MAP:URI=\"{}{}\"", quoted(&base), uri(name));
+        // In front of the first segment.
+        if let Some(bytes) = segments.first().and_then(|first| first.offset) {
+            let _ = write!(text, ",BYTERANGE=\"{bytes}@0\"");
+        }
+        text.push('\n');
+    }
     for segment in segments {
         let seconds = segment.seconds;
         let _ = if group.integer_durations {
@@ -56,15 +93,18 @@ pub fn media(group: &HlsGroup, segments: &[Segment]) -> String {
         } else {
             writeln!(text, "#EXTINF:{seconds:.5},")
         };
-        let _ = writeln!(text, "{}", uri(&segment.name));
+        if let Some(offset) = segment.offset {
+            let _ = writeln!(text, "#EXT-X-BYTERANGE:{}@{offset}", segment.bytes);
+        }
+        let _ = writeln!(text, "{base}{}", uri(&segment.name));
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
 
-/// The playlist of playlists.
-pub fn master(group: &HlsGroup, variants: &[Variant]) -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+/// The playlist of playlists, with a version of the protocol that knows all that is in it.
+pub fn master(group: &HlsGroup, version: u32, variants: &[Variant], audio: &[AudioRendition]) -> String {
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for variant in variants {
         let _ = write!(
             text,
@@ -73,17 +113,61 @@ pub fn master(group: &HlsGroup, variants: &[Variant]) -> String {
             variant.average_bandwidth,
             variant.codecs.join(",")
         );
-        if group.resolution {
-            let _ = write!(text, ",RESOLUTION={}x{}", variant.size.0, variant.size.1);
+        if let Some((size, rate)) = variant.picture {
+            if group.resolution {
+                let _ = write!(text, ",RESOLUTION={}x{}", size.0, size.1);
+            }
+            let _ = write!(text, ",FRAME-RATE={:.3}", rate.as_f64());
         }
-        let _ = writeln!(
-            text,
-            ",FRAME-RATE={:.3}\n{}",
-            variant.rate.as_f64(),
-            uri(&variant.name)
-        );
+        if let Some(group) = &variant.audio_group {
+            let _ = write!(text, ",AUDIO=\"{}\"", quoted(group));
+        }
+        let _ = writeln!(text, "\n{}", uri(&variant.name));
+    }
+    // After the variants, as MediaConvert has them.
+    for rendition in audio {
+        text.push_str(&audio_rendition(rendition));
     }
     text
+}
+
+fn audio_rendition(rendition: &AudioRendition) -> String {
+    let yes = |is: bool| if is { "YES" } else { "NO" };
+    let mut text = format!(
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\"",
+        quoted(&rendition.group)
+    );
+    if let Some(language) = &rendition.language {
+        let _ = write!(text, ",LANGUAGE=\"{}\"", quoted(language));
+    }
+    let _ = write!(
+        text,
+        ",NAME=\"{}\",AUTOSELECT={},DEFAULT={},CHANNELS=\"{}\"",
+        quoted(&rendition.name),
+        yes(rendition.auto_select),
+        yes(rendition.default),
+        rendition.channels
+    );
+    if rendition.describes_video {
+        text.push_str(",CHARACTERISTICS=\"public.accessibility.describes-video\"");
+    }
+    let _ = writeln!(text, ",URI=\"{}\"", uri(&rendition.file));
+    text
+}
+
+/// A quoted string has no way to write a quotation mark or the end of a line (RFC 8216, section 4.2).
+fn quoted(text: &str) -> String {
+    text.replace('"', "'").replace(char::is_control, " ")
+}
+
+/// A base URL in front of a file name.
+pub(crate) fn with_slash(base: &str) -> String {
+    let base = base.trim();
+    if base.is_empty() || base.ends_with('/') {
+        base.to_owned()
+    } else {
+        format!("{base}/")
+    }
 }
 
 /// Whole seconds. `LEGACY` rounds up past the longest segment (6 s become 7), `SPEC_COMPLIANT` to the nearest.
@@ -157,7 +241,7 @@ pub fn avc_codec(segment: &[u8], rfc_6381: bool) -> Option<String> {
 }
 
 /// A file name as a relative URI: what has a meaning in a URI or no place in one is percent-encoded.
-fn uri(name: &str) -> String {
+pub(crate) fn uri(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
@@ -194,12 +278,12 @@ mod tests {
 
     fn group() -> HlsGroup {
         HlsGroup {
-            segment_seconds: 6.0,
             integer_durations: false,
             legacy_target: false,
             rfc_6381: true,
             resolution: true,
             client_cache: true,
+            base_url: String::new(),
         }
     }
 
@@ -208,6 +292,7 @@ mod tests {
             name: name.to_owned(),
             seconds,
             bytes,
+            offset: None,
         }
     }
 
@@ -217,48 +302,97 @@ mod tests {
             segment("video_360_00001.ts", 6.0, 1),
             segment("video 360#_00002.ts", 1.5, 1),
         ];
-        insta::assert_snapshot!("media_playlist", media(&group(), &segments));
+        insta::assert_snapshot!("media_playlist", media(&group(), None, &segments));
         let old = HlsGroup {
             integer_durations: true,
             legacy_target: true,
             client_cache: false,
             ..group()
         };
-        insta::assert_snapshot!("media_playlist_for_old_players", media(&old, &segments));
+        insta::assert_snapshot!("media_playlist_for_old_players", media(&old, None, &segments));
     }
 
     #[test]
     fn a_master_playlist() {
-        let variant = |name: &str, size, codecs: &[&str]| Variant {
-            name: name.to_owned(),
-            bandwidth: 1_352_000,
-            average_bandwidth: 1_108_000,
-            codecs: codecs.iter().map(|&codec| codec.to_owned()).collect(),
-            size,
-            rate: Ratio {
-                num: 30_000,
-                den: 1001,
-            },
-        };
         let variants = [
             variant("video_360.m3u8", (640, 360), &["avc1.4d401e", "mp4a.40.2"]),
             variant("video_540.m3u8", (960, 540), &["avc1.64001f"]),
         ];
-        insta::assert_snapshot!("master_playlist", master(&group(), &variants));
-        let plain = master(
-            &HlsGroup {
-                resolution: false,
-                ..group()
-            },
-            &variants,
-        );
+        insta::assert_snapshot!("master_playlist", master(&group(), 3, &variants, &[]));
+        let plain = HlsGroup {
+            resolution: false,
+            ..group()
+        };
+        let plain = master(&plain, 3, &variants, &[]);
         assert!(!plain.contains("RESOLUTION"), "{plain}");
+    }
+
+    fn variant(name: &str, size: (u32, u32), codecs: &[&str]) -> Variant {
+        let rate = Ratio {
+            num: 30_000,
+            den: 1001,
+        };
+        Variant {
+            name: name.to_owned(),
+            bandwidth: 1_352_000,
+            average_bandwidth: 1_108_000,
+            codecs: codecs.iter().map(|&codec| codec.to_owned()).collect(),
+            picture: Some((size, rate)),
+            audio_group: None,
+        }
+    }
+
+    #[test]
+    fn playlists_of_fragments_and_audio_renditions() {
+        let variants = [
+            Variant {
+                audio_group: Some("program_audio_0".to_owned()),
+                ..variant("video_360.m3u8", (640, 360), &["avc1.4d401e", "mp4a.40.2"])
+            },
+            Variant {
+                picture: None,
+                ..variant("video_radio.m3u8", (0, 0), &["mp4a.40.2"])
+            },
+        ];
+        let described = AudioRendition {
+            group: "program_audio_0".to_owned(),
+            name: "Director's \"cut\"".to_owned(),
+            language: Some("eng".to_owned()),
+            default: true,
+            auto_select: true,
+            describes_video: true,
+            channels: 2,
+            file: "video audio.m3u8".to_owned(),
+        };
+        let plain = AudioRendition {
+            name: "Alternate Audio".to_owned(),
+            language: None,
+            default: false,
+            describes_video: false,
+            ..described.clone()
+        };
+        let master = master(&group(), 6, &variants, &[described, plain]);
+        insta::assert_snapshot!("master_playlist_with_audio_renditions", master);
+        let elsewhere = HlsGroup {
+            base_url: "https://cdn.example.com/a".to_owned(),
+            ..group()
+        };
+        let segments = [segment("video_360_000000001.cmfv", 6.0, 1)];
+        let playlist = media(&elsewhere, Some("video_360init.cmfv"), &segments);
+        let mut ranges = [
+            segment("video_360.cmfv", 6.0, 70),
+            segment("video_360.cmfv", 2.0, 30),
+        ];
+        (ranges[0].offset, ranges[1].offset) = (Some(800), Some(870));
+        let single = media(&group(), Some("video_360.cmfv"), &ranges);
+        insta::assert_snapshot!("media_playlist_of_one_file", single);
+        insta::assert_snapshot!("media_playlist_of_fragments", playlist);
     }
 
     #[test]
     fn durations_are_read_back() {
         let segments = [segment("a_00001.ts", 6.006, 1), segment("a_00002.ts", 0.5, 1)];
-        assert_eq!(durations(&media(&group(), &segments)), [6.006, 0.5]);
+        assert_eq!(durations(&media(&group(), None, &segments)), [6.006, 0.5]);
     }
 
     #[test]

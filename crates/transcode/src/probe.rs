@@ -6,7 +6,7 @@ mod rate;
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::ProbeError;
@@ -24,6 +24,8 @@ pub struct MediaInfo {
     pub audio: Vec<AudioTrack>,
     /// Tracks that nothing is made of: further video tracks, and subtitles.
     pub other: Vec<OtherTrack>,
+    /// The timecode of the first frame, where the file has one.
+    pub timecode: Option<String>,
 }
 
 /// A track that is reported and not decoded.
@@ -45,7 +47,7 @@ pub enum OtherKind {
 }
 
 /// A fraction in lowest terms as ffprobe gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {
     pub num: u32,
     pub den: u32,
@@ -248,6 +250,10 @@ pub fn parse(document: &Value) -> MediaInfo {
             .filter_map(|stream| other_track(stream, OtherKind::Video))
             .chain(of_type("subtitle").filter_map(|stream| other_track(stream, OtherKind::Subtitles)))
             .collect(),
+        timecode: streams
+            .iter()
+            .find_map(|stream| text(&stream["tags"]["timecode"]))
+            .or_else(|| text(&document["format"]["tags"]["timecode"])),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) const PROTOCOL_WHITELIST: &str = "file,pipe";
 
 /// Containers that an upload may have. No playlists (`hls`, `dash`, `concat`): they name other files.
 pub(crate) const FORMAT_WHITELIST: &str =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,wav,mp3,aac";
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,wav,mp3,aac,aiff,flac,ac3,eac3";
 
 /// Largest picture that is decoded, in pixels: 8192x8192.
 pub(crate) const MAX_PIXELS: &str = "67108864";

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use mediaconvert_job::names;
 use serde_json::{Map, Value, json};
 
-use crate::plan::{Group, GroupKind, HlsGroup, Media, Output, Plan};
-use crate::playlist::{self, Segment, Variant};
+use crate::plan::{Group, GroupKind, Media, Output, Plan};
+
+mod manifests;
+mod segments;
 
 /// All files of a job.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,16 +46,16 @@ pub enum Stage {
 /// An output group as the COMPLETE event lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducedGroup {
-    /// `HLS_GROUP` or `FILE_GROUP`.
+    /// For example `HLS_GROUP`.
     pub kind: &'static str,
     pub outputs: Vec<ProducedOutput>,
-    /// URLs of master playlists.
+    /// URLs of master playlists and DASH manifests.
     pub playlists: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducedOutput {
-    /// URLs; of captured frames the last one only, as `MediaConvert` has it.
+    /// URLs; of captured frames the last one only, and none in CMAF and DASH groups, as `MediaConvert` has it.
     pub paths: Vec<String>,
     pub duration_ms: u64,
     /// Pixels; absent for audio alone.
@@ -82,7 +84,10 @@ impl ProducedGroup {
 
 impl ProducedOutput {
     fn details(&self) -> Value {
-        let mut details = json!({"outputFilePaths": self.paths, "durationInMs": self.duration_ms});
+        let mut details = json!({"durationInMs": self.duration_ms});
+        if !self.paths.is_empty() {
+            details["outputFilePaths"] = self.paths.clone().into();
+        }
         if let Some((width, height)) = self.size {
             details["videoDetails"] = json!({"widthInPx": width, "heightInPx": height});
         }
@@ -130,96 +135,37 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn group(mut self, durations: &BTreeMap<PathBuf, u64>) -> io::Result<ProducedGroup> {
         let group = self.group;
-        let mut outputs = Vec::new();
-        let mut variants = Vec::new();
-        for output in &group.outputs {
-            outputs.push(match (&group.kind, &output.media) {
-                (GroupKind::Hls(hls), Media::Streams { .. }) => {
-                    let (output, variant) = self.rendition(hls, output, durations)?;
-                    variants.push(variant);
-                    output
-                }
-                (_, Media::Streams { .. }) => self.file(output, durations)?,
-                (_, Media::Capture(index)) => self.frames(output, *index)?,
-            });
-        }
-        match &group.kind {
-            GroupKind::File => Ok(ProducedGroup {
-                kind: "FILE_GROUP",
-                outputs,
-                playlists: Vec::new(),
-            }),
+        let (kind, outputs, playlists) = match &group.kind {
+            GroupKind::File => ("FILE_GROUP", self.files(durations)?, Vec::new()),
             GroupKind::Hls(hls) => {
-                let name = names::hls_master(&group.destination.base);
-                let path = self.path("master.m3u8");
-                let playlist = self.write(path, &name, &playlist::master(hls, &variants), Stage::Master)?;
-                Ok(ProducedGroup {
-                    kind: "HLS_GROUP",
-                    outputs,
-                    playlists: vec![playlist],
-                })
+                let renditions = self.transport_streams(hls, durations)?;
+                let (urls, master) = self.playlists(hls, &renditions)?;
+                let outputs = renditions.iter().zip(urls);
+                let outputs = outputs.map(|(rendition, url)| rendition.produced(vec![url]));
+                ("HLS_GROUP", outputs.collect(), vec![master])
             }
-        }
+            GroupKind::Fragments(form) => {
+                let renditions = self.fragments(form)?;
+                let kind = if form.cmaf { "CMAF_GROUP" } else { "DASH_ISO_GROUP" };
+                let outputs = renditions.iter().map(|rendition| rendition.produced(Vec::new()));
+                (kind, outputs.collect(), self.manifests(form, &renditions)?)
+            }
+        };
+        Ok(ProducedGroup {
+            kind,
+            outputs,
+            playlists,
+        })
     }
 
-    /// A segmented rendition: its segments, and the playlist in its final words.
-    fn rendition(
-        &mut self,
-        hls: &HlsGroup,
-        output: &Output,
-        durations: &BTreeMap<PathBuf, u64>,
-    ) -> io::Result<(ProducedOutput, Variant)> {
-        let base = &self.group.destination.base;
-        let path = self.path(&format!("{}.m3u8", output.stem));
-        let mut segments = Vec::new();
-        for (number, seconds) in (1..).zip(playlist::durations(&fs::read_to_string(self.work.join(&path))?)) {
-            let name = names::hls_segment(base, &output.name_modifier, &output.segment_modifier, number);
-            let file = self.path(&format!("{}_{number:05}.ts", output.stem));
-            let bytes = self.add(file, &name, Stage::Media)?;
-            segments.push(Segment { name, seconds, bytes });
-        }
-        let last = segments
-            .last_mut()
-            .ok_or_else(|| io::Error::other("the encoder wrote no segment"))?;
-        outlast(&mut last.seconds, durations.get(&path));
-        let name = names::hls_variant(base, &output.name_modifier);
-        let url = self.write(path, &name, &playlist::media(hls, &segments), Stage::Playlist)?;
-        let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
-        let (bandwidth, average_bandwidth) = playlist::bandwidth(&segments);
-        let (size, rate) = self.video(output);
-        let variant = Variant {
-            name,
-            bandwidth,
-            average_bandwidth,
-            codecs: self.codecs(hls, output)?,
-            size: size.unwrap_or_default(),
-            rate,
-        };
-        Ok((
-            ProducedOutput {
-                paths: vec![url],
-                duration_ms: milliseconds(seconds),
-                size,
-            },
-            variant,
-        ))
-    }
-
-    fn codecs(&self, hls: &HlsGroup, output: &Output) -> io::Result<Vec<String>> {
-        // Enough for the tables and the first picture's parameter sets.
-        let mut start = Vec::new();
-        let first = self.path(&format!("{}_00001.ts", output.stem));
-        fs::File::open(self.work.join(first))?
-            .take(64 << 10)
-            .read_to_end(&mut start)?;
-        let video = playlist::avc_codec(&start, hls.rfc_6381)
-            .ok_or_else(|| io::Error::other("a segment has no H.264 parameters"))?;
-        let Media::Streams { audio, .. } = &output.media else {
-            return Ok(vec![video]);
-        };
-        // AAC-LC, the only audio codec that is supported.
-        let audio = (!audio.is_empty()).then(|| "mp4a.40.2".to_owned());
-        Ok(std::iter::once(video).chain(audio).collect())
+    fn files(&mut self, durations: &BTreeMap<PathBuf, u64>) -> io::Result<Vec<ProducedOutput>> {
+        let outputs = self.group.outputs.iter();
+        outputs
+            .map(|output| match output.media {
+                Media::Streams { .. } => self.file(output, durations),
+                Media::Capture(index) => self.frames(output, index),
+            })
+            .collect()
     }
 
     fn file(&mut self, output: &Output, durations: &BTreeMap<PathBuf, u64>) -> io::Result<ProducedOutput> {
@@ -239,7 +185,7 @@ impl Collector<'_> {
         Ok(ProducedOutput {
             paths,
             duration_ms,
-            size: self.video(output).0,
+            size: self.video(output).map(|(size, _)| size),
         })
     }
 
@@ -265,15 +211,16 @@ impl Collector<'_> {
         })
     }
 
-    fn video(&self, output: &Output) -> (Option<(u32, u32)>, crate::probe::Ratio) {
+    /// Pixels and frame rate of an output with video.
+    fn video(&self, output: &Output) -> Option<((u32, u32), crate::probe::Ratio)> {
         let Media::Streams {
             video: Some(index), ..
         } = &output.media
         else {
-            return (None, crate::plan::SQUARE);
+            return None;
         };
-        let video = &self.plan.videos[*index];
-        (Some(video.size()), video.rate)
+        let video = self.plan.videos.get(*index)?;
+        Some((video.size(), video.rate))
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -295,16 +242,6 @@ impl Collector<'_> {
             stage,
         });
         Ok(size)
-    }
-}
-
-/// Extends a segment to the end of its audio, which ends up to one AAC frame (21 ms at 48 kHz) after the pictures.
-#[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
-fn outlast(seconds: &mut f64, audio_ms: Option<&u64>) {
-    const ROUNDING: f64 = 0.05;
-    let audio = audio_ms.map_or(0.0, |&ms| ms as f64 / 1000.0);
-    if audio > *seconds + ROUNDING {
-        *seconds = audio;
     }
 }
 

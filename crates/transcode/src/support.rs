@@ -178,9 +178,9 @@ mod tests {
                  the local engine does not support PUBLIC_READ here, only BUCKET_OWNER_FULL_CONTROL",
             ),
             (
-                json!({"outputGroups": [{"outputs": [{"videoDescription": {"codecSettings": {"codec": "H_265"}}}]}]}),
+                json!({"outputGroups": [{"outputs": [{"videoDescription": {"codecSettings": {"codec": "AVC_INTRA"}}}]}]}),
                 "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec: \
-                 the local engine does not support H_265 here, only H_264, FRAME_CAPTURE",
+                 the local engine does not support AVC_INTRA here, only H_264, H_265, AV1, VP8, VP9, MPEG2, PRORES, FRAME_CAPTURE",
             ),
         ] {
             assert_eq!(check(&settings).expect_err("is refused").to_string(), message);

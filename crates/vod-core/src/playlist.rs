@@ -5,8 +5,10 @@
 //! their own URL. Foreign URLs are left alone and never signed. A URI outside the asset's own folder is
 //! refused. All other bytes are kept as they are.
 
+mod mpd;
 mod uri;
 
+pub use mpd::mpd;
 use uri::{Base, Target};
 
 use crate::grant::Grant;
@@ -23,6 +25,12 @@ pub enum PlaylistError {
     /// The playlist's own key is not the key of an output of an asset.
     #[error("not a key below the folder of an asset: `{0}`")]
     Key(String),
+    /// The XML of a DASH manifest cannot be read, or has parts that no manifest needs.
+    #[error("line {line}: not the XML of a DASH manifest")]
+    Xml {
+        /// From 1.
+        line: usize,
+    },
     /// A URI is outside the asset's folder, or the edge would refuse it.
     #[error("line {line}: the URI is outside the asset's folder")]
     Outside {

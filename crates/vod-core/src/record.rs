@@ -289,6 +289,8 @@ pub struct OutputSet {
     pub prefix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hls: Option<Hls>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dash: Option<Dash>,
     /// Progressive files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mp4: Vec<Rendition>,
@@ -312,9 +314,20 @@ pub struct Hls {
     pub unknown: Unknown,
 }
 
+/// What DASH players play.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dash {
+    pub manifest: String,
+    /// Members of a newer version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
 /// One file or variant playlist, with what MediaConvert says of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rendition {
+    /// Absent for variants of a CMAF group: MediaConvert's events do not name them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,

@@ -31,6 +31,7 @@ const GZIP_MIN: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     M3u8,
+    Mpd,
     Vtt,
 }
 
@@ -38,6 +39,7 @@ impl Kind {
     fn of(key: &str) -> Option<Self> {
         match key.rsplit_once('.')?.1 {
             "m3u8" => Some(Self::M3u8),
+            "mpd" => Some(Self::Mpd),
             "vtt" => Some(Self::Vtt),
             _ => None,
         }
@@ -46,6 +48,7 @@ impl Kind {
     fn content_type(self) -> &'static str {
         match self {
             Self::M3u8 => "application/vnd.apple.mpegurl",
+            Self::Mpd => "application/dash+xml",
             Self::Vtt => "text/vtt; charset=utf-8",
         }
     }
@@ -86,15 +89,17 @@ pub(crate) async fn play(
     };
     grant.verify(keys.public_keys(), &request).map_err(refused)?;
 
-    let kind = Kind::of(&key).ok_or_else(|| Problem::not_found("only .m3u8 and .vtt are served here"))?;
+    let kind =
+        Kind::of(&key).ok_or_else(|| Problem::not_found("only .m3u8, .mpd and .vtt are served here"))?;
     let key = format!("output/{key}");
     let text = match (read(&app, &key).await?, kind) {
         (Some(text), _) => text,
         (None, Kind::Vtt) => made_thumbnails(&app, &key).await?,
-        (None, Kind::M3u8) => return Err(missing().into()),
+        (None, Kind::M3u8 | Kind::Mpd) => return Err(missing().into()),
     };
     let rewritten = match kind {
         Kind::M3u8 => playlist::m3u8(&text, &key, &grant),
+        Kind::Mpd => playlist::mpd(&text, &key, &grant),
         Kind::Vtt => playlist::webvtt(&text, &key, &grant),
     };
     let rewritten = rewritten.map_err(|error| Problem::bad_file(error.to_string()))?;

@@ -43,6 +43,8 @@ struct Playback {
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     hls: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dash: Option<String>,
     mp4: Vec<Mp4>,
     #[serde(skip_serializing_if = "Option::is_none")]
     poster: Option<String>,
@@ -107,6 +109,7 @@ fn respond(
         asset: record.id.to_string(),
         expires_at: expires,
         hls: set.hls.as_ref().map(|hls| play(&hls.master)),
+        dash: set.dash.as_ref().map(|dash| play(&dash.manifest)),
         mp4: set
             .mp4
             .iter()
@@ -177,7 +180,7 @@ fn choose<'a>(record: &'a Record, template: Option<&str>) -> Result<&'a OutputSe
             .find(|set| set.template == name)
             .ok_or_else(|| Problem::not_found("the asset has no outputs of this template")),
         None => sets
-            .find(|set| set.hls.is_some())
+            .find(|set| set.hls.is_some() || set.dash.is_some())
             .or(record.outputs.first())
             .ok_or_else(|| Problem::not_found("the asset has no outputs")),
     }

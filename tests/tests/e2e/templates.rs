@@ -1,6 +1,7 @@
 //! Templates in the bucket.
 
 use anyhow::{Context, ensure};
+use vod_tests::media::play;
 use vod_tests::{LocalStack, clips};
 
 const AUDIO_FREE_MP4: &str = r#"{"settings": {"inputs": [{"videoSelector": {"rotate": "AUTO"}}], "outputGroups": [{
@@ -58,6 +59,43 @@ fn vod_check_judges_a_template() -> anyhow::Result<()> {
         let mut command = std::process::Command::new(&vod);
         let output = vod_tests::tools::output(command.arg("check").arg(&path))?;
         ensure!(output.status.code() == Some(code), "{name}: {output:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_cmaf_template_is_played_as_hls_and_as_dash() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    stack.put(
+        "jobs/cmaf.json",
+        include_bytes!("../../../job-templates/cmaf.json"),
+    )?;
+    stack.upload(&clips::ordinary("640x360", 2.0)?, "input/film.mp4")?;
+    stack.upload(&clips::silent()?, "input/silent.mp4")?;
+    let record = stack.wait_for_complete("input/film.mp4")?;
+    let set = &record["outputs"][0];
+    let prefix = set["prefix"].as_str().context("no prefix")?;
+    ensure!(
+        set["hls"]["master"] == format!("{prefix}cmaf/video.m3u8"),
+        "{record:#}"
+    );
+    ensure!(
+        set["dash"]["manifest"] == format!("{prefix}cmaf/video.mpd"),
+        "{record:#}"
+    );
+    let variants = set["hls"]["variants"].as_array().context("no variants")?;
+    ensure!(variants.len() == 1 && variants[0]["height"] == 360, "{record:#}");
+
+    for key in ["input/film.mp4", "input/silent.mp4"] {
+        let record = stack.wait_for_complete(key)?;
+        let links = stack.vod_json(&["sign", record["id"].as_str().context("no id")?])?;
+        for format in ["hls", "dash"] {
+            let url = links[format]
+                .as_str()
+                .with_context(|| format!("no {format} in {links:#}"))?;
+            let seconds = play(url).with_context(|| format!("{key} as {format}"))?;
+            ensure!((seconds - 2.0).abs() <= 0.15, "{seconds} s of {key} as {format}");
+        }
     }
     Ok(())
 }

@@ -132,7 +132,10 @@ fn url(bucket: &str, key: &str) -> String {
 }
 
 fn details(paths: &[String], info: OutputInfo) -> Value {
-    let mut details = json!({ "outputFilePaths": paths });
+    let mut details = match paths {
+        [] => json!({}),
+        paths => json!({ "outputFilePaths": paths }),
+    };
     if let Some(duration) = info.duration_ms {
         details["durationInMs"] = duration.into();
     }
@@ -186,7 +189,7 @@ impl<'a> Group<'a> {
             "HLS_GROUP_SETTINGS" if !self.json["automatedEncodingSettings"].is_null() => {
                 self.variants(&playlists)
             }
-            "CMAF_GROUP_SETTINGS" | "DASH_ISO_GROUP_SETTINGS" => Vec::new(),
+            "CMAF_GROUP_SETTINGS" | "DASH_ISO_GROUP_SETTINGS" => self.segmented(),
             _ => self.outputs()?,
         };
         Ok(json!({ "playlistFilePaths": playlists, "outputDetails": outputs }))
@@ -211,7 +214,17 @@ impl<'a> Group<'a> {
             .collect()
     }
 
-    fn output(&self, output: &Value, index: usize) -> Result<Value, Missing> {
+    /// Outputs of CMAF and DASH groups, of which MediaConvert's event has no paths.
+    fn segmented(&self) -> Vec<Value> {
+        let outputs = self.json["outputs"].as_array().map_or(&[][..], Vec::as_slice);
+        let infos = outputs
+            .iter()
+            .enumerate()
+            .map(|(index, output)| self.info(output, index));
+        infos.map(|info| details(&[], info)).collect()
+    }
+
+    fn info(&self, output: &Value, index: usize) -> OutputInfo {
         let pixels = |side: &str| {
             output["videoDescription"][side]
                 .as_u64()
@@ -219,6 +232,11 @@ impl<'a> Group<'a> {
         };
         let mut info = self.details.get(index).copied().unwrap_or_default();
         (info.width, info.height) = (info.width.or(pixels("width")), info.height.or(pixels("height")));
+        info
+    }
+
+    fn output(&self, output: &Value, index: usize) -> Result<Value, Missing> {
+        let info = self.info(output, index);
         let values = Identifiers {
             input: names::input_name(self.input),
             width: info.width,

@@ -3,20 +3,38 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::plan::h264::decimal;
+use crate::plan::h264::cut;
 use crate::plan::{Capture, Group, GroupKind, Media, Output, Plan};
 use crate::process::{FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST};
+
+/// The instant at which transport streams start whose audio is in other files: the default of `MediaConvert`'s `ptsOffset`.
+pub(crate) const START_SECONDS: u32 = 2;
 
 impl Plan {
     /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>
     pub fn arguments(&self, input: &Path) -> Vec<OsString> {
         let mut arguments = Arguments::default();
-        inputs(&mut arguments, input);
-        arguments.flag("-filter_complex").add(&self.filters);
+        inputs(&mut arguments, input, "error");
+        arguments.flag("-filter_complex").add(&self.filters());
         self.streams(&mut arguments);
         for (index, capture) in self.captures.iter().enumerate() {
             frames(&mut arguments, index, capture);
         }
+        arguments.0
+    }
+
+    /// ffmpeg's arguments for measuring the loudness of an audio encode: its summary is among the messages.
+    pub(crate) fn measuring(&self, audio: usize, input: &Path) -> Vec<OsString> {
+        let mut arguments = Arguments::default();
+        inputs(&mut arguments, input, "info");
+        let filters = self.audio_filters(audio, &self.audio[audio]);
+        let graph = format!("{filters},ebur128=framelog=verbose[a]");
+        arguments
+            .flag("-filter_complex")
+            .add(&graph)
+            .flag("-map")
+            .add("[a]");
+        arguments.flag("-f").add("null").add("-");
         arguments.0
     }
 
@@ -86,13 +104,9 @@ impl Plan {
             .collect();
         let path = format!("{}/{}", group.folder, output.stem);
         let mut slave = vec![format!("select={}", streams.join(",")), format!("f={muxer}")];
-        if let GroupKind::Hls(hls) = &group.kind {
-            slave.push(format!("hls_time={}", decimal(hls.segment_seconds)));
-            slave.push("hls_playlist_type=vod:start_number=1".to_owned());
-            slave.push(format!("hls_segment_filename={path}_%05d.ts"));
-        }
+        slave.extend(segmenting(group, muxer, &path));
         if !options.is_empty() {
-            slave.push((*options).to_owned());
+            slave.push(options.clone());
         }
         Some(format!(
             "[{}]{}",
@@ -102,10 +116,38 @@ impl Plan {
     }
 }
 
-fn inputs(arguments: &mut Arguments, input: &Path) {
+/// Options of a muxer that cuts segments.
+fn segmenting(group: &Group, muxer: &str, path: &str) -> Vec<String> {
+    let seconds = cut(group.segment_seconds);
+    match &group.kind {
+        GroupKind::Hls(_) if muxer == "hls" => {
+            let mut options = vec![
+                format!("hls_time={seconds}"),
+                "hls_playlist_type=vod:start_number=1".to_owned(),
+                format!("hls_segment_filename={path}_%05d.ts"),
+            ];
+            if group.has_separate_audio() {
+                // Each file would otherwise be moved so that its own first timestamp is that of the muxer.
+                options.push(format!(
+                    "avoid_negative_ts=disabled:output_ts_offset={START_SECONDS}"
+                ));
+            }
+            options
+        }
+        GroupKind::Fragments(form) => vec![
+            // Without `use_timeline=0` each segment is cut by its own length, and audio drifts from video.
+            format!("seg_duration={seconds}:use_timeline=0:hls_playlist=1"),
+            format!("frag_type=duration:frag_duration={}", cut(form.fragment_seconds)),
+            "init_seg_name=init.mp4:media_seg_name=$Number%09d$.m4s".to_owned(),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn inputs(arguments: &mut Arguments, input: &Path, messages: &str) {
     // Never ask or read the terminal; files of an earlier try may exist.
     arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
-    arguments.flag("-loglevel").add("error");
+    arguments.flag("-loglevel").add(messages);
     // Machine-readable progress every half second on standard output.
     arguments
         .flag("-nostats")

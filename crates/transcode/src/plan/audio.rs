@@ -1,10 +1,12 @@
-//! Plans audio: selects the track of an output, and turns AAC settings into encoder options.
+//! Plans audio: selects the track of an output, and what is encoded of it.
 
 use mediaconvert_job::error_code::{NO_AUDIO, UNSUPPORTED_CODEC};
-use mediaconvert_job::model::{AacSettings, AudioDescription, AudioSelector, Input};
+use mediaconvert_job::model::{AudioDescription, AudioSelector, Input};
 
-use crate::plan::{AudioEncode, Refusal};
+use crate::plan::{AudioEncode, Loudness, Refusal, owned};
 use crate::probe::{AudioTrack, MediaInfo};
+
+pub(crate) mod codec;
 
 /// Plans one audio description. `path` is its own.
 pub(crate) fn encode(
@@ -22,10 +24,14 @@ pub(crate) fn encode(
             message: "unsupported codec: the audio track cannot be decoded".to_owned(),
         });
     }
-    let settings = &description.codec_settings.aac_settings;
-    let aac = format!("{path}/codecSettings/aacSettings");
-    let sample_rate = required(settings.sample_rate, "sampleRate", &aac)?;
-    let layout = layout(settings, track, &aac)?;
+    let settings = &description.codec_settings;
+    let path = format!("{path}/codecSettings");
+    let codec = codec::Codec::of(settings, &path)?;
+    let codec::Chosen {
+        options,
+        sample_rate,
+        layout: (layout, channels),
+    } = codec.choose(settings, track, &path)?;
     let mut filters = Vec::new();
     match selector.offset.unwrap_or(0) {
         0 => {}
@@ -37,20 +43,19 @@ pub(crate) fn encode(
     }
     // Gaps become silence, and audio that starts late starts with silence: players expect both tracks from 0.
     filters.push("aresample=async=1:first_pts=0".to_owned());
-    filters.push(format!(
-        "aformat=sample_rates={sample_rate}:channel_layouts={layout}"
-    ));
-    let mut options = vec![("c", "aac".to_owned())];
-    match settings.rate_control_mode.as_deref() {
-        Some("VBR") => options.push(("q", vbr_quality(settings.vbr_quality.as_deref()).to_owned())),
-        _ => options.push(("b", required(settings.bitrate, "bitrate", &aac)?.to_string())),
-    }
-    let language = language(description, track);
     Ok(AudioEncode {
         stream: track.index,
         filters: filters.join(","),
-        options,
-        language,
+        format: format!("aformat=sample_rates={sample_rate}:channel_layouts={layout}"),
+        options: owned(options),
+        language: language(description, track),
+        channels,
+        sample_rate,
+        codec: codec.in_transport_stream.map(str::to_owned),
+        loudness: description
+            .audio_normalization_settings
+            .as_ref()
+            .and_then(Loudness::new),
     })
 }
 
@@ -125,33 +130,6 @@ fn select<'a>(
 fn first_readable(source: &MediaInfo) -> Option<&AudioTrack> {
     let mut tracks = source.audio.iter();
     tracks.find(|track| track.is_readable()).or(source.audio.first())
-}
-
-fn layout(settings: &AacSettings, track: &AudioTrack, path: &str) -> Result<&'static str, Refusal> {
-    match required(settings.coding_mode.as_deref(), "codingMode", path)? {
-        "CODING_MODE_1_0" => Ok("mono"),
-        "CODING_MODE_5_1" => Ok("5.1"),
-        "CODING_MODE_AUTO" => Ok(match track.channels {
-            1 => "mono",
-            6.. => "5.1",
-            _ => "stereo",
-        }),
-        _ => Ok("stereo"),
-    }
-}
-
-fn required<T>(value: Option<T>, name: &str, path: &str) -> Result<T, Refusal> {
-    value.ok_or_else(|| Refusal::setting(path, format!("{name} is a required property")))
-}
-
-/// The encoder's quality scale: 1 is about 100 kbit/s for stereo.
-fn vbr_quality(quality: Option<&str>) -> &'static str {
-    match quality {
-        Some("LOW") => "0.5",
-        Some("MEDIUM_LOW") => "0.8",
-        Some("HIGH") => "2",
-        _ => "1.2",
-    }
 }
 
 fn language(description: &AudioDescription, track: &AudioTrack) -> Option<String> {

@@ -2,30 +2,60 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::picture::{Frame, Picture, SQUARE, Shape};
-use crate::plan::{AudioEncode, Capture, VideoEncode};
+use crate::plan::picture::{Picture, SQUARE, Shape};
+use crate::plan::{AudioEncode, Capture, Decode, Plan, VideoEncode, clips};
 use crate::probe::Ratio;
 
-/// All that the graph is made from.
-pub(crate) struct Graph<'a> {
-    /// Index of the video stream in the source.
-    pub(crate) stream: u32,
-    pub(crate) frame: Frame,
-    /// Filters on each source picture before anything is scaled: turning, deinterlacing, even spacing.
-    pub(crate) prepare: Vec<String>,
-    /// Filters after the first scaling.
-    pub(crate) color: Vec<String>,
-    /// Rate after `prepare`.
-    pub(crate) rate: Ratio,
-    pub(crate) videos: &'a [VideoEncode],
-    pub(crate) captures: &'a [Capture],
-    pub(crate) audio: &'a [AudioEncode],
+impl Plan {
+    /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for audio.
+    pub(crate) fn filters(&self) -> String {
+        let mut chains = Vec::new();
+        if let Some(decode) = &self.picture {
+            let graph = Graph {
+                decode,
+                videos: &self.videos,
+                captures: &self.captures,
+            };
+            chains = graph.chains();
+        }
+        let tracks = self.audio.iter().enumerate();
+        chains.extend(tracks.map(|(index, track)| {
+            let loudness = track.loudness.map(|loudness| loudness.filters(track.sample_rate));
+            let loudness = loudness.unwrap_or_default();
+            format!("{}{loudness}[a{index}]", self.audio_filters(index, track))
+        }));
+        chains.join(";")
+    }
+
+    /// Filters of an audio encode before its loudness is corrected, with the stream that they begin at.
+    pub(crate) fn audio_filters(&self, index: usize, track: &AudioEncode) -> String {
+        let AudioEncode {
+            stream,
+            filters,
+            format,
+            ..
+        } = track;
+        if self.clips.is_empty() {
+            return format!("[0:{stream}]{filters},{format}");
+        }
+        let clips = clips::audio_filters(&self.clips, self.source_rate, &format!("a{index}"));
+        format!("[0:{stream}]{filters},{clips},{format}")
+    }
+}
+
+/// All that the graph of pictures is made from.
+struct Graph<'a> {
+    decode: &'a Decode,
+    videos: &'a [VideoEncode],
+    captures: &'a [Capture],
 }
 
 /// One size in the cascade.
-struct Node {
+struct Node<'a> {
     size: (u32, u32),
-    scaler: &'static str,
+    scaler: &'a str,
+    /// Pictures keep ten bits and the source's colors.
+    deep: bool,
     /// Index of the node it is scaled from; `None`: from the source.
     parent: Option<usize>,
 }
@@ -37,9 +67,8 @@ struct Branch {
     label: String,
 }
 
-impl Graph<'_> {
-    /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for audio.
-    pub(crate) fn render(&self) -> String {
+impl<'a> Graph<'a> {
+    fn chains(&self) -> Vec<String> {
         let nodes = self.nodes();
         let mut branches: Vec<Branch> = Vec::new();
         for (index, node) in nodes.iter().enumerate() {
@@ -50,9 +79,10 @@ impl Graph<'_> {
             });
         }
         for (index, video) in self.videos.iter().enumerate() {
-            let from = nodes
-                .iter()
-                .position(|node| node.size == video.picture.scaled && node.scaler == video.picture.scaler);
+            let from = nodes.iter().position(|node| {
+                let Picture { scaled, scaler, .. } = &video.picture;
+                node.size == *scaled && node.scaler == scaler && node.deep == video.deep
+            });
             branches.push(Branch {
                 from,
                 filters: self.video_filters(video),
@@ -65,9 +95,9 @@ impl Graph<'_> {
         let mut chains = Vec::new();
         if !branches.is_empty() {
             chains.push(chain(
-                &format!("0:{}", self.stream),
+                &format!("0:{}", self.decode.stream),
                 None,
-                self.prepare.clone(),
+                self.decode.prepare.clone(),
                 &branches,
             ));
         }
@@ -79,70 +109,77 @@ impl Graph<'_> {
                 None => chains.push(format!("[{input}]{}[{}]", joined(&branch.filters), branch.label)),
             }
         }
-        for (index, track) in self.audio.iter().enumerate() {
-            chains.push(format!("[0:{}]{}[a{index}]", track.stream, track.filters));
-        }
-        chains.join(";")
+        chains
     }
 
     /// Sizes from large to small, each with the smallest picture that it can be scaled down from.
-    fn nodes(&self) -> Vec<Node> {
+    fn nodes(&self) -> Vec<Node<'a>> {
         let mut sizes: Vec<_> = self
             .videos
             .iter()
-            .map(|video| (video.picture.scaled, video.picture.scaler))
+            .map(|video| (video.picture.scaled, video.picture.scaler.as_str(), video.deep))
             .collect();
-        sizes.sort_by_key(|&((width, height), scaler)| {
+        sizes.sort_by_key(|&((width, height), scaler, deep)| {
             (
                 std::cmp::Reverse(u64::from(width) * u64::from(height)),
                 width,
                 scaler,
+                deep,
             )
         });
         sizes.dedup();
-        let mut nodes: Vec<Node> = Vec::new();
-        for (size, scaler) in sizes {
-            let parent = smallest_covering(&nodes, size, scaler);
-            nodes.push(Node { size, scaler, parent });
+        let mut nodes: Vec<Node<'_>> = Vec::new();
+        for (size, scaler, deep) in sizes {
+            let parent = smallest_covering(&nodes, size, scaler, deep);
+            nodes.push(Node {
+                size,
+                scaler,
+                deep,
+                parent,
+            });
         }
         nodes
     }
 
     /// Filters that make one size of the cascade.
-    fn scaling(&self, node: &Node) -> Vec<String> {
+    fn scaling(&self, node: &Node<'_>) -> Vec<String> {
         let mut filters = Vec::new();
-        if node.parent.is_some() || node.size != (self.frame.width, self.frame.height) {
+        if node.parent.is_some() || node.size != (self.decode.frame.width, self.decode.frame.height) {
             filters.push(scale(node.size, node.scaler));
         }
-        if node.parent.is_none() {
-            filters.extend(self.color.iter().cloned());
+        match node.parent {
+            None if node.deep => filters.push("format=yuv420p10le".to_owned()),
+            None => filters.extend(self.decode.color.iter().cloned()),
+            Some(_) => {}
         }
         filters
     }
 
     fn video_filters(&self, video: &VideoEncode) -> Vec<String> {
         let mut filters = finish(&video.picture);
-        if video.rate != self.rate {
+        if video.rate != self.decode.rate {
             filters.push(format!("fps=fps={}", video.rate));
         }
         filters
     }
 
     /// Takes pictures first and scales only those.
-    fn capture_branch(&self, nodes: &[Node], capture: &Capture, label: String) -> Branch {
+    fn capture_branch(&self, nodes: &[Node<'_>], capture: &Capture, label: String) -> Branch {
         let size = capture.picture.scaled;
-        let from = smallest_covering(nodes, size, capture.picture.scaler);
+        let from = smallest_covering(nodes, size, &capture.picture.scaler, false);
         // Picture k is the first one at or after k intervals; the margin is for rounded timestamps.
         let mut filters = vec![format!(
             "select=gte((t-start_t)*{}/{}+0.0001\\,selected_n)",
             capture.rate.num, capture.rate.den
         )];
-        let source_size = from.map_or((self.frame.width, self.frame.height), |index| nodes[index].size);
+        let source_size = from.map_or((self.decode.frame.width, self.decode.frame.height), |index| {
+            nodes[index].size
+        });
         if size != source_size {
-            filters.push(scale(size, capture.picture.scaler));
+            filters.push(scale(size, &capture.picture.scaler));
         }
         if from.is_none() {
-            filters.extend(self.color.iter().cloned());
+            filters.extend(self.decode.color.iter().cloned());
         }
         filters.extend(finish(&capture.picture));
         // JPEG samples use the full range.
@@ -152,13 +189,13 @@ impl Graph<'_> {
 }
 
 /// The smallest node from which `size` can be made by scaling down, or which has that size by the same scaler.
-fn smallest_covering(nodes: &[Node], size: (u32, u32), scaler: &str) -> Option<usize> {
-    let covering = |node: &Node| node.size.0 >= size.0 && node.size.1 >= size.1;
-    let other_scaler = |node: &Node| node.size == size && node.scaler != scaler;
+fn smallest_covering(nodes: &[Node<'_>], size: (u32, u32), scaler: &str, deep: bool) -> Option<usize> {
+    let covering = |node: &Node<'_>| node.size.0 >= size.0 && node.size.1 >= size.1;
+    let other_scaler = |node: &Node<'_>| node.size == size && node.scaler != scaler;
     // Nodes are sorted from large to small.
     nodes
         .iter()
-        .rposition(|node| covering(node) && !other_scaler(node))
+        .rposition(|node| node.deep == deep && covering(node) && !other_scaler(node))
 }
 
 /// Filters, then one copy of the picture for each branch that starts here.

@@ -1,8 +1,9 @@
 //! H.264 settings as libx264's options.
 
-use mediaconvert_job::model::{H264Settings, HlsGroupSettings};
+use mediaconvert_job::model::EncoderSettings;
 
 use crate::plan::Refusal;
+use crate::plan::streaming::Cuts;
 use crate::probe::Ratio;
 
 /// A video encode's options and where it can be cut.
@@ -16,11 +17,11 @@ pub(crate) struct Encoder {
 /// Seconds between keyframes where the job leaves it to us and nothing is segmented.
 const AUTO_GOP_SECONDS: f64 = 2.0;
 
-/// Options for one output. `path` is that of the settings; `hls` are the group's, where it is segmented.
+/// Options for one output. `path` is that of the settings; `cuts` are the group's, where it is segmented.
 pub(crate) fn encoder(
-    settings: &H264Settings,
+    settings: &EncoderSettings,
     rate: Ratio,
-    hls: Option<&HlsGroupSettings>,
+    cuts: Option<Cuts>,
     path: &str,
 ) -> Result<Encoder, Refusal> {
     let preset = preset(settings.quality_tuning_level.as_deref());
@@ -40,8 +41,12 @@ pub(crate) fn encoder(
     if let Some(level) = settings.codec_level.as_deref().filter(|level| *level != "AUTO") {
         options.push(("level", level.trim_start_matches("LEVEL_").replace('_', ".")));
     }
-    rate_control(settings, path, &mut options)?;
-    let cadence = Cadence::new(settings, rate, hls);
+    rate_control(settings, 23.0, path, &mut options)?;
+    if settings.rate_control_mode.as_deref() == Some("CBR") {
+        // Constant at the receiver too: filler where the encoder needs less.
+        options.push(("x264-params", "nal-hrd=cbr".to_owned()));
+    }
+    let cadence = Cadence::new(settings, rate, cuts);
     cadence.options(
         rate,
         settings.scene_change_detect.as_deref() != Some("DISABLED"),
@@ -64,8 +69,11 @@ fn preset(level: Option<&str>) -> &'static str {
     }
 }
 
-fn rate_control(
-    settings: &H264Settings,
+/// Bit rate, or quality, and their limits. `quality` is the encoder's quality at level 7, "high quality" in AWS's words; one level
+/// is one and a half of its steps.
+pub(crate) fn rate_control(
+    settings: &EncoderSettings,
+    quality: f64,
     path: &str,
     options: &mut Vec<(&'static str, String)>,
 ) -> Result<(), Refusal> {
@@ -75,15 +83,12 @@ fn rate_control(
             let cap = settings.max_bitrate.ok_or_else(|| missing("maxBitrate"))?;
             let level = f64::from(settings.qvbr_settings.qvbr_quality_level.unwrap_or(7))
                 + settings.qvbr_settings.qvbr_quality_level_fine_tune.unwrap_or(0.0);
-            // Level 7, "high quality" in AWS's words, is x264's default of 23; one level is one and a half steps.
-            options.push(("crf", decimal(23.0 + (7.0 - level) * 1.5)));
+            options.push(("crf", decimal(quality + (7.0 - level) * 1.5)));
             Some(cap)
         }
         Some("CBR") => {
             let bitrate = settings.bitrate.ok_or_else(|| missing("bitrate"))?;
             options.push(("b", bitrate.to_string()));
-            // Constant at the receiver too: filler where the encoder needs less.
-            options.push(("x264-params", "nal-hrd=cbr".to_owned()));
             Some(bitrate)
         }
         _ => {
@@ -110,17 +115,17 @@ fn rate_control(
 
 /// Keyframe positions: the same times in every rendition, independent of the content.
 #[derive(Debug, PartialEq)]
-struct Cadence {
+pub(crate) struct Cadence {
     /// Longest distance of two keyframes in seconds.
     gop: f64,
     /// Exact segments that are no multiple of the GOP: the count starts again with each segment.
     restart: Option<f64>,
-    segment_seconds: Option<f64>,
+    pub(crate) segment_seconds: Option<f64>,
 }
 
 impl Cadence {
-    fn new(settings: &H264Settings, rate: Ratio, hls: Option<&HlsGroupSettings>) -> Self {
-        let segment = hls.map(|hls| f64::from(hls.segment_length.unwrap_or(10).max(1)));
+    pub(crate) fn new(settings: &EncoderSettings, rate: Ratio, cuts: Option<Cuts>) -> Self {
+        let segment = cuts.map(|cuts| cuts.length);
         let auto = || {
             segment.map_or(AUTO_GOP_SECONDS, |segment| {
                 segment / (segment / AUTO_GOP_SECONDS).ceil()
@@ -135,7 +140,7 @@ impl Cadence {
         let gops_per_segment = segment.map(|segment| (segment / gop - 1e-6).ceil().max(1.0));
         let whole = |segment: f64, gops: f64| (gops * gop - segment).abs() < 1e-3;
         match (segment, gops_per_segment) {
-            (Some(_), Some(gops)) if is_gop_multiple(hls) => Self {
+            (Some(_), Some(gops)) if cuts.is_some_and(|cuts| cuts.gop_multiple) => Self {
                 gop,
                 restart: None,
                 segment_seconds: Some(gops * gop),
@@ -154,30 +159,37 @@ impl Cadence {
     }
 
     fn options(&self, rate: Ratio, scene_cuts: bool, options: &mut Vec<(&'static str, String)>) {
-        // A millisecond of margin for timestamps that are rounded.
-        let due = match self.restart {
-            None => format!("n_forced*{}", decimal(self.gop)),
-            Some(segment) => {
-                let gops = (segment / self.gop - 1e-6).ceil().max(1.0);
-                let (gop, segment) = (decimal(self.gop), decimal(segment));
-                format!("floor(n_forced/{gops})*{segment}+mod(n_forced,{gops})*{gop}")
-            }
-        };
-        options.push(("force_key_frames", format!("expr:gte(t+0.001,{due})")));
+        self.force(options);
         // The encoder itself never starts a GOP: its own limit is out of reach, and `keyint_min` above the
         // distance of forced keyframes makes a scene cut an I-picture inside the GOP.
-        let frames = (self.gop * rate.as_f64()).ceil() + 1.0;
+        let frames = self.frames(rate);
         options.push(("g", decimal(frames * 2.0)));
         options.push(("keyint_min", decimal(frames)));
         options.push(("sc_threshold", if scene_cuts { "40" } else { "0" }.to_owned()));
     }
+
+    /// More pictures than there are between two keyframes.
+    pub(crate) fn frames(&self, rate: Ratio) -> f64 {
+        (self.gop * rate.as_f64()).ceil() + 1.0
+    }
+
+    /// Keyframes at their times.
+    pub(crate) fn force(&self, options: &mut Vec<(&'static str, String)>) {
+        let due = match self.restart {
+            None => format!("n_forced*{}", precise(self.gop)),
+            Some(segment) => {
+                let gops = (segment / self.gop - 1e-6).ceil().max(1.0);
+                let (gop, segment) = (precise(self.gop), precise(segment));
+                format!("floor(n_forced/{gops})*{segment}+mod(n_forced,{gops})*{gop}")
+            }
+        };
+        // A margin for sums of binary fractions, and no more: the muxer cuts at the first keyframe that is not before the
+        // end of a segment, so that a keyframe half a millisecond early would make a segment a whole GOP too long.
+        options.push(("force_key_frames", format!("expr:gte(t+0.000001,{due})")));
+    }
 }
 
-fn is_gop_multiple(hls: Option<&HlsGroupSettings>) -> bool {
-    hls.is_some_and(|hls| hls.segment_length_control.as_deref() == Some("GOP_MULTIPLE"))
-}
-
-fn structure(settings: &H264Settings, options: &mut Vec<(&'static str, String)>) {
+fn structure(settings: &EncoderSettings, options: &mut Vec<(&'static str, String)>) {
     if let Some(count) = settings.b_frames {
         options.push(("bf", count.to_string()));
     }
@@ -225,7 +237,20 @@ fn structure(settings: &H264Settings, options: &mut Vec<(&'static str, String)>)
 
 /// At most six decimals, without trailing zeros.
 pub(crate) fn decimal(value: f64) -> String {
-    let text = format!("{value:.6}");
+    trimmed(&format!("{value:.6}"))
+}
+
+/// Six decimals, rounded down: a cut that is due a fraction of a microsecond late would miss its keyframe.
+pub(crate) fn cut(seconds: f64) -> String {
+    decimal((seconds * 1e6 + 1e-3).floor() / 1e6)
+}
+
+/// Twelve decimals: an error in the seventh would be a picture after some minutes.
+fn precise(seconds: f64) -> String {
+    trimmed(&format!("{seconds:.12}"))
+}
+
+fn trimmed(text: &str) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -235,26 +260,22 @@ mod tests {
 
     const THIRTY: Ratio = Ratio { num: 30, den: 1 };
 
-    fn gop(size: impl Into<Option<f64>>, units: &str) -> H264Settings {
-        H264Settings {
+    fn gop(size: impl Into<Option<f64>>, units: &str) -> EncoderSettings {
+        EncoderSettings {
             bitrate: Some(1_000_000),
             gop_size: size.into(),
             gop_size_units: Some(units.to_owned()),
-            ..H264Settings::default()
+            ..EncoderSettings::default()
         }
     }
 
-    fn segments(length: u32, control: &str) -> HlsGroupSettings {
-        HlsGroupSettings {
-            segment_length: Some(length),
-            segment_length_control: Some(control.to_owned()),
-            ..HlsGroupSettings::default()
-        }
+    fn segments(length: u32, control: &str) -> Cuts {
+        Cuts::new(Some(length), Some(control), 10)
     }
 
     #[test]
     fn keyframes_are_where_segments_start() {
-        for (settings, hls, due, seconds) in [
+        for (settings, cuts, due, seconds) in [
             (
                 gop(2.0, "SECONDS"),
                 Some(segments(6, "EXACT")),
@@ -271,7 +292,7 @@ mod tests {
             (
                 gop(None, "AUTO"),
                 Some(segments(5, "EXACT")),
-                "n_forced*1.666667",
+                "n_forced*1.666666666667",
                 Some(5.0),
             ),
             (
@@ -293,7 +314,7 @@ mod tests {
                 Some(6.0),
             ),
         ] {
-            let encoder = encoder(&settings, THIRTY, hls.as_ref(), "").expect("is planned");
+            let encoder = encoder(&settings, THIRTY, cuts, "").expect("is planned");
             let forced = encoder
                 .options
                 .iter()
@@ -301,18 +322,18 @@ mod tests {
                 .map(|(_, value)| value);
             assert_eq!(
                 forced,
-                Some(&format!("expr:gte(t+0.001,{due})")),
-                "{settings:?} {hls:?}"
+                Some(&format!("expr:gte(t+0.000001,{due})")),
+                "{settings:?} {cuts:?}"
             );
-            assert_eq!(encoder.segment_seconds, seconds, "{settings:?} {hls:?}");
+            assert_eq!(encoder.segment_seconds, seconds, "{settings:?} {cuts:?}");
         }
     }
 
     #[test]
     fn a_rate_that_is_missing_is_named() {
-        let settings = H264Settings {
+        let settings = EncoderSettings {
             rate_control_mode: Some("QVBR".to_owned()),
-            ..H264Settings::default()
+            ..EncoderSettings::default()
         };
         let refusal = encoder(&settings, THIRTY, None, "/x").expect_err("is refused");
         assert_eq!(refusal.to_string(), "/x: maxBitrate is a required property");

@@ -1,19 +1,18 @@
 //! Walks the groups and outputs of a job, collects encodes, and shares the equal ones.
 
 use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
-use mediaconvert_job::group::GroupType;
-use mediaconvert_job::model::{
-    self, FrameCaptureSettings, H264Settings, HlsGroupSettings, Input, JobSettings,
-};
+use mediaconvert_job::model::{self, EncoderSettings, FrameCaptureSettings, Input, JobSettings};
 use mediaconvert_job::names::{self, Destination, Identifiers};
 
+use crate::plan::clips::Clip;
 use crate::plan::color::{self, Conversion};
-use crate::plan::files::{default_extension, hls_group, muxer, unique_names};
-use crate::plan::graph::Graph;
+use crate::plan::deinterlace::Fields;
+use crate::plan::files::{default_extension, muxer, unique_names};
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
+use crate::plan::streaming::{self, Cuts, Form};
 use crate::plan::{
-    AudioEncode, Capture, Group, GroupKind, Media, Output, Plan, Refusal, VideoEncode, WARN_ONE_PASS,
-    Warning, audio, h264,
+    AudioEncode, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
+    WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned, video,
 };
 use crate::probe::{MediaInfo, Ratio};
 
@@ -28,6 +27,9 @@ struct Planner<'a> {
     audio: Vec<AudioEncode>,
     captures: Vec<Capture>,
     warnings: Vec<Warning>,
+    /// What outputs want done with fields.
+    fields: Option<Fields>,
+    clips: Vec<Clip>,
 }
 
 pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Result<Plan, Refusal> {
@@ -50,6 +52,8 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         audio: Vec::new(),
         captures: Vec::new(),
         warnings: Vec::new(),
+        fields: None,
+        clips: clips::of(input, source)?,
     };
     let groups = job
         .output_groups
@@ -70,42 +74,52 @@ impl Planner<'_> {
     fn finish(mut self, groups: Vec<Group>, rotate: &Rotate) -> Result<Plan, Refusal> {
         let used = !self.videos.is_empty() || !self.captures.is_empty();
         let track = self.source.video.as_ref().filter(|_| used);
-        let Conversion {
-            filters: color,
-            warning,
-        } = track.map(color::conversion).transpose()?.unwrap_or_default();
-        self.warnings.extend(warning);
-        let rate = self.common_rate();
-        let mut prepare = track.map(|track| rotate.filters(track)).unwrap_or_default();
-        if track.is_some_and(|track| track.interlaced) {
-            prepare.push("bwdif=mode=send_frame:deint=all".to_owned());
-        }
-        // Even spacing from 0 on: it makes keyframes fall on the same pictures in every rendition.
-        prepare.push(format!("fps=fps={rate}:start_time=0"));
-        let frame = self.frame.unwrap_or(Frame {
-            width: 0,
-            height: 0,
-            sample_aspect: SQUARE,
-        });
-        let filters = Graph {
-            stream: track.map_or(0, |track| track.index),
-            frame,
-            prepare,
-            color,
-            rate,
-            videos: &self.videos,
-            captures: &self.captures,
-            audio: &self.audio,
-        }
-        .render();
+        let picture = match (track, self.frame) {
+            (Some(track), Some(frame)) => {
+                let Conversion { filters, warning } = color::conversion(track)?;
+                // Outputs of ten bits keep the colors as they are.
+                let converted = self.videos.iter().any(|video| !video.deep) || self.videos.is_empty();
+                self.warnings.extend(warning.filter(|_| converted));
+                let rate = self.common_rate();
+                let mut prepare = rotate.filters(track);
+                prepare.extend(Fields::filters(self.fields, track));
+                // Even spacing from 0 on: it makes keyframes fall on the same pictures in every rendition.
+                if self.clips.is_empty() {
+                    prepare.push(format!("fps=fps={rate}:start_time=0"));
+                } else {
+                    let own = self.source_rate();
+                    prepare.push(format!("fps=fps={own}:start_time=0"));
+                    prepare.extend(clips::picture_filters(&self.clips, own));
+                    prepare.extend((own != rate).then(|| format!("fps=fps={rate}")));
+                }
+                Some(Decode {
+                    stream: track.index,
+                    frame,
+                    prepare,
+                    color: filters,
+                    rate,
+                })
+            }
+            _ => None,
+        };
+        let duration_ms = match self.clips.as_slice() {
+            [] => self.source.duration_ms,
+            clips => clips::duration_ms(clips, self.source),
+        };
         Ok(Plan {
             warnings: self.warnings,
-            groups,
-            duration_ms: self.source.duration_ms,
+            duration_ms,
+            picture,
+            source_rate: clips::rate(self.source),
+            clips: self.clips,
+            stretches: vec![Stretch {
+                start_ms: 0,
+                duration_ms,
+            }],
             videos: self.videos,
             audio: self.audio,
             captures: self.captures,
-            filters,
+            groups,
         })
     }
 
@@ -127,20 +141,20 @@ impl Planner<'_> {
 
     fn group(&mut self, index: usize, group: &model::OutputGroup) -> Result<Group, Refusal> {
         let path = format!("/outputGroups/{index}");
-        let settings = &group.output_group_settings;
-        let GroupType { member, folder, .. } = GroupType::or_file(settings.kind.as_deref());
-        let hls = (*folder == "hls").then_some(&settings.hls_group_settings);
-        let destination = match hls {
-            Some(hls) => &hls.destination,
-            None => &settings.file_group_settings.destination,
-        };
+        let Form {
+            mut kind,
+            cuts,
+            destination,
+            member,
+            single_file,
+            shortest_end,
+        } = Form::of(&group.output_group_settings);
         let destination = destination
-            .as_deref()
-            .and_then(|url| Destination::parse(url, &self.input.file_input));
-        let destination = destination.ok_or_else(|| {
-            let path = format!("{path}/outputGroupSettings/{member}/destination");
-            Refusal::setting(path, "must be an s3:// URL with a bucket")
-        })?;
+            .and_then(|url| Destination::parse(url, &self.input.file_input))
+            .ok_or_else(|| {
+                let path = format!("{path}/outputGroupSettings/{member}/destination");
+                Refusal::setting(path, "must be an s3:// URL with a bucket")
+            })?;
         if group.outputs.is_empty() {
             return Err(Refusal::setting(
                 format!("{path}/outputs"),
@@ -148,22 +162,26 @@ impl Planner<'_> {
             ));
         }
         let folder = format!("g{index}");
-        let mut kind = hls.map_or(GroupKind::File, |hls| GroupKind::Hls(hls_group(hls)));
+        let mut segment_seconds = cuts.map_or(0.0, |cuts| cuts.length);
         let mut outputs = Vec::new();
         for (number, output) in group.outputs.iter().enumerate() {
             let path = format!("{path}/outputs/{number}");
-            let (media, seconds) = self.media(output, hls, &path, &format!("{folder}/o{number}"))?;
-            if let (GroupKind::Hls(hls), Some(seconds)) = (&mut kind, seconds) {
-                hls.segment_seconds = seconds;
-            }
-            outputs.push(self.output(output, number, media, hls.is_some()));
+            let (media, seconds) = self.media(output, &kind, cuts, &path, &format!("{folder}/o{number}"))?;
+            segment_seconds = seconds.unwrap_or(segment_seconds);
+            outputs.push(self.output(output, number, media, &kind));
         }
         unique_names(&outputs, &path)?;
+        if let GroupKind::Fragments(group) = &mut kind {
+            group.fragment_seconds = group.fragment_seconds.min(segment_seconds);
+        }
         Ok(Group {
             kind,
             folder,
             destination,
             outputs,
+            segment_seconds,
+            single_file,
+            shortest_end,
         })
     }
 
@@ -171,31 +189,36 @@ impl Planner<'_> {
     fn media(
         &mut self,
         output: &model::Output,
-        hls: Option<&HlsGroupSettings>,
+        group: &GroupKind,
+        cuts: Option<Cuts>,
         path: &str,
         stem: &str,
     ) -> Result<(Media, Option<f64>), Refusal> {
         let video = output.video_description.as_ref();
         if let Some(video) = video.filter(|video| video.codec() == "FRAME_CAPTURE") {
-            if hls.is_some() {
+            if *group != GroupKind::File {
                 let path = format!("{path}/videoDescription/codecSettings/codec");
                 return Err(Refusal::setting(path, "captured frames belong in a file group"));
             }
             return Ok((Media::Capture(self.capture(video, stem, path)?), None));
         }
-        let (muxer, options) = muxer(output, hls.is_some(), path)?;
+        let (muxer, options) = muxer(output, group, path)?;
+        let tracks = usize::from(video.is_some()) + output.audio_descriptions.len();
+        if tracks == 0 {
+            return Err(Refusal::setting(path, "an output needs video or audio"));
+        }
+        // The packed audio of an HLS group, and each file of a CMAF or DASH group.
+        if tracks > 1 && matches!(muxer, "adts" | "dash") {
+            let message = "the local engine writes one track into each output of this kind: give each audio \
+                           description, and the video, an output of its own";
+            return Err(Refusal::setting(path, message));
+        }
         let mut seconds = None;
         let video = match video {
             Some(video) => {
-                let (index, segment) = self.video(video, hls, path)?;
+                let (index, segment) = self.video(video, cuts, path)?;
                 seconds = segment;
                 Some(index)
-            }
-            None if hls.is_some() => {
-                return Err(Refusal::setting(
-                    path,
-                    "the local engine does not support HLS outputs of audio alone",
-                ));
             }
             None => None,
         };
@@ -203,20 +226,16 @@ impl Planner<'_> {
         for (number, description) in output.audio_descriptions.iter().enumerate() {
             let path = format!("{path}/audioDescriptions/{number}");
             let encode = audio::encode(description, self.input, self.source, &path)?;
+            self.warn_of_audio(description);
             audio.push(shared(&mut self.audio, encode));
         }
-        if video.is_none() && audio.is_empty() {
-            return Err(Refusal::setting(path, "an output needs video or audio"));
-        }
-        Ok((
-            Media::Streams {
-                video,
-                audio,
-                muxer,
-                options,
-            },
-            seconds,
-        ))
+        let media = Media::Streams {
+            video,
+            audio,
+            muxer: muxer.to_owned(),
+            options: options.to_owned(),
+        };
+        Ok((media, seconds))
     }
 
     fn frame(&self, path: &str) -> Result<Frame, Refusal> {
@@ -243,34 +262,75 @@ impl Planner<'_> {
     fn video(
         &mut self,
         video: &model::VideoDescription,
-        hls: Option<&HlsGroupSettings>,
+        cuts: Option<Cuts>,
         path: &str,
     ) -> Result<(usize, Option<f64>), Refusal> {
         let frame = self.frame(path)?;
-        let settings = &video.codec_settings.h264_settings;
-        let path = format!("{path}/videoDescription/codecSettings/h264Settings");
-        let picture = Picture::fit(frame, video, pixel_shape(settings, frame, &path)?);
-        let rate = self.rate(settings, &path)?;
-        let encoder = h264::encoder(settings, rate, hls, &path)?;
-        if settings.quality_tuning_level.as_deref() == Some("MULTI_PASS_HQ") {
-            let message = "MULTI_PASS_HQ is encoded in one slower pass".to_owned();
-            shared(
-                &mut self.warnings,
-                Warning {
-                    code: WARN_ONE_PASS,
-                    message,
-                },
-            );
+        let codecs = format!("{path}/videoDescription/codecSettings");
+        let codec = video::Codec::of(video, &codecs)?;
+        let settings = codec.settings(video);
+        let own = format!("{codecs}/{}", codec.member);
+        let picture = Picture::fit(frame, video, pixel_shape(settings, frame, &own)?);
+        let rate = self.rate(settings, &own)?;
+        self.deinterlace(video, rate, path)?;
+        let encoder = codec.encoder(video, rate, cuts, &own)?;
+        if settings
+            .quality_tuning_level
+            .as_deref()
+            .is_some_and(|level| level.starts_with("MULTI_PASS"))
+        {
+            let level = settings.quality_tuning_level.as_deref().unwrap_or_default();
+            self.warn(WARN_ONE_PASS, format!("{level} is encoded in one slower pass"));
         }
         let encode = VideoEncode {
             picture,
-            options: encoder.options,
+            deep: is_deep(video, &encoder.options),
+            options: owned(encoder.options),
             rate,
         };
         Ok((shared(&mut self.videos, encode), encoder.segment_seconds))
     }
 
-    fn rate(&self, settings: &H264Settings, path: &str) -> Result<Ratio, Refusal> {
+    fn warn(&mut self, code: u32, message: String) {
+        shared(&mut self.warnings, Warning { code, message });
+    }
+
+    fn warn_of_audio(&mut self, description: &model::AudioDescription) {
+        if description.codec_settings.aac_settings.codec_profile.as_deref() == Some("HEV1") {
+            let message = "HE-AAC (HEV1) is encoded as AAC-LC at the same bit rate";
+            self.warn(WARN_HE_AAC, message.to_owned());
+        }
+        let normalization = description.audio_normalization_settings.as_ref();
+        if normalization.is_some_and(|settings| settings.loudness_logging.as_deref() == Some("LOG")) {
+            self.warn(
+                WARN_NO_LOUDNESS_LOG,
+                "the log of loudness (loudnessLogging) is not written".to_owned(),
+            );
+        }
+    }
+
+    /// Takes in what an output wants done with fields. One decode feeds all outputs, so they have to agree.
+    fn deinterlace(
+        &mut self,
+        video: &model::VideoDescription,
+        rate: Ratio,
+        path: &str,
+    ) -> Result<(), Refusal> {
+        let Some(settings) = &video.video_preprocessors.deinterlacer else {
+            return Ok(());
+        };
+        let path = format!("{path}/videoDescription/videoPreprocessors/deinterlacer");
+        let wanted = Fields::wanted(settings, rate, &path)?;
+        if *self.fields.get_or_insert(wanted) == wanted {
+            return Ok(());
+        }
+        Err(Refusal::setting(
+            path,
+            "the local engine deinterlaces all outputs of a job alike",
+        ))
+    }
+
+    fn rate(&self, settings: &EncoderSettings, path: &str) -> Result<Ratio, Refusal> {
         if settings.framerate_control.as_deref() != Some("SPECIFIED") {
             return Ok(self.source_rate());
         }
@@ -310,11 +370,11 @@ impl Planner<'_> {
     }
 
     /// Names of an output.
-    fn output(&self, output: &model::Output, number: usize, media: Media, streaming: bool) -> Output {
+    fn output(&self, output: &model::Output, number: usize, media: Media, group: &GroupKind) -> Output {
         let extension = output
             .extension
             .clone()
-            .unwrap_or_else(|| default_extension(output, streaming).to_owned());
+            .unwrap_or_else(|| default_extension(output, group).to_owned());
         let (size, rate) = match &media {
             Media::Capture(index) => (Some(self.captures[*index].size()), None),
             Media::Streams { video, .. } => {
@@ -323,21 +383,19 @@ impl Planner<'_> {
             }
         };
         let kbps = |bits: u64| u32::try_from(bits / 1000).ok();
-        let h264 = output
-            .video_description
-            .as_ref()
-            .map(|video| &video.codec_settings.h264_settings);
-        let audio_bitrate = output
-            .audio_descriptions
-            .first()
-            .and_then(|audio| audio.codec_settings.aac_settings.bitrate);
+        let settings = output.video_description.as_ref().and_then(video::settings);
+        let audio_bitrate = output.audio_descriptions.first().and_then(|audio| {
+            let codec = audio::codec::Codec::of(&audio.codec_settings, "").ok()?;
+            codec.bitrate(&audio.codec_settings)
+        });
+        let video_bitrate = settings.and_then(|settings| settings.max_bitrate.or(settings.bitrate));
         let values = Identifiers {
             started: self.started,
             input: names::input_name(&self.input.file_input),
             width: size.map(|size| size.0),
             height: size.map(|size| size.1),
             framerate: rate.map(|rate| rate.num / rate.den),
-            video_kbps: h264.and_then(|h264| kbps(h264.bitrate.or(h264.max_bitrate)?)),
+            video_kbps: settings.and_then(|settings| kbps(settings.bitrate.or(settings.max_bitrate)?)),
             audio_kbps: audio_bitrate.map(|bits| bits / 1000),
             extension: &extension,
         };
@@ -349,8 +407,20 @@ impl Planner<'_> {
             segment_modifier: substituted(output.output_settings.hls_settings.segment_modifier.as_ref()),
             extension,
             media,
+            role: streaming::role(output, group),
+            bitrate: video_bitrate.or(audio_bitrate.map(u64::from)),
         }
     }
+}
+
+/// Whether an encode keeps ten bits, and with them the colors of HDR: unless the job asks for others.
+fn is_deep(video: &model::VideoDescription, options: &[(&str, String)]) -> bool {
+    let corrector = video.video_preprocessors.color_corrector.as_ref();
+    let conversion = corrector.and_then(|corrector| corrector.color_space_conversion.as_deref());
+    conversion.is_none_or(|conversion| conversion == "NONE")
+        && options
+            .iter()
+            .any(|(name, value)| *name == "pix_fmt" && value.ends_with("10le"))
 }
 
 /// The index of a thing that is equal, or of a new one.
@@ -361,7 +431,7 @@ fn shared<T: PartialEq>(known: &mut Vec<T>, new: T) -> usize {
     })
 }
 
-fn pixel_shape(settings: &H264Settings, frame: Frame, path: &str) -> Result<Ratio, Refusal> {
+fn pixel_shape(settings: &EncoderSettings, frame: Frame, path: &str) -> Result<Ratio, Refusal> {
     if settings.par_control.as_deref() != Some("SPECIFIED") {
         return Ok(frame.sample_aspect);
     }

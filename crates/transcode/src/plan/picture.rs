@@ -1,6 +1,7 @@
 //! Sizes: how a source picture is fitted into the size that an output asks for.
 
 use mediaconvert_job::model::VideoDescription;
+use serde::{Deserialize, Serialize};
 
 use crate::probe::{Ratio, VideoTrack};
 
@@ -44,7 +45,7 @@ impl Rotate {
 }
 
 /// A picture as it comes from the decoder, turned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -53,16 +54,16 @@ pub(crate) struct Frame {
 }
 
 /// The picture of an output: the whole source picture scaled to `scaled`, then padded or cropped to `shape`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Picture {
     pub(crate) scaled: (u32, u32),
     pub(crate) shape: Shape,
     pub(crate) sample_aspect: Ratio,
     /// ffmpeg's scaler.
-    pub(crate) scaler: &'static str,
+    pub(crate) scaler: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Shape {
     Whole,
     /// Black bars around it.
@@ -129,7 +130,7 @@ impl Picture {
             scaled,
             shape,
             sample_aspect,
-            scaler: scaler(wanted.sharpness),
+            scaler: scaler(wanted.sharpness).to_owned(),
         }
     }
 

@@ -4,6 +4,7 @@ use mediaconvert_job::Template;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::picture::SQUARE;
 use crate::probe::{AudioTrack, VideoTrack};
 use crate::support;
 
@@ -73,6 +74,7 @@ fn source(video: VideoTrack) -> MediaInfo {
         video: Some(video),
         audio: vec![audio_track(1, "eng"), audio_track(2, "kor")],
         other: Vec::new(),
+        timecode: None,
     }
 }
 
@@ -114,7 +116,7 @@ fn a_portrait_source_is_turned_and_padded() {
             ..track()
         }),
     );
-    insta::assert_snapshot!(plan.filters.replace(';', ";\n"));
+    insta::assert_snapshot!(plan.filters().replace(';', ";\n"));
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn an_hdr_source_is_scaled_first_and_tone_mapped_once() {
         ..track()
     };
     let plan = planned(&default_settings(), &source(hdr));
-    insta::assert_snapshot!(plan.filters.replace(';', ";\n"));
+    insta::assert_snapshot!(plan.filters().replace(';', ";\n"));
     assert_eq!(
         plan.warnings
             .iter()
@@ -207,7 +209,7 @@ fn interlaced_varying_and_anamorphic_sources_are_evened_out() {
         frame_rate: Ratio { num: 25, den: 1 },
         ..track()
     };
-    let filters = planned(&default_settings(), &source(odd)).filters;
+    let filters = planned(&default_settings(), &source(odd)).filters();
     assert!(
         filters.starts_with("[0:0]bwdif=mode=send_frame:deint=all,fps=fps=25:start_time=0"),
         "{filters}"
@@ -236,7 +238,7 @@ fn rotation_is_ignored_metadata_or_a_fixed_turn() {
         let mut settings = default_settings();
         settings["inputs"][0]["videoSelector"]["rotate"] = rotate.clone();
         let plan = planned(&settings, &turned);
-        assert!(plan.filters.starts_with(turn), "{rotate}: {}", plan.filters);
+        assert!(plan.filters().starts_with(turn), "{rotate}: {}", plan.filters());
     }
 }
 
@@ -307,7 +309,7 @@ fn an_unsupported_setting_is_refused_with_its_path() {
     for (path, value, message) in [
         (
             "/outputGroups/0/outputGroupSettings/type",
-            json!("CMAF_GROUP_SETTINGS"),
+            json!("MS_SMOOTH_GROUP_SETTINGS"),
             "only HLS_GROUP_SETTINGS",
         ),
         (
@@ -317,8 +319,8 @@ fn an_unsupported_setting_is_refused_with_its_path() {
         ),
         (
             "/outputGroups/1/outputs/0/containerSettings/container",
-            json!("WEBM"),
-            "cannot write WEBM in this group",
+            json!("F4V"),
+            "cannot write F4V in this group",
         ),
         (
             "/outputGroups/0/outputs/1/nameModifier",
@@ -342,8 +344,8 @@ fn an_unsupported_setting_is_refused_with_its_path() {
         ),
         (
             "/inputs/0/inputClippings",
-            json!([{"startTimecode": "00:00:01:00"}]),
-            "does not support",
+            json!([{"startTimecode": "00:00:11:00"}]),
+            "begins after the end of the input",
         ),
     ] {
         let mut settings = default_settings();

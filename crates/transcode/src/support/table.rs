@@ -1,5 +1,8 @@
 //! The table itself. See [`super`].
 
+mod codecs;
+
+use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VPX};
 use super::Support::{self, Harmless, Only, Supported};
 
 const TIMECODE: &str = "no output carries a timecode, and nothing is clipped by one";
@@ -9,6 +12,8 @@ const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
 /// Signatures decide who may watch; AWS also fails such a job on a bucket that enforces its owner.
 const NO_ACL: Support = Only(&["BUCKET_OWNER_FULL_CONTROL"]);
+const CADENCE: &str = "keyframes are on the cadence alone";
+const DOLBY: &str = "the encoder writes no metadata for broadcasters' decoders beside the dialogue level";
 const PROGRESSIVE: &str = "outputs are progressive";
 const PSYCHOVISUAL: &str = "the encoder's own psychovisual tuning is used";
 
@@ -22,13 +27,48 @@ pub const TABLE: &[Section] = &[
     ("/inputs/*", INPUT),
     ("/outputGroups/*", GROUP),
     ("/outputGroups/*/outputGroupSettings/hlsGroupSettings", HLS),
+    ("/outputGroups/*/outputGroupSettings/cmafGroupSettings", FRAGMENTS),
+    ("/outputGroups/*/outputGroupSettings/cmafGroupSettings", CMAF),
+    (
+        "/outputGroups/*/outputGroupSettings/dashIsoGroupSettings",
+        FRAGMENTS,
+    ),
+    ("/outputGroups/*/outputGroupSettings/dashIsoGroupSettings", DASH),
     ("/outputGroups/*/outputs/*", OUTPUT),
     ("/outputGroups/*/outputs/*/videoDescription", VIDEO),
     (
         "/outputGroups/*/outputs/*/videoDescription/codecSettings/h264Settings",
         H264,
     ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/h265Settings",
+        H265,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/av1Settings",
+        AV1,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/vp8Settings",
+        VPX,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/vp9Settings",
+        VPX,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/mpeg2Settings",
+        MPEG2,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/proresSettings",
+        PRORES,
+    ),
     ("/outputGroups/*/outputs/*/audioDescriptions/*", SOUND),
+    (
+        "/outputGroups/*/outputs/*/audioDescriptions/*/codecSettings",
+        CODECS,
+    ),
 ];
 
 const JOB: &[(&str, Support)] = &[
@@ -39,8 +79,13 @@ const JOB: &[(&str, Support)] = &[
 
 const INPUT: &[(&str, Support)] = &[
     ("fileInput", Supported),
-    ("timecodeSource", Harmless(TIMECODE)),
-    ("timecodeStart", Harmless(TIMECODE)),
+    (
+        "timecodeSource",
+        Only(&["EMBEDDED", "ZEROBASED", "SPECIFIEDSTART"]),
+    ),
+    ("timecodeStart", Supported),
+    ("inputClippings/*/startTimecode", Supported),
+    ("inputClippings/*/endTimecode", Supported),
     ("filterEnable", Only(&["AUTO", "DISABLE"])),
     ("filterStrength", Only(&["0"])),
     ("deblockFilter", Only(&["DISABLED"])),
@@ -73,7 +118,12 @@ const GROUP: &[(&str, Support)] = &[
     ("customName", Harmless("a label")),
     (
         "outputGroupSettings/type",
-        Only(&["HLS_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"]),
+        Only(&[
+            "HLS_GROUP_SETTINGS",
+            "CMAF_GROUP_SETTINGS",
+            "DASH_ISO_GROUP_SETTINGS",
+            "FILE_GROUP_SETTINGS",
+        ]),
     ),
     ("outputGroupSettings/fileGroupSettings/destination", Supported),
     (
@@ -93,8 +143,8 @@ const HLS: &[(&str, Support)] = &[
     ("segmentLength", Supported),
     ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
     ("minSegmentLength", Harmless("applies to ad breaks only")),
-    ("minFinalSegmentLength", Only(&["0", "0.0"])),
-    ("segmentControl", Only(&["SEGMENTED_FILES"])),
+    ("minFinalSegmentLength", Supported),
+    ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
     ("directoryStructure", Only(&["SINGLE_DIRECTORY"])),
     ("manifestDurationFormat", Supported),
     ("targetDurationCompatibilityMode", Supported),
@@ -109,10 +159,51 @@ const HLS: &[(&str, Support)] = &[
     ("imageBasedTrickPlay", Only(&["NONE"])),
     ("captionLanguageSetting", Harmless(NO_CAPTIONS)),
     ("captionSegmentLengthControl", Harmless(NO_CAPTIONS)),
-    ("audioOnlyHeader", Harmless("no output is audio alone")),
+    ("audioOnlyHeader", Only(&["INCLUDE"])),
+    ("baseUrl", Supported),
     ("timedMetadataId3Frame", Harmless("no metadata is inserted")),
     ("timedMetadataId3Period", Harmless("no metadata is inserted")),
     ("timestampDeltaMilliseconds", Only(&["0"])),
+];
+
+/// Settings that CMAF and DASH groups have in common.
+const FRAGMENTS: &[(&str, Support)] = &[
+    ("destination", Supported),
+    ("destinationSettings/s3Settings/accessControl/cannedAcl", NO_ACL),
+    ("destinationSettings/**", Harmless(S3)),
+    ("segmentLength", Supported),
+    ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
+    ("minFinalSegmentLength", Supported),
+    ("fragmentLength", Supported),
+    ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
+    ("baseUrl", Supported),
+    ("writeSegmentTimelineInRepresentation", Supported),
+    ("dashManifestStyle", Only(&["BASIC", "COMPACT", "DISTINCT"])),
+    ("mpdManifestBandwidthType", Supported),
+    ("mpdProfile", Only(&["MAIN_PROFILE"])),
+    ("minBufferTime", Supported),
+    ("imageBasedTrickPlay", Only(&["NONE"])),
+    ("videoCompositionOffsets", Only(&["UNSIGNED"])),
+    ("ptsOffsetHandlingForBFrames", Only(&["ZERO_BASED"])),
+];
+
+const CMAF: &[(&str, Support)] = &[
+    ("manifestDurationFormat", Supported),
+    ("targetDurationCompatibilityMode", Supported),
+    ("codecSpecification", Supported),
+    ("streamInfResolution", Supported),
+    ("clientCache", Supported),
+    ("manifestCompression", Only(&["NONE"])),
+    ("writeHlsManifest", Supported),
+    ("writeDashManifest", Supported),
+];
+
+const DASH: &[(&str, Support)] = &[
+    ("hbbtvCompliance", Only(&["NONE"])),
+    (
+        "audioChannelConfigSchemeIdUri",
+        Only(&["MPEG_CHANNEL_CONFIGURATION"]),
+    ),
 ];
 
 const OUTPUT: &[(&str, Support)] = &[
@@ -123,17 +214,16 @@ const OUTPUT: &[(&str, Support)] = &[
         "outputSettings/hlsSettings/iFrameOnlyManifest",
         Only(&["EXCLUDE"]),
     ),
+    ("outputSettings/hlsSettings/audioGroupId", Supported),
+    ("outputSettings/hlsSettings/audioRenditionSets", Supported),
+    ("outputSettings/hlsSettings/audioTrackType", Supported),
     (
-        "outputSettings/hlsSettings/audioGroupId",
-        Harmless("audio is in the video's own segments"),
-    ),
-    (
-        "outputSettings/hlsSettings/audioRenditionSets",
-        Harmless("audio is in the video's own segments"),
+        "outputSettings/hlsSettings/descriptiveVideoServiceFlag",
+        Supported,
     ),
     (
         "outputSettings/hlsSettings/audioOnlyContainer",
-        Harmless("no output is audio alone"),
+        Only(&["AUTOMATIC"]),
     ),
     ("containerSettings/container", Supported),
     ("containerSettings/mp4Settings/moovPlacement", Supported),
@@ -158,6 +248,41 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/m3u8Settings/timedMetadata", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/nielsenId3", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/**", Harmless(PIDS)),
+    ("containerSettings/cmfcSettings/audioGroupId", Supported),
+    ("containerSettings/cmfcSettings/audioRenditionSets", Supported),
+    ("containerSettings/cmfcSettings/audioTrackType", Supported),
+    (
+        "containerSettings/cmfcSettings/descriptiveVideoServiceFlag",
+        Supported,
+    ),
+    (
+        "containerSettings/cmfcSettings/audioDuration",
+        Only(&["DEFAULT_CODEC_DURATION"]),
+    ),
+    (
+        "containerSettings/cmfcSettings/iFrameOnlyManifest",
+        Only(&["EXCLUDE"]),
+    ),
+    ("containerSettings/cmfcSettings/scte35Source", Only(&["NONE"])),
+    ("containerSettings/cmfcSettings/scte35Esam", Only(&["NONE"])),
+    ("containerSettings/cmfcSettings/klvMetadata", Only(&["NONE"])),
+    ("containerSettings/cmfcSettings/timedMetadata", Only(&["NONE"])),
+    (
+        "containerSettings/mpdSettings/audioDuration",
+        Only(&["DEFAULT_CODEC_DURATION"]),
+    ),
+    (
+        "containerSettings/mpdSettings/accessibilityCaptionHints",
+        Harmless(NO_CAPTIONS),
+    ),
+    (
+        "containerSettings/mpdSettings/captionContainerType",
+        Harmless(NO_CAPTIONS),
+    ),
+    ("containerSettings/mpdSettings/scte35Source", Only(&["NONE"])),
+    ("containerSettings/mpdSettings/scte35Esam", Only(&["NONE"])),
+    ("containerSettings/mpdSettings/klvMetadata", Only(&["NONE"])),
+    ("containerSettings/mpdSettings/timedMetadata", Only(&["NONE"])),
 ];
 
 const VIDEO: &[(&str, Support)] = &[
@@ -184,7 +309,31 @@ const VIDEO: &[(&str, Support)] = &[
     ("videoPreprocessors/colorCorrector/contrast", Only(&["50"])),
     ("videoPreprocessors/colorCorrector/hue", Only(&["0"])),
     ("videoPreprocessors/colorCorrector/saturation", Only(&["50"])),
-    ("codecSettings/codec", Only(&["H_264", "FRAME_CAPTURE"])),
+    (
+        "codecSettings/codec",
+        Only(&[
+            "H_264",
+            "H_265",
+            "AV1",
+            "VP8",
+            "VP9",
+            "MPEG2",
+            "PRORES",
+            "FRAME_CAPTURE",
+        ]),
+    ),
+    (
+        "videoPreprocessors/deinterlacer/mode",
+        Only(&["DEINTERLACE", "INVERSE_TELECINE", "ADAPTIVE"]),
+    ),
+    (
+        "videoPreprocessors/deinterlacer/control",
+        Only(&["NORMAL", "FORCE_ALL_FRAMES"]),
+    ),
+    (
+        "videoPreprocessors/deinterlacer/algorithm",
+        Harmless("one motion-adaptive filter stands in for all algorithms"),
+    ),
     ("codecSettings/frameCaptureSettings/framerateNumerator", Supported),
     (
         "codecSettings/frameCaptureSettings/framerateDenominator",
@@ -192,56 +341,6 @@ const VIDEO: &[(&str, Support)] = &[
     ),
     ("codecSettings/frameCaptureSettings/maxCaptures", Supported),
     ("codecSettings/frameCaptureSettings/quality", Supported),
-];
-
-const H264: &[(&str, Support)] = &[
-    ("rateControlMode", Only(&["VBR", "CBR", "QVBR"])),
-    ("bitrate", Supported),
-    ("maxBitrate", Supported),
-    ("hrdBufferSize", Supported),
-    ("hrdBufferInitialFillPercentage", Supported),
-    ("qvbrSettings/qvbrQualityLevel", Supported),
-    ("qvbrSettings/qvbrQualityLevelFineTune", Supported),
-    (
-        "qualityTuningLevel",
-        Only(&["SINGLE_PASS", "SINGLE_PASS_HQ", "MULTI_PASS_HQ"]),
-    ),
-    ("codecProfile", Only(&["BASELINE", "MAIN", "HIGH"])),
-    ("codecLevel", Supported),
-    ("entropyEncoding", Supported),
-    ("gopSize", Supported),
-    ("gopSizeUnits", Supported),
-    ("gopClosedCadence", Only(&["1"])),
-    ("gopBReference", Supported),
-    ("dynamicSubGop", Supported),
-    ("minIInterval", Only(&["0"])),
-    ("numberBFramesBetweenReferenceFrames", Supported),
-    ("numberReferenceFrames", Supported),
-    ("sceneChangeDetect", Supported),
-    ("slices", Supported),
-    ("adaptiveQuantization", Supported),
-    ("spatialAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
-    ("temporalAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
-    ("flickerAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
-    ("softness", Only(&["0"])),
-    ("framerateControl", Supported),
-    ("framerateNumerator", Supported),
-    ("framerateDenominator", Supported),
-    ("framerateConversionAlgorithm", Only(&["DUPLICATE_DROP"])),
-    ("parControl", Supported),
-    ("parNumerator", Supported),
-    ("parDenominator", Supported),
-    ("interlaceMode", Only(&["PROGRESSIVE"])),
-    ("fieldEncoding", Harmless(PROGRESSIVE)),
-    ("scanTypeConversionMode", Harmless(PROGRESSIVE)),
-    ("telecine", Only(&["NONE"])),
-    ("slowPal", Only(&["DISABLED"])),
-    ("syntax", Only(&["DEFAULT"])),
-    ("repeatPps", Only(&["DISABLED"])),
-    ("unregisteredSeiTimecode", Only(&["DISABLED"])),
-    ("endOfStreamMarkers", Only(&["SUPPRESS"])),
-    ("writeMp4PackagingType", Only(&["AVC1"])),
-    ("saliencyAwareEncoding", Only(&["DISABLED"])),
 ];
 
 const SOUND: &[(&str, Support)] = &[
@@ -253,8 +352,23 @@ const SOUND: &[(&str, Support)] = &[
     ),
     ("languageCode", Supported),
     ("languageCodeControl", Supported),
-    ("streamName", Harmless("names separate renditions of audio only")),
-    ("codecSettings/codec", Only(&["AAC"])),
+    ("streamName", Supported),
+    (
+        "audioNormalizationSettings/algorithm",
+        Only(&["ITU_BS_1770_1", "ITU_BS_1770_2", "ITU_BS_1770_3", "ITU_BS_1770_4"]),
+    ),
+    ("audioNormalizationSettings/algorithmControl", Supported),
+    ("audioNormalizationSettings/correctionGateLevel", Supported),
+    ("audioNormalizationSettings/loudnessLogging", Supported),
+    ("audioNormalizationSettings/peakCalculation", Supported),
+    ("audioNormalizationSettings/targetLkfs", Supported),
+    ("audioNormalizationSettings/truePeakLimiterThreshold", Supported),
+    (
+        "codecSettings/codec",
+        Only(&[
+            "AAC", "AC3", "EAC3", "MP2", "MP3", "OPUS", "VORBIS", "WAV", "AIFF", "FLAC",
+        ]),
+    ),
     ("codecSettings/aacSettings/bitrate", Supported),
     (
         "codecSettings/aacSettings/codingMode",
@@ -266,7 +380,7 @@ const SOUND: &[(&str, Support)] = &[
         ]),
     ),
     ("codecSettings/aacSettings/sampleRate", Supported),
-    ("codecSettings/aacSettings/codecProfile", Only(&["LC"])),
+    ("codecSettings/aacSettings/codecProfile", Only(&["LC", "HEV1"])),
     ("codecSettings/aacSettings/rateControlMode", Supported),
     ("codecSettings/aacSettings/vbrQuality", Supported),
     ("codecSettings/aacSettings/rawFormat", Only(&["NONE"])),

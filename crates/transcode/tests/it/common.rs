@@ -214,8 +214,16 @@ pub(crate) fn keyframes(path: &Path) -> Vec<f64> {
 
 /// ffprobe's report of a file.
 pub(crate) fn shown(path: &Path, options: &[&str]) -> Value {
+    // ffmpeg's DASH demuxer does not know the suffixes of CMAF.
+    let manifest = path.extension().is_some_and(|suffix| suffix == "mpd");
+    let allowed: &[&str] = if manifest {
+        &["-allowed_extensions", "ALL"]
+    } else {
+        &[]
+    };
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json"])
+        .args(allowed)
         .args(options)
         .arg(path)
         .output()

@@ -1,8 +1,10 @@
 //! Tests that run ffmpeg on generated clips.
 
+mod codecs;
 mod common;
 mod confine;
 mod encode;
 mod files;
 mod hostile;
 mod random;
+mod streaming;

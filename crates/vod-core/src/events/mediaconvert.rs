@@ -11,7 +11,7 @@ use super::EventError;
 use crate::asset::AssetId;
 use crate::error_codes;
 use crate::metrics::{Encoded, Resolution};
-use crate::record::{Hls, Media, OutputSet, Rendition, Thumbnails, Warning};
+use crate::record::{Dash, Hls, Media, OutputSet, Rendition, Thumbnails, Warning};
 use crate::state::Change;
 
 /// One event of one attempt.
@@ -266,11 +266,11 @@ fn add_group(set: &mut OutputSet, group: &GroupDetail) {
         .iter()
         .filter_map(|path| key_of(path))
         .collect();
-    let files: Vec<Rendition> = group.output_details.iter().filter_map(rendition).collect();
-    let Some(sample) = playlists
-        .first()
-        .copied()
-        .or(files.first().map(|file| file.key.as_str()))
+    let files: Vec<Rendition> = group.output_details.iter().map(rendition).collect();
+    let Some(sample) = playlists.first().copied().or(files
+        .iter()
+        .map(|file| file.key.as_str())
+        .find(|key| !key.is_empty()))
     else {
         return;
     };
@@ -293,22 +293,44 @@ fn add_group(set: &mut OutputSet, group: &GroupDetail) {
         "thumbnails" if set.thumbnails.is_none() => {
             set.thumbnails = files.first().and_then(|last| thumbnails(&last.key));
         }
-        "mp4" => set.mp4.extend(files),
-        "cmaf" | "dash" => set.manifests.extend(playlists.iter().map(|&key| key.to_owned())),
+        "mp4" => set
+            .mp4
+            .extend(files.into_iter().filter(|file| !file.key.is_empty())),
+        "cmaf" | "dash" => add_manifests(set, &playlists, files),
         _ => {}
     }
 }
 
-fn rendition(detail: &OutputDetail) -> Option<Rendition> {
-    let key = key_of(detail.output_file_paths.first()?)?;
+/// Of a CMAF group, both manifests are over the same segments. As with HLS groups, the first of a kind is the one to play.
+fn add_manifests(set: &mut OutputSet, playlists: &[&str], files: Vec<Rendition>) {
+    let named = |suffix: &str| playlists.iter().find(|key| key.ends_with(suffix));
+    if let (None, Some(&manifest)) = (&set.dash, named(".mpd")) {
+        set.dash = Some(Dash {
+            manifest: manifest.to_owned(),
+            ..Dash::default()
+        });
+    }
+    if let (None, Some(&master)) = (&set.hls, named(".m3u8")) {
+        set.hls = Some(Hls {
+            master: master.to_owned(),
+            // The others are audio beside them.
+            variants: files.into_iter().filter(|file| file.width.is_some()).collect(),
+            ..Hls::default()
+        });
+    }
+    set.manifests.extend(playlists.iter().map(|&key| key.to_owned()));
+}
+
+fn rendition(detail: &OutputDetail) -> Rendition {
+    let key = detail.output_file_paths.first().and_then(|path| key_of(path));
     let video = detail.video_details.as_ref();
-    Some(Rendition {
-        key: key.to_owned(),
+    Rendition {
+        key: key.unwrap_or_default().to_owned(),
         width: video.and_then(|video| video.width_in_px),
         height: video.and_then(|video| video.height_in_px),
         duration_ms: detail.duration_in_ms,
         ..Rendition::default()
-    })
+    }
 }
 
 /// The event names the last image only: `video.0000012.jpg` says that there are thirteen.
@@ -411,6 +433,20 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(event.encoded, expected, "without the images");
+    }
+
+    #[test]
+    fn a_cmaf_group_is_played_as_hls_and_as_dash() {
+        let prefix = format!("s3://vod/output/{ASSET}/default");
+        let groups = json!({"outputGroupDetails": [{"type": "CMAF_GROUP",
+            "playlistFilePaths": [format!("{prefix}/cmaf/video.mpd"), format!("{prefix}/cmaf/video.m3u8")],
+            "outputDetails": [
+                {"durationInMs": 5538, "videoDetails": {"widthInPx": 1280, "heightInPx": 720}},
+                {"durationInMs": 5526}]}]});
+        let Some(Change::Complete { outputs, .. }) = change("COMPLETE", &groups) else {
+            panic!("not complete")
+        };
+        insta::assert_json_snapshot!(outputs);
     }
 
     #[test]

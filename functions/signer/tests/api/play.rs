@@ -48,6 +48,22 @@ async fn playlists_carry_the_grant() {
 }
 
 #[tokio::test]
+async fn dash_manifests_carry_the_grant() {
+    let world = World::new().await;
+    let (film, grant) = (&world.film, world.grant("").await);
+    let answer = world
+        .get(&format!("/play/{grant}/{film}/default/cmaf/video.mpd"), "")
+        .await;
+    assert_eq!(answer.header("content-type"), "application/dash+xml");
+    assert_eq!(answer.header("cache-control"), "private, no-store");
+    let query = Grant::decode(&grant).unwrap().to_query().replace('&', "&amp;");
+    let expected = format!(
+        "<?xml version=\"1.0\"?>\n<MPD><SegmentTemplate media=\"/output/{film}/default/cmaf/v_$Number%09d$.cmfv?{query}\"/></MPD>\n"
+    );
+    assert_eq!(answer.text(), expected);
+}
+
+#[tokio::test]
 async fn seek_previews_follow_from_the_record() {
     let world = World::new().await;
     let (film, grant) = (&world.film, world.grant("").await);

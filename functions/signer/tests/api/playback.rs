@@ -39,6 +39,7 @@ async fn the_body_is_the_contract() {
         body,
         json!({"asset": film, "expires_at": "2026-01-01T00:01:00Z",
             "hls": format!("{play}/hls/video.m3u8"),
+            "dash": format!("{play}/cmaf/video.mpd"),
             "mp4": [{"url": format!("{base}/mp4/video.mp4?{query}"), "width": 1280, "height": 720}],
             "poster": format!("{base}/thumbnails/video.0000001.jpg?{query}"),
             "thumbnails": format!("{play}/thumbnails/video.vtt"), "cookies": cookies})

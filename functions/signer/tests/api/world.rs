@@ -112,6 +112,11 @@ impl World {
                 "hls/evil.m3u8",
                 "#EXTM3U\n../../../../input/my%20film.mp4\n".to_owned(),
             ),
+            (
+                "cmaf/video.mpd",
+                "<?xml version=\"1.0\"?>\n<MPD><SegmentTemplate media=\"v_$Number%09d$.cmfv\"/></MPD>\n"
+                    .to_owned(),
+            ),
             ("hls/page.m3u8", "<html>".to_owned()),
             ("hls/large.m3u8", format!("#EXTM3U\n{}", "#\n".repeat(2 << 20))),
             ("hls/video_360_00001.ts", "ts".to_owned()),
@@ -224,6 +229,7 @@ fn record(id: &AssetId, state: &str, sequencer: &str) -> Value {
         "outputs": [{"template": "default", "prefix": format!("{folder}/"),
             "hls": {"master": format!("{folder}/hls/video.m3u8"),
                 "variants": [{"key": format!("{folder}/hls/video_360.m3u8"), "width": 640, "height": 360, "duration_ms": 7000}]},
+            "dash": {"manifest": format!("{folder}/cmaf/video.mpd")},
             "mp4": [{"key": format!("{folder}/mp4/video.mp4"), "width": 1280, "height": 720, "duration_ms": 7000}],
             "thumbnails": {"pattern": format!("{folder}/thumbnails/video.%07d.jpg"), "first": 0, "count": 2,
                 "interval_ms": 5000, "poster": format!("{folder}/thumbnails/video.0000001.jpg")}}],

@@ -1,0 +1,332 @@
+//! Plans groups of segments: how they are cut, and what their manifests say.
+
+use mediaconvert_job::group::GroupType;
+use mediaconvert_job::model::{self, FragmentGroupSettings, HlsGroupSettings, HlsSettings};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::GroupKind;
+
+/// Where segments are cut, as the job asks for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cuts {
+    /// Seconds, at least 1.
+    pub(crate) length: f64,
+    /// Segments are whole GOPs; else exactly as long as asked for.
+    pub(crate) gop_multiple: bool,
+}
+
+/// The form of playlists.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own in the job"
+)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HlsGroup {
+    /// Durations as whole seconds.
+    pub integer_durations: bool,
+    /// `EXT-X-TARGETDURATION` is always above the longest segment.
+    pub legacy_target: bool,
+    /// `CODECS` as RFC 6381 has them, else the older decimal form.
+    pub rfc_6381: bool,
+    /// `RESOLUTION` in the master playlist.
+    pub resolution: bool,
+    /// Without it playlists say `EXT-X-ALLOW-CACHE:NO`.
+    pub client_cache: bool,
+    /// Text in front of each URI in media playlists.
+    pub base_url: String,
+}
+
+/// CMAF and DASH ISO groups.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FragmentGroup {
+    /// Files are named as those of a CMAF group.
+    pub cmaf: bool,
+    /// Seconds at which segments are divided into fragments.
+    pub fragment_seconds: f64,
+    pub hls: Option<HlsGroup>,
+    pub dash: Option<DashForm>,
+}
+
+/// The form of a DASH manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DashForm {
+    /// Exact durations, in a `SegmentTimeline`; else one nominal duration.
+    pub timeline: bool,
+    pub style: DashStyle,
+    /// `bandwidth` as measured; else the maximum that the job allows.
+    pub measured_bandwidth: bool,
+    /// `minBufferTime` in seconds; absent: the length of a segment.
+    pub min_buffer_seconds: Option<u32>,
+    /// `BaseURL`, if not empty.
+    pub base_url: String,
+}
+
+/// Where a manifest says what adaptation sets have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DashStyle {
+    Basic,
+    /// One timeline for all representations of an adaptation set, where they agree.
+    Compact,
+    /// One adaptation set for each frame rate.
+    Distinct,
+}
+
+/// The place of an output in a master playlist and a DASH manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// A variant, with the audio groups that it can be played with; empty: all groups.
+    Variant { audio_groups: Vec<String> },
+    /// Audio as a rendition of its own.
+    Audio {
+        /// Absent: a group of its own.
+        group: Option<String>,
+        default: bool,
+        auto_select: bool,
+        describes_video: bool,
+        name: Option<String>,
+    },
+}
+
+/// The kind of a group, and the settings that all kinds have.
+pub(crate) struct Form<'a> {
+    pub(crate) kind: GroupKind,
+    pub(crate) cuts: Option<Cuts>,
+    pub(crate) destination: Option<&'a str>,
+    /// The member of `outputGroupSettings`.
+    pub(crate) member: &'static str,
+    /// `segmentControl` is `SINGLE_FILE`.
+    pub(crate) single_file: bool,
+    /// `minFinalSegmentLength`, in seconds.
+    pub(crate) shortest_end: f64,
+}
+
+impl<'a> Form<'a> {
+    pub(crate) fn of(settings: &'a model::OutputGroupSettings) -> Self {
+        let GroupType { member, folder, .. } = GroupType::or_file(settings.kind.as_deref());
+        let hls = &settings.hls_group_settings;
+        let (kind, cuts, destination, control) = match *folder {
+            "hls" => {
+                let cuts = Cuts::new(hls.segment_length, hls.segment_length_control.as_deref(), 10);
+                (
+                    GroupKind::Hls(hls_group(hls)),
+                    Some(cuts),
+                    &hls.destination,
+                    &hls.segment_control,
+                )
+            }
+            "cmaf" | "dash" => {
+                let cmaf = *folder == "cmaf";
+                let (fragments, default) = if cmaf {
+                    (&settings.cmaf_group_settings, 10)
+                } else {
+                    (&settings.dash_iso_group_settings, 30)
+                };
+                let control = fragments.segment_length_control.as_deref();
+                let cuts = Cuts::new(fragments.segment_length, control, default);
+                let kind = GroupKind::Fragments(fragment_group(fragments, cmaf));
+                (
+                    kind,
+                    Some(cuts),
+                    &fragments.destination,
+                    &fragments.segment_control,
+                )
+            }
+            _ => (
+                GroupKind::File,
+                None,
+                &settings.file_group_settings.destination,
+                &None,
+            ),
+        };
+        Self {
+            kind,
+            cuts,
+            destination: destination.as_deref(),
+            member,
+            single_file: is(control.as_ref(), "SINGLE_FILE"),
+            shortest_end: [
+                hls.min_final_segment_length,
+                settings.cmaf_group_settings.min_final_segment_length,
+                settings.dash_iso_group_settings.min_final_segment_length,
+            ]
+            .into_iter()
+            .flatten()
+            .fold(0.0, f64::max),
+        }
+    }
+}
+
+impl Cuts {
+    pub(crate) fn new(length: Option<u32>, control: Option<&str>, default: u32) -> Self {
+        Self {
+            length: f64::from(length.unwrap_or(default).max(1)),
+            gop_multiple: control == Some("GOP_MULTIPLE"),
+        }
+    }
+}
+
+fn is(setting: Option<&String>, value: &str) -> bool {
+    setting.is_some_and(|setting| setting == value)
+}
+
+/// Playlists over transport streams.
+pub(crate) fn hls_group(settings: &HlsGroupSettings) -> HlsGroup {
+    HlsGroup {
+        integer_durations: is(settings.manifest_duration_format.as_ref(), "INTEGER"),
+        legacy_target: !is(
+            settings.target_duration_compatibility_mode.as_ref(),
+            "SPEC_COMPLIANT",
+        ),
+        rfc_6381: is(settings.codec_specification.as_ref(), "RFC_6381"),
+        resolution: !is(settings.stream_inf_resolution.as_ref(), "EXCLUDE"),
+        client_cache: !is(settings.client_cache.as_ref(), "DISABLED"),
+        base_url: settings.base_url.clone().unwrap_or_default(),
+    }
+}
+
+/// A CMAF group has playlists and a manifest over the same segments, a DASH group a manifest alone.
+pub(crate) fn fragment_group(settings: &FragmentGroupSettings, cmaf: bool) -> FragmentGroup {
+    let hls = cmaf && !is(settings.write_hls_manifest.as_ref(), "DISABLED");
+    let dash = !cmaf || !is(settings.write_dash_manifest.as_ref(), "DISABLED");
+    FragmentGroup {
+        cmaf,
+        // The default of a CMAF group; MediaConvert wants it spelled out in a DASH group.
+        fragment_seconds: f64::from(settings.fragment_length.unwrap_or(2).max(1)),
+        hls: hls.then(|| HlsGroup {
+            // CMAF's `baseUrl` is for the DASH manifest.
+            base_url: String::new(),
+            ..hls_group(&HlsGroupSettings {
+                manifest_duration_format: settings.manifest_duration_format.clone(),
+                target_duration_compatibility_mode: settings.target_duration_compatibility_mode.clone(),
+                codec_specification: settings.codec_specification.clone(),
+                stream_inf_resolution: settings.stream_inf_resolution.clone(),
+                client_cache: settings.client_cache.clone(),
+                ..HlsGroupSettings::default()
+            })
+        }),
+        dash: dash.then(|| dash_form(settings)),
+    }
+}
+
+fn dash_form(settings: &FragmentGroupSettings) -> DashForm {
+    DashForm {
+        timeline: is(
+            settings.write_segment_timeline_in_representation.as_ref(),
+            "ENABLED",
+        ),
+        style: match settings.dash_manifest_style.as_deref() {
+            Some("COMPACT") => DashStyle::Compact,
+            Some("DISTINCT") => DashStyle::Distinct,
+            _ => DashStyle::Basic,
+        },
+        measured_bandwidth: is(settings.mpd_manifest_bandwidth_type.as_ref(), "AVERAGE"),
+        min_buffer_seconds: settings.min_buffer_time.filter(|seconds| *seconds > 0),
+        base_url: settings.base_url.clone().unwrap_or_default(),
+    }
+}
+
+/// The place of an output in manifests. Audio alone is a rendition in CMAF groups, and a variant in HLS groups unless its
+/// track type says otherwise.
+pub(crate) fn role(output: &model::Output, group: &GroupKind) -> Role {
+    let cmaf = matches!(group, GroupKind::Fragments(group) if group.cmaf);
+    let settings = if cmaf {
+        &output.container_settings.cmfc_settings
+    } else {
+        &output.output_settings.hls_settings
+    };
+    let HlsSettings {
+        audio_group_id,
+        audio_rendition_sets,
+        audio_track_type,
+        descriptive_video_service_flag,
+        ..
+    } = settings;
+    let audio_only = output.video_description.is_none() && !output.audio_descriptions.is_empty();
+    let (default, auto_select) = match audio_track_type.as_deref() {
+        Some("ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT") => (true, true),
+        Some("ALTERNATE_AUDIO_AUTO_SELECT") => (false, true),
+        Some("ALTERNATE_AUDIO_NOT_AUTO_SELECT") => (false, false),
+        // A rendition of which nothing is said is played: MediaConvert's manifests have DEFAULT=YES then.
+        None if cmaf => (true, true),
+        _ => return variant(audio_rendition_sets.as_deref()),
+    };
+    if !audio_only {
+        return variant(audio_rendition_sets.as_deref());
+    }
+    Role::Audio {
+        group: audio_group_id.clone().filter(|group| !group.is_empty()),
+        default,
+        auto_select,
+        describes_video: is(descriptive_video_service_flag.as_ref(), "FLAG"),
+        name: output
+            .audio_descriptions
+            .first()
+            .and_then(|audio| audio.stream_name.clone()),
+    }
+}
+
+fn variant(sets: Option<&str>) -> Role {
+    let names = sets.unwrap_or_default().split(',').map(str::trim);
+    Role::Variant {
+        audio_groups: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn role_of(output: Value, cmaf: bool) -> Role {
+        let group = if cmaf {
+            GroupKind::Fragments(fragment_group(&FragmentGroupSettings::default(), true))
+        } else {
+            GroupKind::Hls(hls_group(&HlsGroupSettings::default()))
+        };
+        role(&serde_json::from_value(output).expect("is an output"), &group)
+    }
+
+    #[test]
+    fn audio_alone_is_a_rendition_or_a_variant() {
+        let audio = json!([{"streamName": "Director"}]);
+        let flagged = json!({"audioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT", "audioGroupId": "low",
+            "descriptiveVideoServiceFlag": "FLAG"});
+        let rendition = Role::Audio {
+            group: Some("low".to_owned()),
+            default: false,
+            auto_select: true,
+            describes_video: true,
+            name: Some("Director".to_owned()),
+        };
+        let hls = json!({"audioDescriptions": audio, "outputSettings": {"hlsSettings": flagged}});
+        assert_eq!(role_of(hls, false), rendition);
+        let cmaf = json!({"audioDescriptions": audio, "containerSettings": {"cmfcSettings": flagged}});
+        assert_eq!(role_of(cmaf, true), rendition);
+
+        let plain = json!({"audioDescriptions": audio});
+        let all = Role::Variant {
+            audio_groups: Vec::new(),
+        };
+        assert_eq!(role_of(plain.clone(), false), all);
+        assert!(
+            matches!(
+                role_of(plain, true),
+                Role::Audio {
+                    default: true,
+                    group: None,
+                    ..
+                }
+            ),
+            "audio of a CMAF group is a rendition"
+        );
+        let only = json!({"audioDescriptions": audio,
+            "containerSettings": {"cmfcSettings": {"audioTrackType": "AUDIO_ONLY_VARIANT_STREAM"}}});
+        assert_eq!(role_of(only, true), all);
+        let video = json!({"videoDescription": {}, "containerSettings": {"cmfcSettings": {"audioRenditionSets": "a, b"}}});
+        let two = Role::Variant {
+            audio_groups: vec!["a".to_owned(), "b".to_owned()],
+        };
+        assert_eq!(role_of(video, true), two);
+    }
+}
