@@ -179,10 +179,7 @@ deploy_waf() {
     [[ $(jq -r .StackStatus <<<"$now") != ROLLBACK_* ]] || delete_waf
     step "deploying the web ACL, stack $WAF_STACK in us-east-1"
     REGION=us-east-1 deploy_template "$WAF_STACK" waf.yaml
-    if [ "$PLAN" = yes ]; then
-        SET[WebAclArn]="the-arn-of-that-acl"
-        return
-    fi
+    [ "$PLAN" = no ] || { SET[WebAclArn]="the-arn-of-that-acl" && return; }
     SET[WebAclArn]=$(STACK_JSON=$(waf_stack) && output WebAclArn)
     [ -n "${SET[WebAclArn]}" ] || die "stack '$WAF_STACK' in us-east-1 has no output WebAclArn: look at its events, then start again"
 }

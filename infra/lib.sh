@@ -201,10 +201,7 @@ set_parameters() {
     list=$(jq -c '($ARGS.positional | map(capture("^(?<ParameterKey>[^=]+)=(?<ParameterValue>.*)"; "s"))) as $set
         | [.Parameters[] | select(.ParameterKey | IN($set[].ParameterKey) | not) | {ParameterKey, UsePreviousValue: true}] + $set' \
         --args "$@" <<<"$STACK_JSON")
-    if [ "$PLAN" = yes ]; then
-        plan_line cloudformation update-stack --stack-name "$STACK" --use-previous-template --parameters "${@%%$'\n'*}"
-        return
-    fi
+    [ "$PLAN" = no ] || { plan_line cloudformation update-stack --stack-name "$STACK" --use-previous-template --parameters "$@" && return; }
     if ! answer=$(try_aws cloudformation update-stack --stack-name "$STACK" --use-previous-template \
         --capabilities CAPABILITY_IAM --parameters "$list" 2>&1); then
         [[ $answer == *"No updates are to be performed"* ]] && return

@@ -175,8 +175,10 @@ fn a_job_that_goes_on_record_meanwhile_is_canceled() -> anyhow::Result<()> {
     let removed = stack.vod_json(&["rm", asset, "--yes"])?;
     let jobs = stack.aws_json(&["mediaconvert", "list-jobs"])?;
     ensure!(jobs["Jobs"][0]["Status"] == "CANCELED", "the job goes on");
+    // `complete` may have been first: it cancels a job of a removed video that the record does not know yet.
+    let canceled = removed["canceled"].as_array().context("no list")?;
     ensure!(
-        removed["canceled"] == serde_json::json!([jobs["Jobs"][0]["Id"]]),
+        canceled.iter().all(|id| *id == jobs["Jobs"][0]["Id"]),
         "{removed}"
     );
     let log = stack.access_log()?;
@@ -227,7 +229,8 @@ fn a_delivery_in_flight_during_a_removal_creates_no_job() -> anyhow::Result<()> 
         ensure!(jobs.len() < 2, "the delivery in flight has created a job");
         Ok(jobs.iter().any(|job| job["Status"] == "CANCELED").then_some(()))
     })?;
-    let summary = stack.vod_json(&["reconcile"])?;
+    let reported = stack.vod(&["reconcile", "--json"])?;
+    let summary: Value = serde_json::from_slice(&reported.stdout)?;
     ensure!(
         summary["notes"][0]["found"] == "left of a removed video: remove it again",
         "{summary}"

@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 
-use crate::server::{TestS3, bucket, code, noise};
+use crate::server::{BUCKET, TestS3, bucket, code, noise};
 
 /// In the database and in a file.
 const SIZES: [usize; 2] = [10, 100_000];
@@ -118,7 +118,7 @@ async fn a_body_cut_short_leaves_nothing() {
     let signed = server
         .client
         .put_object()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .key("input/x")
         .presigned(config)
         .await

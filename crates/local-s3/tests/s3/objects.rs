@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, StorageClass, Tagging};
 
-use crate::server::{TestS3, bucket, code, noise};
+use crate::server::{BUCKET, TestS3, bucket, code, noise};
 
 #[tokio::test]
 async fn objects_of_all_sizes_are_read_back() {
@@ -154,7 +154,7 @@ async fn any_key_is_only_a_name() {
     let listed = server
         .client
         .list_objects_v2()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .encoding_type("url".into())
         .send()
         .await
@@ -176,7 +176,7 @@ async fn any_key_is_only_a_name() {
         .collect();
     names.sort();
     assert_eq!(names, ["objects"]);
-    let put = server.client.put_object().bucket(bucket()).key("k".repeat(1025));
+    let put = server.client.put_object().bucket(BUCKET).key("k".repeat(1025));
     assert_eq!(
         code(put.body(ByteStream::from_static(b"x")).send().await),
         "KeyTooLongError"
@@ -191,7 +191,7 @@ async fn replacing_and_deleting_removes_files_but_never_cuts_a_download() {
     let open = server
         .client
         .get_object()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .key("x")
         .send()
         .await
@@ -200,14 +200,14 @@ async fn replacing_and_deleting_removes_files_but_never_cuts_a_download() {
     server
         .client
         .delete_object()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .key("x")
         .send()
         .await
         .unwrap();
     assert!(open.body.collect().await.unwrap().to_vec() == body);
     assert_eq!(
-        code(server.client.get_object().bucket(bucket()).key("x").send().await),
+        code(server.client.get_object().bucket(BUCKET).key("x").send().await),
         "NoSuchKey"
     );
     // The file goes when the server has let go of the connection's last read.
@@ -375,7 +375,7 @@ async fn buckets() {
         .unwrap();
     server.put("x", "x").await;
     assert_eq!(
-        code(client.delete_bucket().bucket(bucket()).send().await),
+        code(client.delete_bucket().bucket(BUCKET).send().await),
         "BucketNotEmpty"
     );
     client.delete_bucket().bucket("second").send().await.unwrap();
@@ -403,7 +403,7 @@ async fn unsupported_operations_are_refused() {
         server
             .client
             .put_object()
-            .bucket(bucket())
+            .bucket(BUCKET)
             .key("x")
             .body(ByteStream::from_static(b"x"))
     };
@@ -425,7 +425,7 @@ async fn unsupported_operations_are_refused() {
     let get = server
         .client
         .get_object()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .key("x")
         .version_id("abc");
     assert_eq!(code(get.send().await), "InvalidArgument");
@@ -433,7 +433,7 @@ async fn unsupported_operations_are_refused() {
     let tag = server
         .client
         .put_object_tagging()
-        .bucket(bucket())
+        .bucket(BUCKET)
         .key("x")
         .tagging(tagging);
     assert_eq!(code(tag.send().await), "NotImplemented");

@@ -45,6 +45,10 @@ impl TestS3 {
         server
     }
 
+    fn bucket(&self) -> &'static str {
+        if self.is_other { bucket() } else { BUCKET }
+    }
+
     /// The local S3, whatever `VOD_TEST_S3` says.
     pub(crate) async fn local() -> Self {
         Self::in_folder(tempfile::tempdir().unwrap()).await
@@ -90,7 +94,7 @@ impl TestS3 {
         let output = self
             .client
             .put_object()
-            .bucket(bucket())
+            .bucket(self.bucket())
             .key(key)
             .body(body)
             .send()
@@ -103,7 +107,7 @@ impl TestS3 {
         let output = self
             .client
             .get_object()
-            .bucket(bucket())
+            .bucket(self.bucket())
             .key(key)
             .send()
             .await
@@ -114,7 +118,7 @@ impl TestS3 {
     pub(crate) async fn exists(&self, key: &str) -> bool {
         self.client
             .head_object()
-            .bucket(bucket())
+            .bucket(self.bucket())
             .key(key)
             .send()
             .await
