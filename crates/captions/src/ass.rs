@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Align, Cue, Place, write};
+use crate::{Align, Cue, Place, Vertical, write};
 
 /// A color. An opacity of 255 hides what is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,9 @@ pub struct Look {
     pub shadow_size: u32,
     /// The alignment of all cues. Without it, each cue keeps its own.
     pub align: Option<Align>,
-    /// The place of the first line of text, from the upper left corner. Without it, each cue keeps its own.
-    pub at: Option<(u32, u32)>,
+    /// The place of the text, from the left side and from the top. Without one of them, the alignment decides.
+    pub left: Option<u32>,
+    pub top: Option<u32>,
 }
 
 /// The script that shows the cues.
@@ -89,7 +90,7 @@ fn styles(look: &Look) -> String {
         (None, Some(shadow)) => (1, shadow, look.shadow_size),
         (None, None) => (1, invisible, 0),
     };
-    let margin = look.picture.1 / 20;
+    let margin = margin(look);
     format!(
         "[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, \
          Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, \
@@ -103,16 +104,37 @@ fn styles(look: &Look) -> String {
     )
 }
 
+/// The distance of captions from the edges of the picture.
+fn margin(look: &Look) -> u32 {
+    look.picture.1 / 20
+}
+
 fn place(place: Place, look: &Look) -> String {
     let place = Place {
         align: look.align.unwrap_or(place.align),
         ..place
     };
-    match look.at {
-        // 7 is the upper left corner.
-        Some((x, y)) => format!("{{\\an7\\pos({x},{y})}}"),
-        None => format!("{{\\an{}}}", write::numeric_pad(place)),
+    let (width, height) = look.picture;
+    let margin = margin(look);
+    // The anchor is the corner of the text, or the middle of an edge, that is at the given place.
+    let (align, x) = match (look.left, place.align) {
+        (Some(left), _) => (Align::Start, left),
+        (None, Align::Start) => (Align::Start, margin),
+        (None, Align::Center) => (Align::Center, width / 2),
+        (None, Align::End) => (Align::End, width.saturating_sub(margin)),
+    };
+    let (vertical, y) = look
+        .top
+        .map_or((Vertical::Bottom, height.saturating_sub(margin)), |top| {
+            (Vertical::Top, top)
+        });
+    if look.left.is_none() && look.top.is_none() {
+        return format!("{{\\an{}}}", write::numeric_pad(place));
     }
+    format!(
+        "{{\\an{}\\pos({x},{y})}}",
+        write::numeric_pad(Place { vertical, align })
+    )
 }
 
 fn text(cue: &Cue) -> String {

@@ -22,6 +22,8 @@ mod ttml;
 mod webvtt;
 pub mod write;
 
+use serde::{Deserialize, Serialize};
+
 pub use text::MAX_BYTES;
 
 /// The largest number of cues of a file. A film has about 2,000.
@@ -40,14 +42,14 @@ pub enum Format {
 }
 
 /// A stretch of text and how it looks. Lines are separated by `\n`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     pub text: String,
     pub style: Style,
 }
 
 /// The look of a span.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Style {
     pub bold: bool,
     pub italic: bool,
@@ -55,7 +57,7 @@ pub struct Style {
 }
 
 /// The vertical place of a cue in the picture.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Vertical {
     Top,
     Middle,
@@ -64,7 +66,7 @@ pub enum Vertical {
 }
 
 /// The alignment of the lines of a cue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Align {
     Start,
     #[default]
@@ -73,14 +75,14 @@ pub enum Align {
 }
 
 /// The place of a cue in the picture.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub vertical: Vertical,
     pub align: Align,
 }
 
 /// One caption. Times are in ms from the start of the video.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cue {
     pub start: u64,
     /// Later than the start.
@@ -150,6 +152,20 @@ impl Format {
             Self::Sami => "SAMI, with `<SYNC Start=1000>`",
         }
     }
+}
+
+/// The cues without styles, all at the default place.
+pub fn plain(cues: &[Cue]) -> Vec<Cue> {
+    cues.iter()
+        .map(|cue| Cue {
+            spans: vec![Span {
+                text: cue.text(),
+                style: Style::default(),
+            }],
+            place: Place::default(),
+            ..cue.clone()
+        })
+        .collect()
 }
 
 /// Moves all cues by `ms`, which may be negative. Cues that end before 0 or start after [`MAX_MS`] are left out.

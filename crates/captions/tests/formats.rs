@@ -367,7 +367,8 @@ fn a_script_for_burn_in() {
         shadow: None,
         shadow_size: 0,
         align: None,
-        at: None,
+        left: None,
+        top: None,
     };
     let script = ass::script(&[cue.clone()], &look);
     assert!(script.contains("Style: Default,DejaVu Sansx,20,&H00FFFFFF,&H00FFFFFF,&H7F0000FF,&HFF000000,0,0,0,0,100,100,0,0,1,2,0,2,18,18,18,1\n"), "{script}");
@@ -377,13 +378,23 @@ fn a_script_for_burn_in() {
     );
     let boxed = ass::Look {
         background: Some(half_red),
-        at: Some((10, 20)),
+        left: Some(10),
+        top: Some(20),
         ..look
     };
-    let script = ass::script(&[cue], &boxed);
+    let script = ass::script(&[cue.clone()], &boxed);
     assert!(
         script.contains("&H7F0000FF,0,0,0,0,100,100,0,0,4,2,0,2"),
         "{script}"
     );
     assert!(script.contains("{\\an7\\pos(10,20)}"), "{script}");
+    let script = ass::script(
+        &[cue],
+        &ass::Look {
+            left: None,
+            align: Some(Align::Center),
+            ..boxed
+        },
+    );
+    assert!(script.contains("{\\an8\\pos(320,20)}"), "{script}");
 }

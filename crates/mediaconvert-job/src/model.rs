@@ -25,6 +25,7 @@ settings! {
     Input {
         file_input: String,
         audio_selectors: BTreeMap<String, AudioSelector>,
+        caption_selectors: BTreeMap<String, CaptionSelector>,
         video_selector: VideoSelector,
         input_clippings: Vec<InputClipping>,
         timecode_source: Option<String>,
@@ -54,6 +55,27 @@ settings! {
         default_selection: Option<String>,
         /// Shift against the video in milliseconds.
         offset: Option<i32>,
+    }
+}
+settings! {
+    CaptionSelector {
+        /// RFC 5646.
+        custom_language_code: Option<String>,
+        /// ISO 639-2, upper case.
+        language_code: Option<String>,
+        source_settings: CaptionSourceSettings,
+    }
+}
+settings! {
+    CaptionSourceSettings { source_type: Option<String>, file_source_settings: FileSourceSettings }
+}
+settings! {
+    FileSourceSettings {
+        source_file: Option<String>,
+        /// In `time_delta_units`; positive is later.
+        time_delta: Option<i64>,
+        /// `SECONDS` (the default) or `MILLISECONDS`.
+        time_delta_units: Option<String>,
     }
 }
 settings! {
@@ -89,6 +111,7 @@ settings! {
         segment_control: Option<String>,
         /// Seconds.
         min_final_segment_length: Option<f64>,
+        caption_segment_length_control: Option<String>,
     }
 }
 settings! {
@@ -129,6 +152,54 @@ settings! {
         output_settings: OutputSettings,
         video_description: Option<VideoDescription>,
         audio_descriptions: Vec<AudioDescription>,
+        caption_descriptions: Vec<CaptionDescription>,
+    }
+}
+settings! {
+    CaptionDescription {
+        caption_selector_name: Option<String>,
+        /// RFC 5646.
+        custom_language_code: Option<String>,
+        /// ISO 639-2, upper case.
+        language_code: Option<String>,
+        /// Name of the track in manifests.
+        language_description: Option<String>,
+        destination_settings: CaptionDestinationSettings,
+    }
+}
+settings! {
+    CaptionDestinationSettings {
+        destination_type: Option<String>,
+        burnin_destination_settings: BurninSettings,
+        webvtt_destination_settings: CaptionStyleSettings,
+        srt_destination_settings: CaptionStyleSettings,
+        ttml_destination_settings: CaptionStyleSettings,
+        imsc_destination_settings: CaptionStyleSettings,
+    }
+}
+settings! {
+    CaptionStyleSettings { style_passthrough: Option<String>, accessibility: Option<String> }
+}
+settings! {
+    /// Sizes and places in pixels of the output, opacities from 0 to 255.
+    BurninSettings {
+        alignment: Option<String>,
+        background_color: Option<String>,
+        background_opacity: Option<u8>,
+        font_color: Option<String>,
+        /// `RRGGBB` or `RRGGBBAA`, where the color is `HEX`.
+        hex_font_color: Option<String>,
+        font_opacity: Option<u8>,
+        font_size: Option<u32>,
+        outline_color: Option<String>,
+        outline_size: Option<u32>,
+        shadow_color: Option<String>,
+        shadow_opacity: Option<u8>,
+        shadow_x_offset: Option<i32>,
+        shadow_y_offset: Option<i32>,
+        style_passthrough: Option<String>,
+        x_position: Option<u32>,
+        y_position: Option<u32>,
     }
 }
 settings! {

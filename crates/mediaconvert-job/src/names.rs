@@ -174,6 +174,12 @@ impl Fragment {
     }
 }
 
+/// Name of one segment of captions; the first has number 1. It has as many digits as those of video beside it: 5 in an HLS
+/// group, 9 in a CMAF group.
+pub fn caption_segment(base: &str, modifier: &str, number: usize, digits: usize) -> String {
+    format!("{base}{modifier}_{number:0digits$}.vtt")
+}
+
 /// Name of one CMAF or DASH media segment; the first has number 1.
 pub fn fragment(base: &str, modifier: &str, kind: Fragment, number: usize) -> String {
     format!("{base}{modifier}_{number:09}.{}", kind.extension())

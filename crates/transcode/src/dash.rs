@@ -73,8 +73,28 @@ impl Track {
     }
 }
 
+/// Captions as one WebVTT file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptionFile {
+    /// Number in the manifest, after those of the tracks.
+    pub id: usize,
+    pub file: String,
+    /// ISO 639-2 or RFC 5646.
+    pub language: Option<String>,
+    /// Bits per second.
+    pub bandwidth: u64,
+    /// They say what can be heard.
+    pub accessible: bool,
+}
+
 /// The manifest of a group. Times in seconds.
-pub fn mpd(form: &DashForm, segment: f64, duration: f64, tracks: &[Representation]) -> String {
+pub fn mpd(
+    form: &DashForm,
+    segment: f64,
+    duration: f64,
+    tracks: &[Representation],
+    captions: &[CaptionFile],
+) -> String {
     let buffer = form.min_buffer_seconds.map_or(segment, f64::from);
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -100,6 +120,9 @@ pub fn mpd(form: &DashForm, segment: f64, duration: f64, tracks: &[Representatio
     );
     for set in adaptation_sets(form.style, tracks) {
         adaptation_set(&mut text, form, segment, &set);
+    }
+    for file in captions {
+        caption_file(&mut text, file);
     }
     text.push_str("  </Period>\n</MPD>\n");
     text
@@ -153,6 +176,27 @@ fn adaptation_set(text: &mut String, form: &DashForm, segment: f64, set: &[&Repr
         representation(text, track, (!form.timeline).then_some(segment), common);
     }
     text.push_str("    </AdaptationSet>\n");
+}
+
+fn caption_file(text: &mut String, captions: &CaptionFile) {
+    text.push_str("    <AdaptationSet contentType=\"text\" mimeType=\"text/vtt\"");
+    if let Some(language) = &captions.language {
+        let _ = write!(text, " lang=\"{}\"", escaped(language));
+    }
+    let role = if captions.accessible {
+        "caption"
+    } else {
+        "subtitle"
+    };
+    let _ = writeln!(
+        text,
+        ">\n      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n      \
+         <Representation id=\"{}\" bandwidth=\"{}\">\n        <BaseURL>{}</BaseURL>\n      \
+         </Representation>\n    </AdaptationSet>",
+        captions.id,
+        captions.bandwidth,
+        escaped(&uri(&captions.file))
+    );
 }
 
 /// `nominal` is the length of all segments in seconds, instead of a timeline; `common`: the adaptation set has the timeline.
@@ -365,7 +409,7 @@ mod tests {
             audio(3, Some("eng")),
             audio(4, None),
         ];
-        let of = |timeline, style| mpd(&form(timeline, style), 6.006, 13.947, &tracks);
+        let of = |timeline, style| mpd(&form(timeline, style), 6.006, 13.947, &tracks, &[]);
         insta::assert_snapshot!("basic", of(true, DashStyle::Basic));
         insta::assert_snapshot!("compact", of(true, DashStyle::Compact));
         insta::assert_snapshot!("nominal", of(false, DashStyle::Basic));
@@ -388,14 +432,14 @@ mod tests {
             ..form(true, DashStyle::Distinct)
         };
         let tracks = [video(1, 360, 30_000), video(2, 720, 60_000)];
-        let text = mpd(&elsewhere, 6.0, 13.947, &tracks);
+        let text = mpd(&elsewhere, 6.0, 13.947, &tracks, &[]);
         assert_eq!(text.matches("<AdaptationSet").count(), 2, "{text}");
         assert!(
             text.contains("<BaseURL>https://cdn.example.com/a?b&amp;c/</BaseURL>"),
             "{text}"
         );
         assert!(text.contains("minBufferTime=\"PT12S\""), "{text}");
-        let one = mpd(&form(true, DashStyle::Basic), 6.0, 13.947, &tracks);
+        let one = mpd(&form(true, DashStyle::Basic), 6.0, 13.947, &tracks, &[]);
         assert_eq!(one.matches("<AdaptationSet").count(), 1, "{one}");
     }
 

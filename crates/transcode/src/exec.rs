@@ -12,7 +12,7 @@ pub use crate::process::Limits;
 pub use crate::room::free;
 
 use crate::bounds::Bounds;
-use crate::plan::{GroupKind, Media, Plan};
+use crate::plan::{GroupKind, Media, Plan, script_file};
 use crate::process::Reach;
 use crate::produced::{self, Produced};
 use crate::{failure, measure, playlist, probe, process, room};
@@ -111,6 +111,10 @@ async fn elapsed(time: Option<Duration>) {
 }
 
 async fn prepare(plan: &Plan, work: &Path) -> std::io::Result<()> {
+    tokio::fs::create_dir_all(work).await?;
+    for (index, script) in plan.scripts.iter().enumerate() {
+        tokio::fs::write(work.join(script_file(index)), script).await?;
+    }
     for group in &plan.groups {
         let folder = work.join(&group.folder);
         match tokio::fs::remove_dir_all(&folder).await {

@@ -14,6 +14,7 @@
 mod arguments;
 mod audio;
 mod av1;
+mod captions;
 mod clips;
 mod color;
 mod deinterlace;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::arguments::START_SECONDS;
+pub use self::captions::{CaptionFiles, CaptionFormat, CaptionTrack, caption_files};
 pub(crate) use self::loudness::Loudness;
 pub use self::streaming::{DashForm, DashStyle, FragmentGroup, HlsGroup, Role};
 use crate::probe::{MediaInfo, Ratio};
@@ -77,6 +79,9 @@ pub struct Plan {
     pub(crate) videos: Vec<VideoEncode>,
     pub(crate) audio: Vec<AudioEncode>,
     pub(crate) captures: Vec<Capture>,
+    pub(crate) captions: Vec<CaptionTrack>,
+    /// Scripts of captions that are drawn into pictures.
+    pub(crate) scripts: Vec<String>,
     /// Output groups, in the order of the job: the files, and the encodes that each is assembled from.
     pub groups: Vec<Group>,
 }
@@ -153,6 +158,8 @@ pub enum Media {
     },
     /// Index of a frame capture.
     Capture(usize),
+    /// Index of captions.
+    Captions(usize),
 }
 
 /// An encoder's options without the stream number: names and values.
@@ -167,6 +174,8 @@ pub(crate) fn owned(options: Vec<(&str, String)>) -> Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoEncode {
     pub(crate) picture: picture::Picture,
+    /// Index of the script that is drawn into it.
+    pub(crate) script: Option<usize>,
     pub(crate) options: Options,
     /// Ten bits a sample, in the source's own colors.
     pub(crate) deep: bool,
@@ -215,12 +224,20 @@ impl Plan {
 }
 
 impl Group {
-    /// Whether audio has files of its own beside video. Timestamps of all of them then have to agree.
-    pub(crate) fn has_separate_audio(&self) -> bool {
-        let packed =
-            |output: &Output| matches!(&output.media, Media::Streams { muxer, .. } if muxer == "adts");
-        matches!(self.kind, GroupKind::Hls(_)) && self.outputs.iter().any(packed)
+    /// Whether audio or captions have files of their own beside video. Timestamps of all of them then have to agree.
+    pub(crate) fn has_separate_tracks(&self) -> bool {
+        let separate = |output: &Output| match &output.media {
+            Media::Streams { muxer, .. } => muxer == "adts",
+            Media::Captions(_) => true,
+            Media::Capture(_) => false,
+        };
+        matches!(self.kind, GroupKind::Hls(_)) && self.outputs.iter().any(separate)
     }
+}
+
+/// The file in the work directory of a script that is drawn into pictures.
+pub(crate) fn script_file(index: usize) -> String {
+    format!("captions{index}.ass")
 }
 
 impl Output {
@@ -255,12 +272,33 @@ impl VideoEncode {
 ///
 /// `settings` are in the wire's spelling, with the input and the destinations filled in. `started` is the
 /// job's start in UTC as `YYYYMMDDTHHMMSS`, for names that contain it.
+///
+/// Captions are empty: this is for jobs without them, and for jobs that are only checked.
 pub fn plan(settings: &Value, source: &MediaInfo, started: &str) -> Result<Plan, Refusal> {
+    planned(settings, source, None, started)
+}
+
+/// Plans a job with the caption files that [`caption_files`] names.
+pub fn with_captions(
+    settings: &Value,
+    source: &MediaInfo,
+    files: &CaptionFiles,
+    started: &str,
+) -> Result<Plan, Refusal> {
+    planned(settings, source, Some(files), started)
+}
+
+fn planned(
+    settings: &Value,
+    source: &MediaInfo,
+    files: Option<&CaptionFiles>,
+    started: &str,
+) -> Result<Plan, Refusal> {
     support::check(settings)?;
     // The table has seen all of it, so what remains is a value of the wrong type.
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
-    outputs::plan(&job, source, started)
+    outputs::plan(&job, source, files, started)
 }
 
 impl fmt::Display for Ratio {

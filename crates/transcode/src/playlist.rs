@@ -48,6 +48,20 @@ pub struct AudioRendition {
     pub file: String,
 }
 
+/// Captions that can be shown over every variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubtitleRendition {
+    /// Shown to viewers.
+    pub name: String,
+    /// ISO 639-2 or RFC 5646.
+    pub language: Option<String>,
+    pub default: bool,
+    /// They say what can be heard.
+    pub accessible: bool,
+    /// File name of its playlist.
+    pub file: String,
+}
+
 /// Durations of the segments in a media playlist, in seconds.
 pub fn durations(playlist: &str) -> Vec<f64> {
     let of = |line: &str| {
@@ -103,7 +117,13 @@ pub fn media(group: &HlsGroup, initialization: Option<&str>, segments: &[Segment
 }
 
 /// The playlist of playlists, with a version of the protocol that knows all that is in it.
-pub fn master(group: &HlsGroup, version: u32, variants: &[Variant], audio: &[AudioRendition]) -> String {
+pub fn master(
+    group: &HlsGroup,
+    version: u32,
+    variants: &[Variant],
+    audio: &[AudioRendition],
+    subtitles: &[SubtitleRendition],
+) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for variant in variants {
         let _ = write!(
@@ -122,12 +142,37 @@ pub fn master(group: &HlsGroup, version: u32, variants: &[Variant], audio: &[Aud
         if let Some(group) = &variant.audio_group {
             let _ = write!(text, ",AUDIO=\"{}\"", quoted(group));
         }
+        if !subtitles.is_empty() && variant.picture.is_some() {
+            text.push_str(",SUBTITLES=\"subs\"");
+        }
         let _ = writeln!(text, "\n{}", uri(&variant.name));
     }
     // After the variants, as MediaConvert has them.
     for rendition in audio {
         text.push_str(&audio_rendition(rendition));
     }
+    for rendition in subtitles {
+        text.push_str(&subtitle_rendition(rendition));
+    }
+    text
+}
+
+fn subtitle_rendition(rendition: &SubtitleRendition) -> String {
+    let default = if rendition.default { "YES" } else { "NO" };
+    let mut text = format!(
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subs\",NAME=\"{}\",DEFAULT={default},AUTOSELECT=YES,FORCED=NO",
+        quoted(&rendition.name)
+    );
+    if let Some(language) = &rendition.language {
+        let _ = write!(text, ",LANGUAGE=\"{}\"", quoted(language));
+    }
+    if rendition.accessible {
+        text.push_str(
+            ",CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,\
+             public.accessibility.describes-music-and-sound\"",
+        );
+    }
+    let _ = writeln!(text, ",URI=\"{}\"", uri(&rendition.file));
     text
 }
 
@@ -284,6 +329,7 @@ mod tests {
             resolution: true,
             client_cache: true,
             base_url: String::new(),
+            captions_match_video: false,
         }
     }
 
@@ -318,12 +364,12 @@ mod tests {
             variant("video_360.m3u8", (640, 360), &["avc1.4d401e", "mp4a.40.2"]),
             variant("video_540.m3u8", (960, 540), &["avc1.64001f"]),
         ];
-        insta::assert_snapshot!("master_playlist", master(&group(), 3, &variants, &[]));
+        insta::assert_snapshot!("master_playlist", master(&group(), 3, &variants, &[], &[]));
         let plain = HlsGroup {
             resolution: false,
             ..group()
         };
-        let plain = master(&plain, 3, &variants, &[]);
+        let plain = master(&plain, 3, &variants, &[], &[]);
         assert!(!plain.contains("RESOLUTION"), "{plain}");
     }
 
@@ -371,7 +417,7 @@ mod tests {
             describes_video: false,
             ..described.clone()
         };
-        let master = master(&group(), 6, &variants, &[described, plain]);
+        let master = master(&group(), 6, &variants, &[described, plain], &[]);
         insta::assert_snapshot!("master_playlist_with_audio_renditions", master);
         let elsewhere = HlsGroup {
             base_url: "https://cdn.example.com/a".to_owned(),

@@ -5,13 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mediaconvert_job::names;
+use mediaconvert_job::names::{self, Destination};
 use serde_json::{Map, Value, json};
 
 use crate::plan::{Group, GroupKind, Media, Output, Plan};
+use segments::Rendition;
+use subtitles::Subtitles;
 
 mod manifests;
 mod segments;
+mod subtitles;
 
 /// All files of a job.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -139,16 +142,20 @@ impl Collector<'_> {
             GroupKind::File => ("FILE_GROUP", self.files(durations)?, Vec::new()),
             GroupKind::Hls(hls) => {
                 let renditions = self.transport_streams(hls, durations)?;
-                let (urls, master) = self.playlists(hls, &renditions)?;
-                let outputs = renditions.iter().zip(urls);
-                let outputs = outputs.map(|(rendition, url)| rendition.produced(vec![url]));
-                ("HLS_GROUP", outputs.collect(), vec![master])
+                let subtitles = self.subtitles(Some(hls), &renditions)?;
+                let master = self.playlists(hls, &renditions, &subtitles)?;
+                (
+                    "HLS_GROUP",
+                    self.outputs(&renditions, &subtitles, true),
+                    vec![master],
+                )
             }
             GroupKind::Fragments(form) => {
                 let renditions = self.fragments(form)?;
+                let subtitles = self.subtitles(None, &renditions)?;
                 let kind = if form.cmaf { "CMAF_GROUP" } else { "DASH_ISO_GROUP" };
-                let outputs = renditions.iter().map(|rendition| rendition.produced(Vec::new()));
-                (kind, outputs.collect(), self.manifests(form, &renditions)?)
+                let manifests = self.manifests(form, &renditions, &subtitles)?;
+                (kind, self.outputs(&renditions, &subtitles, false), manifests)
             }
         };
         Ok(ProducedGroup {
@@ -158,12 +165,44 @@ impl Collector<'_> {
         })
     }
 
+    /// Outputs of a segmented group in the order of the job, with the URLs of their playlists where `MediaConvert` has them.
+    fn outputs(
+        &self,
+        renditions: &[Rendition<'_>],
+        subtitles: &[Subtitles<'_>],
+        listed: bool,
+    ) -> Vec<ProducedOutput> {
+        let Destination { base, .. } = &self.group.destination;
+        let output = |output: &Output| {
+            let url = || {
+                self.group
+                    .destination
+                    .url(&names::hls_variant(base, &output.name_modifier))
+            };
+            let paths = if listed { vec![url()] } else { Vec::new() };
+            let of_rendition = renditions
+                .iter()
+                .find(|rendition| rendition.output.stem == output.stem);
+            let of_subtitles = || {
+                subtitles
+                    .iter()
+                    .find(|subtitles| subtitles.output.stem == output.stem)
+            };
+            match of_rendition {
+                Some(rendition) => Some(rendition.produced(paths)),
+                None => of_subtitles().map(|subtitles| subtitles.produced(paths)),
+            }
+        };
+        self.group.outputs.iter().filter_map(output).collect()
+    }
+
     fn files(&mut self, durations: &BTreeMap<PathBuf, u64>) -> io::Result<Vec<ProducedOutput>> {
         let outputs = self.group.outputs.iter();
         outputs
             .map(|output| match output.media {
                 Media::Streams { .. } => self.file(output, durations),
                 Media::Capture(index) => self.frames(output, index),
+                Media::Captions(index) => self.caption_file(output, index),
             })
             .collect()
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
 use transcode::exec::TranscodeError;
+use transcode::plan::{self, CaptionFiles};
 use transcode::produced::{Produced, ProducedFile};
 
 use super::super::MediaConvert;
@@ -23,6 +24,8 @@ use super::{Stop, persist};
 /// A job during which the process died this often fails: it may be what kills the process. The limit is generous, because a
 /// machine may go down, and a person may kill a stack, at any time.
 const DEATHS: u32 = 10;
+/// The largest caption file in bytes.
+const MAX_CAPTIONS: i64 = 8 << 20;
 /// Files that are written to the bucket at the same time.
 const PARALLEL_FILES: usize = 4;
 
@@ -57,7 +60,8 @@ impl Attempt<'_> {
         })
         .await?;
 
-        let plan = transcode::plan::plan(&self.job.settings, &info, &self.started())
+        let captions = self.captions(&folder.path().join("captions")).await?;
+        let plan = plan::with_captions(&self.job.settings, &info, &captions, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;
         let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
@@ -120,6 +124,37 @@ impl Attempt<'_> {
         let fetched = self.unless_stopped(fetching).await?;
         fetched.map_err(|error| input_failure(url, &error))?;
         Ok(())
+    }
+
+    /// Reads the caption files that the job names.
+    async fn captions(&self, path: &Path) -> Result<CaptionFiles, Stop> {
+        let mut files = CaptionFiles::new();
+        for url in plan::caption_files(&self.job.settings) {
+            let location = Location::parse(&url).ok_or_else(|| Failure {
+                code: code::BAD_SETTING,
+                message: format!("the local engine reads captions from s3:// only, not from {url}"),
+            })?;
+            let head = self
+                .unless_stopped(transfer::head(self.service.s3(), &location))
+                .await?;
+            let head = head.map_err(|error| input_failure(&url, &error))?;
+            if head.size.is_some_and(|size| size > MAX_CAPTIONS) {
+                let message = format!("{url} is larger than a caption file can be (8 MiB)");
+                return Err(Failure {
+                    code: code::BAD_SETTING,
+                    message,
+                }
+                .into());
+            }
+            let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
+            let fetched = self.unless_stopped(fetching).await?;
+            fetched.map_err(|error| input_failure(&url, &error))?;
+            let bytes = tokio::fs::read(path)
+                .await
+                .map_err(|error| folder_failure(&error))?;
+            files.insert(url, bytes);
+        }
+        Ok(files)
     }
 
     async fn transcode(

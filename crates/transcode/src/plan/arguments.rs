@@ -126,7 +126,7 @@ fn segmenting(group: &Group, muxer: &str, path: &str) -> Vec<String> {
                 "hls_playlist_type=vod:start_number=1".to_owned(),
                 format!("hls_segment_filename={path}_%05d.ts"),
             ];
-            if group.has_separate_audio() {
+            if group.has_separate_tracks() {
                 // Each file would otherwise be moved so that its own first timestamp is that of the muxer.
                 options.push(format!(
                     "avoid_negative_ts=disabled:output_ts_offset={START_SECONDS}"

@@ -102,6 +102,17 @@ fn milliseconds_to_frames(milliseconds: u64, rate: Ratio) -> u64 {
     u64::try_from(frames).unwrap_or(u64::MAX)
 }
 
+/// Starts and ends of the clips in the input, in milliseconds.
+pub(crate) fn spans(clips: &[Clip], source: &MediaInfo) -> Vec<(u64, u64)> {
+    let rate = rate(source);
+    let at = |frames: u64| {
+        let milliseconds = u128::from(frames) * 1000 * u128::from(rate.den) / u128::from(rate.num).max(1);
+        u64::try_from(milliseconds).unwrap_or(u64::MAX)
+    };
+    let span = |clip: &Clip| (at(clip.first), clip.end.map_or(source.duration_ms, at).min(source.duration_ms));
+    clips.iter().map(span).collect()
+}
+
 /// Filters on pictures that are evenly spaced.
 pub(crate) fn picture_filters(clips: &[Clip], rate: Ratio) -> Vec<String> {
     let Some(last) = clips.last() else {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plan::picture::{Picture, SQUARE, Shape};
-use crate::plan::{AudioEncode, Capture, Decode, Plan, VideoEncode, clips};
+use crate::plan::{AudioEncode, Capture, Decode, Plan, VideoEncode, clips, script_file};
 use crate::probe::Ratio;
 
 impl Plan {
@@ -157,6 +157,7 @@ impl<'a> Graph<'a> {
 
     fn video_filters(&self, video: &VideoEncode) -> Vec<String> {
         let mut filters = finish(&video.picture);
+        filters.extend(video.script.map(|script| format!("ass={}", script_file(script))));
         if video.rate != self.decode.rate {
             filters.push(format!("fps=fps={}", video.rate));
         }

@@ -4,6 +4,7 @@ use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
 use mediaconvert_job::model::{self, EncoderSettings, FrameCaptureSettings, Input, JobSettings};
 use mediaconvert_job::names::{self, Destination, Identifiers};
 
+use crate::plan::captions::Captions;
 use crate::plan::clips::Clip;
 use crate::plan::color::{self, Conversion};
 use crate::plan::deinterlace::Fields;
@@ -11,7 +12,7 @@ use crate::plan::files::{default_extension, muxer, unique_names};
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
 use crate::plan::streaming::{self, Cuts, Form};
 use crate::plan::{
-    AudioEncode, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
+    AudioEncode, CaptionFiles, CaptionTrack, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
     WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned, video,
 };
 use crate::probe::{MediaInfo, Ratio};
@@ -26,13 +27,21 @@ struct Planner<'a> {
     videos: Vec<VideoEncode>,
     audio: Vec<AudioEncode>,
     captures: Vec<Capture>,
+    captions: Captions<'a>,
+    tracks: Vec<CaptionTrack>,
+    scripts: Vec<String>,
     warnings: Vec<Warning>,
     /// What outputs want done with fields.
     fields: Option<Fields>,
     clips: Vec<Clip>,
 }
 
-pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Result<Plan, Refusal> {
+pub(crate) fn plan(
+    job: &JobSettings,
+    source: &MediaInfo,
+    files: Option<&CaptionFiles>,
+    started: &str,
+) -> Result<Plan, Refusal> {
     let input = match job.inputs.as_slice() {
         [input] => input,
         [] => return Err(Refusal::setting("/inputs", "a job needs an input")),
@@ -43,6 +52,11 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         .video
         .as_ref()
         .map(|track| Frame::turned(track, rotate.degrees(track)));
+    let clips = clips::of(input, source)?;
+    let spans = match clips.as_slice() {
+        [] => vec![(0, source.duration_ms)],
+        clips => clips::spans(clips, source),
+    };
     let mut planner = Planner {
         input,
         source,
@@ -51,9 +65,12 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
         videos: Vec::new(),
         audio: Vec::new(),
         captures: Vec::new(),
+        captions: Captions::new(input, files, spans),
+        tracks: Vec::new(),
+        scripts: Vec::new(),
         warnings: Vec::new(),
         fields: None,
-        clips: clips::of(input, source)?,
+        clips,
     };
     let groups = job
         .output_groups
@@ -64,7 +81,7 @@ pub(crate) fn plan(job: &JobSettings, source: &MediaInfo, started: &str) -> Resu
     if planner.videos.is_empty() && planner.audio.is_empty() {
         return Err(Refusal::setting(
             "/outputGroups",
-            "a job needs an output that is more than captured frames",
+            "a job needs an output that is more than captured frames and captions",
         ));
     }
     planner.finish(groups, &rotate)
@@ -119,6 +136,8 @@ impl Planner<'_> {
             videos: self.videos,
             audio: self.audio,
             captures: self.captures,
+            captions: self.tracks,
+            scripts: self.scripts,
             groups,
         })
     }
@@ -163,6 +182,7 @@ impl Planner<'_> {
         }
         let folder = format!("g{index}");
         let mut segment_seconds = cuts.map_or(0.0, |cuts| cuts.length);
+        self.captions.first = true;
         let mut outputs = Vec::new();
         for (number, output) in group.outputs.iter().enumerate() {
             let path = format!("{path}/outputs/{number}");
@@ -194,7 +214,17 @@ impl Planner<'_> {
         path: &str,
         stem: &str,
     ) -> Result<(Media, Option<f64>), Refusal> {
+        if let Some(track) = self.captions.track(output, group, path)? {
+            self.tracks.push(track);
+            return Ok((Media::Captions(self.tracks.len() - 1), None));
+        }
         let video = output.video_description.as_ref();
+        if !output.caption_descriptions.is_empty()
+            && video.is_none_or(|video| video.codec() == "FRAME_CAPTURE")
+        {
+            let path = format!("{path}/captionDescriptions");
+            return Err(Refusal::setting(path, "captions in an output need video there"));
+        }
         if let Some(video) = video.filter(|video| video.codec() == "FRAME_CAPTURE") {
             if *group != GroupKind::File {
                 let path = format!("{path}/videoDescription/codecSettings/codec");
@@ -216,7 +246,7 @@ impl Planner<'_> {
         let mut seconds = None;
         let video = match video {
             Some(video) => {
-                let (index, segment) = self.video(video, cuts, path)?;
+                let (index, segment) = self.video(output, video, cuts, path)?;
                 seconds = segment;
                 Some(index)
             }
@@ -261,6 +291,7 @@ impl Planner<'_> {
 
     fn video(
         &mut self,
+        output: &model::Output,
         video: &model::VideoDescription,
         cuts: Option<Cuts>,
         path: &str,
@@ -272,6 +303,8 @@ impl Planner<'_> {
         let own = format!("{codecs}/{}", codec.member);
         let picture = Picture::fit(frame, video, pixel_shape(settings, frame, &own)?);
         let rate = self.rate(settings, &own)?;
+        let script = self.captions.script(output, picture.size(), path)?;
+        let script = script.map(|script| shared(&mut self.scripts, script));
         self.deinterlace(video, rate, path)?;
         let encoder = codec.encoder(video, rate, cuts, &own)?;
         if settings
@@ -284,6 +317,7 @@ impl Planner<'_> {
         }
         let encode = VideoEncode {
             picture,
+            script,
             deep: is_deep(video, &encoder.options),
             options: owned(encoder.options),
             rate,
@@ -371,12 +405,15 @@ impl Planner<'_> {
 
     /// Names of an output.
     fn output(&self, output: &model::Output, number: usize, media: Media, group: &GroupKind) -> Output {
-        let extension = output
-            .extension
-            .clone()
-            .unwrap_or_else(|| default_extension(output, group).to_owned());
+        let extension = output.extension.clone().unwrap_or_else(|| match &media {
+            Media::Captions(index) if *group == GroupKind::File => {
+                self.tracks[*index].format.extension().to_owned()
+            }
+            _ => default_extension(output, group).to_owned(),
+        });
         let (size, rate) = match &media {
             Media::Capture(index) => (Some(self.captures[*index].size()), None),
+            Media::Captions(_) => (None, None),
             Media::Streams { video, .. } => {
                 let video = video.map(|index| &self.videos[index]);
                 (video.map(VideoEncode::size), video.map(|video| video.rate))

@@ -34,6 +34,8 @@ pub struct HlsGroup {
     pub client_cache: bool,
     /// Text in front of each URI in media playlists.
     pub base_url: String,
+    /// Captions are cut where the video is; else every five minutes.
+    pub captions_match_video: bool,
 }
 
 /// CMAF and DASH ISO groups.
@@ -181,6 +183,7 @@ pub(crate) fn hls_group(settings: &HlsGroupSettings) -> HlsGroup {
         resolution: !is(settings.stream_inf_resolution.as_ref(), "EXCLUDE"),
         client_cache: !is(settings.client_cache.as_ref(), "DISABLED"),
         base_url: settings.base_url.clone().unwrap_or_default(),
+        captions_match_video: is(settings.caption_segment_length_control.as_ref(), "MATCH_VIDEO"),
     }
 }
 

@@ -329,8 +329,8 @@ fn an_unsupported_setting_is_refused_with_its_path() {
         ),
         (
             "/outputGroups/0/outputs/0/captionDescriptions",
-            json!([{"languageCode": "ENG"}]),
-            "does not support",
+            json!([{"captionSelectorName": "English", "destinationSettings": {"destinationType": "BURN_IN"}}]),
+            "the input has no caption selector `English`",
         ),
         (
             "/outputGroups/0/outputGroupSettings/hlsGroupSettings/destination",

@@ -5,6 +5,7 @@ use std::io;
 use mediaconvert_job::names;
 
 use super::segments::{Rendition, fragment_kind};
+use super::subtitles::Subtitles;
 use super::{Collector, Stage};
 use crate::dash::{self, Files, Representation};
 use crate::plan::{DashForm, FragmentGroup, HlsGroup, Role};
@@ -16,6 +17,7 @@ impl Collector<'_> {
         &mut self,
         form: &FragmentGroup,
         renditions: &[Rendition<'_>],
+        subtitles: &[Subtitles<'_>],
     ) -> io::Result<Vec<String>> {
         let mut urls = Vec::new();
         if let Some(dash) = &form.dash {
@@ -24,12 +26,16 @@ impl Collector<'_> {
             let tracks: Vec<Representation> = tracks
                 .map(|(index, rendition)| self.representation(form, dash, index + 1, rendition))
                 .collect();
-            let text = dash::mpd(dash, self.group.segment_seconds, duration, &tracks);
+            let captions = subtitles.iter().zip(tracks.len() + 1..);
+            let captions = captions
+                .map(|(subtitles, id)| self.whole_file(subtitles, id))
+                .collect::<io::Result<Vec<_>>>()?;
+            let text = dash::mpd(dash, self.group.segment_seconds, duration, &tracks, &captions);
             let name = names::dash_manifest(&self.group.destination.base);
             urls.push(self.write(self.path("manifest.mpd"), &name, &text, Stage::Master)?);
         }
         if let Some(hls) = &form.hls {
-            urls.push(self.playlists(hls, renditions)?.1);
+            urls.push(self.playlists(hls, renditions, subtitles)?);
         }
         Ok(urls)
     }
@@ -83,19 +89,29 @@ impl Collector<'_> {
         }
     }
 
-    /// The playlist of each rendition, and the master playlist. Returns their URLs.
+    /// The playlist of each rendition, and the master playlist. Returns the URL of the latter.
     pub(super) fn playlists(
         &mut self,
         hls: &HlsGroup,
         renditions: &[Rendition<'_>],
-    ) -> io::Result<(Vec<String>, String)> {
+        subtitles: &[Subtitles<'_>],
+    ) -> io::Result<String> {
         let base = self.group.destination.base.clone();
-        let mut urls = Vec::new();
-        for rendition in renditions {
-            let text = playlist::media(hls, rendition.initialization.as_deref(), &rendition.segments);
-            let path = self.path(&format!("{}.m3u8", rendition.output.stem));
-            let name = names::hls_variant(&base, &rendition.output.name_modifier);
-            urls.push(self.write(path, &name, &text, Stage::Playlist)?);
+        let of_subtitles = subtitles
+            .iter()
+            .map(|subtitles| (subtitles.output, None, &subtitles.segments));
+        let tracks = renditions.iter().map(|rendition| {
+            (
+                rendition.output,
+                rendition.initialization.as_deref(),
+                &rendition.segments,
+            )
+        });
+        for (output, initialization, segments) in tracks.chain(of_subtitles) {
+            let text = playlist::media(hls, initialization, segments);
+            let path = self.path(&format!("{}.m3u8", output.stem));
+            let name = names::hls_variant(&base, &output.name_modifier);
+            self.write(path, &name, &text, Stage::Playlist)?;
         }
         let (variants, audio) = listed(&base, renditions);
         let fragments = renditions
@@ -106,14 +122,17 @@ impl Collector<'_> {
             (false, false) => 4,
             (false, true) => 3,
         };
-        let text = playlist::master(hls, version, &variants, &audio);
-        let url = self.write(
+        let subtitles: Vec<_> = subtitles
+            .iter()
+            .map(|subtitles| subtitles.listed(&base))
+            .collect();
+        let text = playlist::master(hls, version, &variants, &audio, &subtitles);
+        self.write(
             self.path("master.m3u8"),
             &names::hls_master(&base),
             &text,
             Stage::Master,
-        )?;
-        Ok((urls, url))
+        )
     }
 }
 

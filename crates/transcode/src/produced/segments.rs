@@ -57,7 +57,7 @@ impl<'a> Collector<'a> {
         hls: &HlsGroup,
         durations: &BTreeMap<PathBuf, u64>,
     ) -> io::Result<Vec<Rendition<'a>>> {
-        let outputs = self.group.outputs.iter();
+        let outputs = self.group.outputs.iter().filter(is_streams);
         outputs
             .map(|output| {
                 let packed = matches!(&output.media, Media::Streams { video: None, .. });
@@ -77,7 +77,7 @@ impl<'a> Collector<'a> {
     fn rendition(&self, output: &'a Output, segments: Vec<Segment>, codecs: Vec<String>) -> Rendition<'a> {
         let audio = match &output.media {
             Media::Streams { audio, .. } => audio.first().and_then(|index| self.plan.audio.get(*index)),
-            Media::Capture(_) => None,
+            Media::Capture(_) | Media::Captions(_) => None,
         };
         Rendition {
             output,
@@ -238,7 +238,7 @@ impl<'a> Collector<'a> {
 
     /// Renditions in fragmented MP4, one track each.
     pub(super) fn fragments(&mut self, form: &FragmentGroup) -> io::Result<Vec<Rendition<'a>>> {
-        let outputs = self.group.outputs.iter();
+        let outputs = self.group.outputs.iter().filter(is_streams);
         outputs.map(|output| self.fragmented(form, output)).collect()
     }
 
@@ -303,6 +303,10 @@ pub(super) fn fragment_kind(form: &FragmentGroup, output: &Output) -> Fragment {
         Media::Streams { video: Some(_), .. } => Fragment::CmafVideo,
         _ => Fragment::CmafAudio,
     }
+}
+
+fn is_streams(output: &&Output) -> bool {
+    matches!(output.media, Media::Streams { .. })
 }
 
 fn none() -> io::Error {

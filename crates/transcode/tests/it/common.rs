@@ -128,12 +128,17 @@ impl World {
         input: &Path,
     ) -> Result<(Plan, Produced), Box<dyn Error>> {
         let plan = self.plan(settings, input).await?;
+        let produced = self.run(&plan, input).await?;
+        Ok((plan, produced))
+    }
+
+    pub(crate) async fn run(&self, plan: &Plan, input: &Path) -> Result<Produced, Box<dyn Error>> {
         let cancel = CancellationToken::new();
         let mut last = 0;
         let progress = |now: exec::Progress| last = now.percent;
-        let produced = exec::run(&plan, input, &self.work(), &Limits::default(), &cancel, progress).await?;
+        let produced = exec::run(plan, input, &self.work(), &Limits::default(), &cancel, progress).await?;
         assert_eq!(last, 100, "progress reaches its end");
-        Ok((plan, produced))
+        Ok(produced)
     }
 
     /// Copies what was made to where its URLs say, below `published/`.

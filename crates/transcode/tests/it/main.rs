@@ -1,5 +1,6 @@
 //! Tests that run ffmpeg on generated clips.
 
+mod captions;
 mod codecs;
 mod common;
 mod confine;

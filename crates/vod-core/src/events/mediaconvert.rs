@@ -295,10 +295,18 @@ fn add_group(set: &mut OutputSet, group: &GroupDetail) {
         }
         "mp4" => set
             .mp4
-            .extend(files.into_iter().filter(|file| !file.key.is_empty())),
+            .extend(files.into_iter().filter(|file| is_media(&file.key))),
         "cmaf" | "dash" => add_manifests(set, &playlists, files),
         _ => {}
     }
+}
+
+/// Suffixes of caption files, which a file group can have beside videos.
+const CAPTIONS: [&str; 6] = ["srt", "vtt", "ttml", "xml", "smi", "scc"];
+
+fn is_media(key: &str) -> bool {
+    let suffix = key.rsplit('.').next().unwrap_or_default();
+    !key.is_empty() && !CAPTIONS.contains(&suffix)
 }
 
 /// Of a CMAF group, both manifests are over the same segments. As with HLS groups, the first of a kind is the one to play.
