@@ -147,6 +147,32 @@ async fn failures_have_their_codes() {
     assert_eq!(code, 1040);
     assert!(message.starts_with("/inputs/0/imageInserter"), "{message}");
 
+    // Captions that are missing, too large, and no captions.
+    stack.put("captions/no.srt", b"not captions".to_vec()).await;
+    stack.put("captions/large.srt", vec![b' '; (8 << 20) + 1]).await;
+    for (key, code, message) in [
+        ("captions/missing.srt", 1404, "s3://vod/captions/missing.srt"),
+        (
+            "captions/large.srt",
+            1040,
+            "is larger than a caption file can be (8 MiB)",
+        ),
+        (
+            "captions/no.srt",
+            1040,
+            "s3://vod/captions/no.srt: line 1: the file has no captions",
+        ),
+    ] {
+        let mut captions = job("input/ok.mp4");
+        captions["inputs"][0]["captionSelectors"] = json!({ "English": { "sourceSettings": { "sourceType": "SRT",
+            "fileSourceSettings": { "sourceFile": format!("s3://vod/{key}") } } } });
+        captions["outputGroups"][0]["outputs"][0]["captionDescriptions"] = json!([{ "captionSelectorName": "English",
+            "destinationSettings": { "destinationType": "BURN_IN" } }]);
+        let failure = stack.failure(&captions).await;
+        assert_eq!(failure.0, code, "{key}");
+        assert!(failure.1.contains(message), "{key}: {}", failure.1);
+    }
+
     let body = json!({ "role": "role", "settings": job("input/ok.mp4"), "accelerationSettings": { "mode": "ENABLED" } });
     stack.client.create_job(&body).await.unwrap();
     let event = stack.until("ERROR").await.pop().unwrap();

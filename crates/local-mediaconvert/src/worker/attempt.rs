@@ -60,7 +60,7 @@ impl Attempt<'_> {
         })
         .await?;
 
-        let captions = self.captions(&folder.path().join("captions")).await?;
+        let captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
         let plan = plan::with_captions(&self.job.settings, &info, &captions, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;

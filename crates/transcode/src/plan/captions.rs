@@ -303,7 +303,7 @@ fn look(settings: &BurninSettings, size: (u32, u32), path: &str) -> Result<ass::
     let color = |name: &str, setting: Option<&String>, opacity: u8| {
         let Some(setting) = setting else { return Ok(None) };
         let color = named(setting, settings.hex_font_color.as_deref());
-        let color = color.ok_or_else(|| Refusal::setting(format!("{path}/{name}"), "is not a color"))?;
+        let color = color.map_err(|message| Refusal::setting(format!("{path}/{name}"), message))?;
         Ok(color.map(|color| ass::Color { opacity, ..color }))
     };
     let white = ass::Color {
@@ -358,31 +358,32 @@ fn look(settings: &BurninSettings, size: (u32, u32), path: &str) -> Result<ass::
     })
 }
 
-/// A color by its name. `Some(None)` is the default or no color; `None` is not a color.
-fn named(name: &str, hex: Option<&str>) -> Option<Option<ass::Color>> {
+/// A color by its name; absent for the default.
+fn named(name: &str, hex: Option<&str>) -> Result<Option<ass::Color>, &'static str> {
     let rgb = match name {
-        "AUTO" | "NONE" => return Some(None),
-        "WHITE" => 0xff_ff_ff,
-        "BLACK" => 0,
-        "YELLOW" => 0xff_ff_00,
-        "RED" => 0xff_00_00,
-        "GREEN" => 0x00_ff_00,
-        "BLUE" => 0x00_00_ff,
-        "HEX" => {
-            let digits = hex.and_then(|hex| hex.get(..6))?;
-            let digits = digits
-                .bytes()
-                .all(|byte| byte.is_ascii_hexdigit())
-                .then_some(digits)?;
-            u32::from_str_radix(digits, 16).ok()?
-        }
-        _ => return None,
+        "AUTO" | "NONE" => return Ok(None),
+        "WHITE" => Some(0xff_ff_ff),
+        "BLACK" => Some(0),
+        "YELLOW" => Some(0xff_ff_00),
+        "RED" => Some(0xff_00_00),
+        "GREEN" => Some(0x00_ff_00),
+        "BLUE" => Some(0x00_00_ff),
+        "HEX" => hex.and_then(rgb),
+        _ => None,
     };
-    let [_, red, green, blue] = u32::to_be_bytes(rgb);
-    Some(Some(ass::Color {
+    let [_, red, green, blue] = u32::to_be_bytes(rgb.ok_or("is not a color")?);
+    Ok(Some(ass::Color {
         red,
         green,
         blue,
         opacity: 255,
     }))
+}
+
+/// `RRGGBB`, and more digits that are an opacity.
+fn rgb(hex: &str) -> Option<u32> {
+    let digits = hex
+        .get(..6)
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u32::from_str_radix(digits, 16).ok()
 }

@@ -57,7 +57,7 @@ impl<'a> Collector<'a> {
         hls: &HlsGroup,
         durations: &BTreeMap<PathBuf, u64>,
     ) -> io::Result<Vec<Rendition<'a>>> {
-        let outputs = self.group.outputs.iter().filter(is_streams);
+        let outputs = self.group.outputs.iter().filter(|output| is_streams(output));
         outputs
             .map(|output| {
                 let packed = matches!(&output.media, Media::Streams { video: None, .. });
@@ -238,7 +238,7 @@ impl<'a> Collector<'a> {
 
     /// Renditions in fragmented MP4, one track each.
     pub(super) fn fragments(&mut self, form: &FragmentGroup) -> io::Result<Vec<Rendition<'a>>> {
-        let outputs = self.group.outputs.iter().filter(is_streams);
+        let outputs = self.group.outputs.iter().filter(|output| is_streams(output));
         outputs.map(|output| self.fragmented(form, output)).collect()
     }
 
@@ -305,7 +305,7 @@ pub(super) fn fragment_kind(form: &FragmentGroup, output: &Output) -> Fragment {
     }
 }
 
-fn is_streams(output: &&Output) -> bool {
+fn is_streams(output: &Output) -> bool {
     matches!(output.media, Media::Streams { .. })
 }
 
