@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 
 STUB = re.compile(r"tests/infra/(?!test_|costs)\w+\.py")
-TEST_FILE = re.compile(r"(^|/)(tests?|benches|examples|fuzz)/|(^|/)(tests|testing|\w+_tests?)\.rs$|(^|/)testing/|red_team")
+TEST_FILE = re.compile(r"(^|/)(tests?|benches|examples|fuzz|vod-testkit)/|(^|/)(tests|testing|\w+_tests?)\.rs$|(^|/)testing/|red_team")
 
 
 def git(*arguments: str) -> bytes:
