@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "literals are references")]
 fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let size = u32::try_from(content.len() + 8).expect("is short");
@@ -20,6 +21,7 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 /// An initialization segment with one track.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "literals are references")]
 fn initialization(timescale: u32, edit: u32, entry: &[u8; 4], fixed: usize, config: &[u8]) -> Vec<u8> {
     let description = boxed(entry, &[&vec![0; fixed], config]);
     let table = boxed(b"stbl", &[&boxed(b"stsd", &[&numbers(&[0, 1]), &description])]);

@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn fitting() {
         use Shape::{Crop, Pad, Whole};
-        for (source, wanted, scaled, shape) in [
+        for (source, wanted, scaled, shape) in vec![
             (
                 frame(1920, 1080),
                 wanted(1280, 720, "DEFAULT"),
