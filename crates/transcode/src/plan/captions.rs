@@ -108,11 +108,7 @@ pub(crate) struct Captions<'a> {
 }
 
 impl<'a> Captions<'a> {
-    pub(crate) fn new(
-        input: &'a Input,
-        files: Option<&'a CaptionFiles>,
-        spans: Vec<(u64, u64)>,
-    ) -> Self {
+    pub(crate) fn new(input: &'a Input, files: Option<&'a CaptionFiles>, spans: Vec<(u64, u64)>) -> Self {
         Self {
             input,
             files,

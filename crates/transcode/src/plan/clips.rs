@@ -109,7 +109,12 @@ pub(crate) fn spans(clips: &[Clip], source: &MediaInfo) -> Vec<(u64, u64)> {
         let milliseconds = u128::from(frames) * 1000 * u128::from(rate.den) / u128::from(rate.num).max(1);
         u64::try_from(milliseconds).unwrap_or(u64::MAX)
     };
-    let span = |clip: &Clip| (at(clip.first), clip.end.map_or(source.duration_ms, at).min(source.duration_ms));
+    let span = |clip: &Clip| {
+        (
+            at(clip.first),
+            clip.end.map_or(source.duration_ms, at).min(source.duration_ms),
+        )
+    };
     clips.iter().map(span).collect()
 }
 

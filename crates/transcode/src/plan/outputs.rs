@@ -12,8 +12,9 @@ use crate::plan::files::{default_extension, muxer, unique_names};
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
 use crate::plan::streaming::{self, Cuts, Form};
 use crate::plan::{
-    AudioEncode, CaptionFiles, CaptionTrack, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
-    WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned, video,
+    AudioEncode, CaptionFiles, CaptionTrack, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal,
+    Stretch, VideoEncode, WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned,
+    video,
 };
 use crate::probe::{MediaInfo, Ratio};
 

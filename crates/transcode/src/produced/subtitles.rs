@@ -102,6 +102,7 @@ impl<'a> Collector<'a> {
                 name,
                 seconds: seconds(*length),
                 bytes: text.len() as u64,
+                offset: None,
             });
         }
         Ok(Subtitles {

@@ -203,6 +203,30 @@ async fn captions_are_burnt_into_the_picture_while_they_last() {
 }
 
 #[test]
+fn captions_follow_the_clips_of_the_input() {
+    let source = transcode::probe::parse(
+        &json!({"streams": [{"index": 0, "codec_type": "video", "codec_name": "h264",
+        "width": 160, "height": 90, "pix_fmt": "yuv420p", "r_frame_rate": "25/1"}], "format": {"duration": "4"}}),
+    );
+    let mut settings = settings(json!([{"outputGroupSettings": {"type": "FILE_GROUP_SETTINGS",
+        "fileGroupSettings": {"destination": "s3://vod/out/mp4/video"}},
+        "outputs": [video("MP4"), captions("RAW", "_en", "WEBVTT")]}]));
+    settings["inputs"][0]["timecodeSource"] = json!("ZEROBASED");
+    settings["inputs"][0]["inputClippings"] = json!([
+        {"startTimecode": "00:00:01:00", "endTimecode": "00:00:01:24"}, {"startTimecode": "00:00:03:00"}]);
+    let plan = with_captions(&settings, &source, &files(), "").expect("is planned");
+    let plan = serde_json::to_value(&plan).expect("is JSON");
+    let times: Vec<_> = plan["captions"][0]["cues"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|cue| (cue["start"].as_u64(), cue["end"].as_u64()))
+        .collect();
+    // The second of 1 s to 2 s is followed by what begins at 3 s.
+    assert_eq!(times, [(Some(0), Some(750)), (Some(1000), Some(1750))]);
+}
+
+#[test]
 fn captions_that_cannot_be_made_are_refused_with_their_path() {
     let source = transcode::probe::parse(
         &json!({"streams": [{"index": 0, "codec_type": "video", "codec_name": "h264",
