@@ -421,7 +421,10 @@ mod tests {
             },
             ..audio(1, None)
         };
-        insta::assert_snapshot!("one_file", mpd(&form(true, DashStyle::Basic), 6.0, 12.0, &[one]));
+        insta::assert_snapshot!(
+            "one_file",
+            mpd(&form(true, DashStyle::Basic), 6.0, 12.0, &[one], &[])
+        );
     }
 
     #[test]
