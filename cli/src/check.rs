@@ -52,7 +52,7 @@ async fn one(choice: &Choice, file: &Path, args: &Args) -> anyhow::Result<ExitCo
     } else {
         print(&file.display().to_string(), &verdict, scope)?;
     }
-    Ok(code(verdict.is_usable(scope)))
+    Ok(output::exit_code(verdict.is_usable(scope)))
 }
 
 /// The verdict on a template of a file. A stack is needed only for what the file does not contain.
