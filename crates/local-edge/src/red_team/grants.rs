@@ -19,7 +19,7 @@ attempt!(a_grant_for_another_host, 403 "AccessDenied", |w| {
     let signature = sign(&keyring("K2P256"), &policy(&format!("http://evil/output/{}/*", w.asset), NOW + 60)).unwrap();
     w.get_owned(play(w, &Grant::from(signature).encode()))
 });
-attempt!(a_grant_and_no_playlist, 404 "only .m3u8 and .vtt",
+attempt!(a_grant_and_no_playlist, 404 "only .m3u8, .mpd and .vtt",
     |w| w.get_owned(play(w, &grant(w)).replace("hls/video.m3u8", "mp4/video.mp4")));
 attempt!(a_grant_and_a_record, 403 "AccessDenied",
     |w| w.get_owned(format!("/play/{}/../catalog/{}.m3u8", grant(w), w.asset)));
