@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Counts lines of code by room at two commits: `scripts/lines.py d960c3b HEAD`. Reads git objects only, without a checkout.
 
-A line of code is neither blank nor only a comment. Rust under `tests/`, in test modules (`#[cfg(test)]`), and in files
-that only tests include (`tests.rs`, `*_tests.rs`, `testing.rs`) counts as test. Shell is every `*.sh` file. The stubs and
+A line of code is neither blank nor only a comment. Rust under `tests/`, in test modules (`#[cfg(test)]`), in files
+that only tests include (`tests.rs`, `*_tests.rs`, `testing.rs`), and in `vod-testkit` counts as test. Shell is every `*.sh` file. The stubs and
 tests of the shell scripts are Python: stubs are the modules of `tests/infra` that its tests import.
 """
 

@@ -41,28 +41,16 @@ const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 const PAGE_SCOPES: &str = "library playback";
 const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// Uploads are submitted four at a time, which is more than one machine encodes.
-const SUBMIT: Limits = Limits {
-    timeout: Duration::from_mins(1),
-    concurrency: 4,
-};
-const COMPLETE: Limits = Limits {
-    timeout: Duration::from_secs(30),
-    concurrency: 4,
-};
-const SIGNER: Limits = Limits {
-    timeout: Duration::from_secs(10),
-    concurrency: 64,
-};
+const SUBMIT: Limits = limits(Duration::from_mins(1), 4);
+const COMPLETE: Limits = limits(Duration::from_secs(30), 4);
+const SIGNER: Limits = limits(Duration::from_secs(10), 64);
 /// Events are under way for seconds here, and the user is waiting.
 const DELAYS: Delays = Delays {
     grace: SignedDuration::from_mins(1),
     retry: SignedDuration::from_secs(20),
 };
 /// One at a time: two would find the same things.
-const RECONCILE: Limits = Limits {
-    timeout: Duration::from_mins(5),
-    concurrency: 1,
-};
+const RECONCILE: Limits = limits(Duration::from_mins(5), 1);
 const QUEUE: QueueSettings = QueueSettings {
     // As the AWS documentation asks: six times the function's timeout.
     visibility_timeout: Duration::from_mins(6),
@@ -73,6 +61,10 @@ const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(30),
 };
+
+const fn limits(timeout: Duration, concurrency: usize) -> Limits {
+    Limits { timeout, concurrency }
+}
 
 /// What all parts are made of.
 pub(super) struct Base {
