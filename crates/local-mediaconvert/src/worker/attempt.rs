@@ -134,9 +134,8 @@ impl Attempt<'_> {
                 code: code::BAD_SETTING,
                 message: format!("the local engine reads captions from s3:// only, not from {url}"),
             })?;
-            let head = self
-                .unless_stopped(transfer::head(self.service.s3(), &location))
-                .await?;
+            let head = Box::pin(transfer::head(self.service.s3(), &location));
+            let head = self.unless_stopped(head).await?;
             let head = head.map_err(|error| input_failure(&url, &error))?;
             if head.size.is_some_and(|size| size > MAX_CAPTIONS) {
                 let message = format!("{url} is larger than a caption file can be (8 MiB)");
