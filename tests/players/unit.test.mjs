@@ -65,8 +65,9 @@ test("a link is renewed five minutes before it expires, a short one in the middl
 test("a shared link comes back as it was, and nothing else is taken for one", () => {
   const link = fromPlayback(playback(5_000, "s"), 0, 0);
   const shared = fromShared(sharedPath(link) ?? "", ORIGIN, 1_000_000);
-  const { poster, ...rest } = link;
-  assert.equal(poster, undefined);
+  // A shared link is HLS alone.
+  const { poster, dash, ...rest } = link;
+  assert.deepEqual([poster, dash], [undefined, undefined]);
   assert.deepEqual(shared, { ...rest, query: "", mp4: [], life: 4_000_000 });
   const good = sharedPath(link) ?? "";
   for (const bad of ["", "x", good.replace("hls/", "../hls/"), `/${good}`, `//evil.test/${good}`, good.replace("m3u8", "mp4"), good.replace(".K2", "/.K2"), good.replace(/^\w+/, "bm9wZQ"), `${good}?x`, good.replace("default", "%2e")]) {
