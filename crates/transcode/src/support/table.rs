@@ -435,7 +435,7 @@ const VIDEO: &[(&str, Support)] = &[
     ),
     (
         "videoPreprocessors/deinterlacer/algorithm",
-        Harmless("one motion-adaptive filter stands in for all algorithms"),
+        Harmless("one motion-adaptive filter is used for all algorithms"),
     ),
     ("codecSettings/frameCaptureSettings/framerateNumerator", Supported),
     (
