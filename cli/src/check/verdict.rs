@@ -13,15 +13,15 @@ const REFUSALS_MAX: usize = 100;
 /// The problems of a template, each with its path.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Verdict {
-    /// What the pipeline or MediaConvert refuses.
+    /// The refusals of the pipeline and of MediaConvert.
     pub(super) problems: Vec<String>,
     /// Settings that MediaConvert supports and the local engine does not.
     pub(super) local: Vec<String>,
-    /// What the local engine does differently.
+    /// The settings that the local engine approximates.
     pub(super) approximations: Vec<String>,
 }
 
-/// Which refusals count.
+/// The refusals and approximations that make a template unusable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope {
     /// The local engine's as well as those of MediaConvert.

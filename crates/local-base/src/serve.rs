@@ -73,7 +73,7 @@ impl Limits {
     }
 }
 
-/// How many files the process may have open: the soft limit.
+/// The number of files that the process may have open: the soft limit.
 fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::from(u16::try_from(limit).unwrap_or(u16::MAX))

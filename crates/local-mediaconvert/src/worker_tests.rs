@@ -148,6 +148,7 @@ async fn failures_have_their_codes() {
     assert!(message.starts_with("/inputs/0/imageInserter"), "{message}");
 
     // Captions that are missing, too large, and no captions.
+    stack.put("captions/empty.srt", Vec::new()).await;
     stack.put("captions/no.srt", b"not captions".to_vec()).await;
     stack.put("captions/large.srt", vec![b' '; (8 << 20) + 1]).await;
     for (key, code, message) in [
@@ -156,6 +157,11 @@ async fn failures_have_their_codes() {
             "captions/large.srt",
             1040,
             "is larger than a caption file can be (8 MiB)",
+        ),
+        (
+            "captions/empty.srt",
+            1040,
+            "s3://vod/captions/empty.srt: line 1: the file has no captions",
         ),
         (
             "captions/no.srt",

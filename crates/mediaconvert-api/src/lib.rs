@@ -41,7 +41,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The program behind the API. Clones share their state.
 pub trait Engine: Clone + Send + Sync + 'static {
-    /// Where it keeps its jobs and other resources.
+    /// The store of jobs and other resources.
     type Store: Store;
 
     /// Its store.

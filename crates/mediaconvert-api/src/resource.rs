@@ -1,4 +1,4 @@
-//! What the service keeps beside jobs: queues, job templates, presets, tags and the policy.
+//! Stores the service's resources beside jobs: queues, job templates, presets, tags and the policy.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ pub struct Resource {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What became of a resource that was to be stored.
+/// The result of storing a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     Yes,

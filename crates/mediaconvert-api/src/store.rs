@@ -27,7 +27,7 @@ pub trait Store: Send + Sync + 'static {
     where
         F: FnOnce(&mut Job, Timestamp) -> Vec<Event> + Clone + Send + 'static;
 
-    /// How many jobs are SUBMITTED, and how many PROGRESSING, in the queue with this ARN or in all.
+    /// The numbers of SUBMITTED and of PROGRESSING jobs, in the queue with this ARN or in all.
     fn active(&self, queue: Option<&str>) -> impl Future<Output = Result<(u32, u32), Self::Error>> + Send;
 
     /// Stores a new resource, unless one of its kind has its name or there are `most` of its kind.

@@ -82,12 +82,12 @@ pub fn settings(settings: &Value) -> Vec<Violation> {
     first(settings, Document::Job)
 }
 
-/// What the API says of the settings of a job template.
+/// The API's findings on the settings of a job template.
 pub fn template(settings: &Value) -> Vec<Violation> {
     first(settings, Document::Template)
 }
 
-/// What the API says of the settings of a preset.
+/// The API's findings on the settings of a preset.
 pub fn preset(settings: &Value) -> Vec<Violation> {
     first(settings, Document::Preset)
 }
@@ -104,7 +104,7 @@ pub fn all(settings: &Value) -> Vec<Violation> {
     found.flatten().collect()
 }
 
-/// What ends a job that the API has accepted: outputs of one group that would write the same file (error 1040).
+/// Finds the settings that end a job which the API has accepted: outputs of one group that would write the same file (error 1040).
 pub fn run_time(settings: &Value) -> Vec<Violation> {
     structure::duplicates(settings)
 }

@@ -372,7 +372,7 @@ impl Submit {
             catalog.change(&record.id, change).await?;
             return Ok(());
         }
-        // As after every claim.
+        // The tombstone is read again after every claim.
         match removals.get(&record.id).await? {
             Some(removal) => self.withdraw(&record.source, &removal, true, invocation).await,
             None => Ok(()),

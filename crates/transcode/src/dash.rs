@@ -23,7 +23,7 @@ pub struct Representation {
     pub track: Track,
 }
 
-/// Where the segments of a track are.
+/// The places of the segments of a track.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Files {
     /// In files of their own, under a name with `$Number%09d$`, and the initialization segment beside them.

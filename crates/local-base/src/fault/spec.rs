@@ -59,7 +59,7 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
 /// Queues whose events can have faults.
 const QUEUES: &[&str] = &[UPLOADS, JOB_EVENTS];
 
-/// Where a fault happens.
+/// The place of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Events of this queue, or of both.

@@ -15,7 +15,7 @@ pub struct Depth {
 }
 
 impl Queues {
-    /// How many messages `queue` holds.
+    /// The number of messages that `queue` holds.
     pub async fn counts(&self, queue: &str) -> Result<Counts, DbError> {
         Ok(self.depth(queue).await?.counts)
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use local_base::fault;
 use mediaconvert_api::{Engine as _, Event, Job, Location, Phase, Store as _};
 use serde_json::Value;
+use tokio::fs::File;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
@@ -145,9 +146,14 @@ impl Attempt<'_> {
                 }
                 .into());
             }
-            let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
-            let fetched = self.unless_stopped(fetching).await?;
-            fetched.map_err(|error| input_failure(&url, &error))?;
+            let mut file = File::create(path).await.map_err(|error| folder_failure(&error))?;
+            // The object whose size was looked at, and no other.
+            let size = u64::try_from(head.size.unwrap_or_default()).unwrap_or_default();
+            if size > 0 {
+                let range = transfer::fetch_range(self.service.s3(), &location, &head, &mut file, 0..size);
+                let fetched = self.unless_stopped(Box::pin(range)).await?;
+                fetched.map_err(|error| input_failure(&url, &error))?;
+            }
             let bytes = tokio::fs::read(path)
                 .await
                 .map_err(|error| folder_failure(&error))?;

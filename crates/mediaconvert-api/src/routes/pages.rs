@@ -32,7 +32,7 @@ impl ListBy {
         }
     }
 
-    /// What resources are sorted by: for names, the time is always 0.
+    /// The sort key of a resource: for names, the time is always 0.
     fn key(self, resource: &Resource) -> (i64, &str) {
         let time = match self {
             Self::CreationDate => resource.created_at(),

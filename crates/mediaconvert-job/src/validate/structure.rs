@@ -283,7 +283,7 @@ pub(super) fn duplicates(settings: &Value) -> Vec<Violation> {
     found
 }
 
-/// What tells the files of two outputs of a group apart: modifier, extension, container, and the codec of a file without one.
+/// The properties that distinguish the files of two outputs of a group: modifier, extension, container, and the codec of a file without one.
 fn file_name(output: &Value) -> (&str, &str, &str, &str) {
     let container = output["containerSettings"]["container"]
         .as_str()

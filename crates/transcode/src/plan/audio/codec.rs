@@ -19,7 +19,7 @@ pub(crate) struct Codec {
     pub(crate) in_transport_stream: Option<&'static str>,
 }
 
-/// How an encoder is told what to do.
+/// The options that an encoder takes for its rate or quality.
 enum Encoder {
     Aac,
     /// Dolby: ffmpeg's name, and default rates in bit/s for mono, stereo and 5.1.
@@ -66,7 +66,7 @@ const CODECS: [Codec; 10] = [
     codec("FLAC", "flacSettings", |all| &all.flac_settings, Encoder::Flac, ("flac", "flac"), None),
 ];
 
-/// What an encode of audio is to be.
+/// The wanted form of an audio encode.
 pub(crate) struct Chosen {
     pub(crate) options: Vec<(&'static str, String)>,
     /// Hertz.
