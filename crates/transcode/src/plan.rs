@@ -61,6 +61,8 @@ pub const WARN_ONE_PASS: u32 = 900_002;
 pub const WARN_HE_AAC: u32 = 900_003;
 /// The log of loudness that a job asks for is not written.
 pub const WARN_NO_LOUDNESS_LOG: u32 = 900_004;
+/// A setting is approximated; the message has its path and says how.
+pub const WARN_APPROXIMATED: u32 = 900_005;
 
 /// All that a job makes, and what it is made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -298,7 +300,13 @@ fn planned(
     // The table has seen all of it, so what remains is a value of the wrong type.
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
-    outputs::plan(&job, source, files, started)
+    let mut plan = outputs::plan(&job, source, files, started)?;
+    let approximations = support::approximations(settings).into_iter();
+    plan.warnings.extend(approximations.map(|message| Warning {
+        code: WARN_APPROXIMATED,
+        message,
+    }));
+    Ok(plan)
 }
 
 impl fmt::Display for Ratio {

@@ -1,11 +1,15 @@
 //! Lists how the engine treats each setting of a job. A setting that is not in this table is refused with its
-//! path: no setting is ignored silently.
+//! path: no setting is ignored silently. `docs/semantics.md` has the whole list, generated from the table by a test.
+
+use std::borrow::Cow;
 
 use mediaconvert_job::error_code;
 use serde_json::Value;
 
 use crate::Failure;
 
+#[cfg(test)]
+mod list;
 mod table;
 
 pub use self::table::{Section, TABLE};
@@ -19,6 +23,11 @@ pub enum Support {
     Harmless(&'static str),
     /// Only these values are accepted, which describe what the engine does in any case.
     Only(&'static [&'static str]),
+    /// Any value is accepted. These values (all if there are none) are approximated as the text says, and the job gets a
+    /// warning.
+    Approximated(&'static [&'static str], &'static str),
+    /// No value is accepted, for this reason.
+    Refused(&'static str),
 }
 
 /// A setting that this engine does not support, with its JSON pointer.
@@ -64,26 +73,43 @@ pub fn of(path: &str) -> Option<Support> {
 /// Refuses the first setting that is not supported. Nulls and empty lists have no effect.
 pub fn check(settings: &Value) -> Result<(), Refusal> {
     walk(settings, &mut String::new(), &mut |path, value| {
-        let allowed = match of(path) {
-            Some(Support::Supported | Support::Harmless(_)) => return Ok(()),
-            Some(Support::Only(allowed)) => allowed,
-            None => {
-                return Err(Refusal::setting(
-                    path,
-                    "the local engine does not support this setting",
-                ));
+        let message = match of(path) {
+            Some(Support::Supported | Support::Harmless(_) | Support::Approximated(..)) => return Ok(()),
+            Some(Support::Only(allowed)) if allowed.contains(&text(value).as_ref()) => return Ok(()),
+            Some(Support::Only(allowed)) => format!(
+                "the local engine does not support {} here, only {}",
+                text(value),
+                allowed.join(", ")
+            ),
+            Some(Support::Refused(reason)) => {
+                format!("the local engine does not support this setting: {reason}")
             }
+            None => "the local engine does not support this setting".to_owned(),
         };
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if allowed.contains(&text.as_str()) {
-            return Ok(());
-        }
-        let message = format!(
-            "the local engine does not support {text} here, only {}",
-            allowed.join(", ")
-        );
         Err(Refusal::setting(path, message))
     })
+}
+
+/// The settings of a job that the engine approximates, each with its path and how.
+pub fn approximations(settings: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    // The visitor never fails.
+    let _: Result<(), std::convert::Infallible> = walk(settings, &mut String::new(), &mut |path, value| {
+        if let Some(Support::Approximated(values, how)) = of(path)
+            && (values.is_empty() || values.contains(&text(value).as_ref()))
+        {
+            found.push(format!("{path}: {}: {how}", text(value)));
+        }
+        Ok(())
+    });
+    found
+}
+
+/// A scalar as the table writes it.
+fn text(value: &Value) -> Cow<'_, str> {
+    value
+        .as_str()
+        .map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
 /// Visits every scalar with its JSON pointer.
@@ -172,10 +198,9 @@ mod tests {
                 "/inputs/0/rotate: the local engine does not support this setting",
             ),
             (
-                json!({"outputGroups": [{"outputGroupSettings": {"fileGroupSettings": {"destinationSettings": {"s3Settings":
-                    {"accessControl": {"cannedAcl": "PUBLIC_READ"}}}}}}]}),
-                "/outputGroups/0/outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl: \
-                 the local engine does not support PUBLIC_READ here, only BUCKET_OWNER_FULL_CONTROL",
+                json!({"kantarWatermark": {"channelName": "x"}}),
+                "/kantarWatermark/channelName: the local engine does not support this setting: \
+                 it needs software or a service of its vendor",
             ),
             (
                 json!({"outputGroups": [{"outputs": [{"videoDescription": {"codecSettings": {"codec": "AVC_INTRA"}}}]}]}),
@@ -189,6 +214,23 @@ mod tests {
             check(&json!({"esam": null, "nielsenConfiguration": {}, "inputs": [{"inputClippings": []}]}))
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn an_approximated_value_is_a_warning_with_its_path() {
+        let group = |acl: &str| {
+            json!({"outputGroups": [{"outputGroupSettings": {"fileGroupSettings": {"destinationSettings": {"s3Settings":
+                {"accessControl": {"cannedAcl": acl}}}}}}]})
+        };
+        assert!(check(&group("PUBLIC_READ")).is_ok());
+        let found = approximations(&group("PUBLIC_READ"));
+        let path = "/outputGroups/0/outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl";
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with(&format!("{path}: PUBLIC_READ: ")),
+            "{found:?}"
+        );
+        assert!(approximations(&group("BUCKET_OWNER_FULL_CONTROL")).is_empty());
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! The table itself. See [`super`].
 
 mod codecs;
+mod refused;
 
-use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VPX};
-use super::Support::{self, Harmless, Only, Supported};
+use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VIDEO_CODEC, VPX};
+use self::refused::{REFUSED, REFUSED_GROUP, REFUSED_INPUT, REFUSED_OUTPUT};
+use super::Support::{self, Approximated, Harmless, Only, Supported};
 
 const TIMECODE: &str = "no output carries a timecode, and nothing is clipped by one";
 const PIDS: &str = "the muxer numbers its streams; players read the numbers from the program map";
 const NO_CAPTIONS: &str = "no captions are made";
 const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
-/// Signatures decide who may watch; AWS also fails such a job on a bucket that enforces its owner.
-const NO_ACL: Support = Only(&["BUCKET_OWNER_FULL_CONTROL"]);
+/// AWS fails such a job only on a bucket that enforces its owner.
+const ACL: Support = Approximated(
+    &["PUBLIC_READ", "AUTHENTICATED_READ", "BUCKET_OWNER_READ"],
+    "objects of the local store have no access control list; signatures decide who may watch",
+);
 const CADENCE: &str = "keyframes are on the cadence alone";
 const DOLBY: &str = "the encoder writes no metadata for broadcasters' decoders beside the dialogue level";
 const PROGRESSIVE: &str = "outputs are progressive";
@@ -64,6 +69,10 @@ pub const TABLE: &[Section] = &[
         "/outputGroups/*/outputs/*/videoDescription/codecSettings/proresSettings",
         PRORES,
     ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings/*",
+        VIDEO_CODEC,
+    ),
     ("/outputGroups/*/outputs/*/audioDescriptions/*", SOUND),
     (
         "/outputGroups/*/outputs/*/audioDescriptions/*/codecSettings",
@@ -75,6 +84,10 @@ pub const TABLE: &[Section] = &[
         "/outputGroups/*/outputs/*/captionDescriptions/*/destinationSettings/burninDestinationSettings",
         BURN_IN,
     ),
+    ("/inputs/*", REFUSED_INPUT),
+    ("/outputGroups/*", REFUSED_GROUP),
+    ("/outputGroups/*/outputs/*", REFUSED_OUTPUT),
+    ("", REFUSED),
 ];
 
 const CAPTION_SOURCE: &[(&str, Support)] = &[
@@ -231,7 +244,7 @@ const GROUP: &[(&str, Support)] = &[
     ("outputGroupSettings/fileGroupSettings/destination", Supported),
     (
         "outputGroupSettings/fileGroupSettings/destinationSettings/s3Settings/accessControl/cannedAcl",
-        NO_ACL,
+        ACL,
     ),
     (
         "outputGroupSettings/fileGroupSettings/destinationSettings/**",
@@ -241,7 +254,7 @@ const GROUP: &[(&str, Support)] = &[
 
 const HLS: &[(&str, Support)] = &[
     ("destination", Supported),
-    ("destinationSettings/s3Settings/accessControl/cannedAcl", NO_ACL),
+    ("destinationSettings/s3Settings/accessControl/cannedAcl", ACL),
     ("destinationSettings/**", Harmless(S3)),
     ("segmentLength", Supported),
     ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
@@ -272,7 +285,7 @@ const HLS: &[(&str, Support)] = &[
 /// Settings that CMAF and DASH groups have in common.
 const FRAGMENTS: &[(&str, Support)] = &[
     ("destination", Supported),
-    ("destinationSettings/s3Settings/accessControl/cannedAcl", NO_ACL),
+    ("destinationSettings/s3Settings/accessControl/cannedAcl", ACL),
     ("destinationSettings/**", Harmless(S3)),
     ("segmentLength", Supported),
     ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
