@@ -6,6 +6,7 @@ use super::places::{Output, Place, places};
 use super::{Document, Finding, Violation, not_among, required};
 use crate::group::GroupType;
 
+mod special;
 mod table;
 
 use self::table::{
@@ -36,6 +37,7 @@ pub(super) fn check(settings: &Value, document: Document) -> Vec<Finding> {
     }
     if document == Document::Job {
         missing.extend(only_captures(&outputs));
+        missing.extend(special::of_job(settings, &outputs));
     }
     found.extend(missing.into_iter().map(|violation| vec![violation]));
     found
@@ -116,6 +118,7 @@ fn output_members(output: &Output<'_>) -> Vec<Violation> {
         ));
     }
     missing.extend(odd_sizes(output));
+    missing.extend(special::of_output(output));
     missing
 }
 
@@ -283,8 +286,9 @@ pub(super) fn duplicates(settings: &Value) -> Vec<Violation> {
     found
 }
 
-/// The properties that distinguish the files of two outputs of a group: modifier, extension, container, and the codec of a file without one.
-fn file_name(output: &Value) -> (&str, &str, &str, &str) {
+/// The properties that distinguish the files of two outputs of a group: modifier, extension, container, the codec of a file without
+/// one, and the size that a variable in the modifier may stand for.
+fn file_name(output: &Value) -> (&str, &str, &str, &str, &Value) {
     let container = output["containerSettings"]["container"]
         .as_str()
         .unwrap_or_default();
@@ -296,10 +300,17 @@ fn file_name(output: &Value) -> (&str, &str, &str, &str) {
     } else {
         None
     };
+    let modifier = output["nameModifier"].as_str().unwrap_or_default();
+    let video = if modifier.contains('$') {
+        &output["videoDescription"]
+    } else {
+        &Value::Null
+    };
     (
-        output["nameModifier"].as_str().unwrap_or_default(),
+        modifier,
         output["extension"].as_str().unwrap_or_default(),
         container,
         codec.unwrap_or_default(),
+        video,
     )
 }

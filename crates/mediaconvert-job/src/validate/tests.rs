@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod levels;
+mod special;
 
 fn message(violations: &[Violation]) -> String {
     let messages: Vec<String> = violations.iter().map(Violation::to_string).collect();

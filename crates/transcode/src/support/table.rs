@@ -1,15 +1,25 @@
 //! The table itself. See [`super`].
 
+mod captions;
 mod codecs;
 mod refused;
 
+use self::captions::{BURN_IN, CAPTION_SOURCE, CAPTIONS};
 use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VIDEO_CODEC, VPX};
-use self::refused::{REFUSED, REFUSED_GROUP, REFUSED_INPUT, REFUSED_OUTPUT};
+use self::refused::{REFUSED, REFUSED_CODECS, REFUSED_GROUP, REFUSED_INPUT, REFUSED_OUTPUT};
 use super::Support::{self, Approximated, Harmless, Only, Supported};
 
+const NO_ADS: &str = "no ads are signalled";
+const NO_METADATA: &str = "no metadata is inserted";
+const NO_TRICK_PLAY: &str = "no pictures for trick play are made";
+const BOXES: &str = "boxes are the muxer's choice";
 const TIMECODE: &str = "no output carries a timecode, and nothing is clipped by one";
 const PIDS: &str = "the muxer numbers its streams; players read the numbers from the program map";
 const NO_CAPTIONS: &str = "no captions are made";
+const FIRST_PROGRAM: Support = Approximated(
+    &[],
+    "streams are taken from the whole file, the best video and the first audio track first",
+);
 const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
 /// AWS fails such a job only on a bucket that enforces its owner.
@@ -20,6 +30,11 @@ const ACL: Support = Approximated(
 const CADENCE: &str = "keyframes are on the cadence alone";
 const DOLBY: &str = "the encoder writes no metadata for broadcasters' decoders beside the dialogue level";
 const PROGRESSIVE: &str = "outputs are progressive";
+const XHE: &str = "applies to xHE-AAC only";
+pub(super) const PASSTHROUGH: Support = Approximated(
+    &["WHEN_POSSIBLE"],
+    "the audio is encoded again, with the settings of the job",
+);
 const PSYCHOVISUAL: &str = "the encoder's own psychovisual tuning is used";
 
 /// Settings below a common path.
@@ -70,6 +85,10 @@ pub const TABLE: &[Section] = &[
         PRORES,
     ),
     (
+        "/outputGroups/*/outputs/*/videoDescription/codecSettings",
+        REFUSED_CODECS,
+    ),
+    (
         "/outputGroups/*/outputs/*/videoDescription/codecSettings/*",
         VIDEO_CODEC,
     ),
@@ -90,105 +109,13 @@ pub const TABLE: &[Section] = &[
     ("", REFUSED),
 ];
 
-const CAPTION_SOURCE: &[(&str, Support)] = &[
-    ("customLanguageCode", Supported),
-    (
-        "languageCode",
-        Harmless("the captions of an output have a language of their own"),
-    ),
-    (
-        "sourceSettings/sourceType",
-        Only(&[
-            "SRT",
-            "WEBVTT",
-            "TTML",
-            "IMSC",
-            "SMPTE_TT",
-            "TT_3GPP",
-            "SMI",
-            "NULL_SOURCE",
-        ]),
-    ),
-    ("sourceSettings/fileSourceSettings/sourceFile", Supported),
-    ("sourceSettings/fileSourceSettings/timeDelta", Supported),
-    ("sourceSettings/fileSourceSettings/timeDeltaUnits", Supported),
-    (
-        "sourceSettings/fileSourceSettings/convert608To708",
-        Only(&["DISABLED"]),
-    ),
-    (
-        "sourceSettings/fileSourceSettings/convertPaintToPop",
-        Only(&["DISABLED"]),
-    ),
-];
-
-const CAPTIONS: &[(&str, Support)] = &[
-    ("captionSelectorName", Supported),
-    ("customLanguageCode", Supported),
-    ("languageCode", Supported),
-    ("languageDescription", Supported),
-    (
-        "destinationSettings/destinationType",
-        Only(&["BURN_IN", "WEBVTT", "SRT", "TTML", "IMSC", "SMI"]),
-    ),
-    (
-        "destinationSettings/webvttDestinationSettings/stylePassthrough",
-        Supported,
-    ),
-    (
-        "destinationSettings/webvttDestinationSettings/accessibility",
-        Supported,
-    ),
-    (
-        "destinationSettings/srtDestinationSettings/stylePassthrough",
-        Supported,
-    ),
-    (
-        "destinationSettings/ttmlDestinationSettings/stylePassthrough",
-        Supported,
-    ),
-    (
-        "destinationSettings/imscDestinationSettings/stylePassthrough",
-        Supported,
-    ),
-    (
-        "destinationSettings/imscDestinationSettings/accessibility",
-        Supported,
-    ),
-];
-
-const BURN_IN: &[(&str, Support)] = &[
-    ("alignment", Supported),
-    ("applyFontColor", Only(&["ALL_TEXT"])),
-    ("backgroundColor", Supported),
-    ("backgroundOpacity", Supported),
-    (
-        "fallbackFont",
-        Harmless("a character that the font lacks comes from any font of the system"),
-    ),
-    ("fontColor", Supported),
-    ("fontOpacity", Supported),
-    ("fontResolution", Harmless("sizes are in pixels")),
-    (
-        "fontScript",
-        Harmless("a character that the font lacks comes from any font of the system"),
-    ),
-    ("fontSize", Supported),
-    ("hexFontColor", Supported),
-    ("outlineColor", Supported),
-    ("outlineSize", Supported),
-    ("shadowColor", Supported),
-    ("shadowOpacity", Supported),
-    ("shadowXOffset", Supported),
-    ("shadowYOffset", Supported),
-    ("stylePassthrough", Supported),
-    ("teletextSpacing", Harmless("no source is teletext")),
-    ("xPosition", Supported),
-    ("yPosition", Supported),
-];
-
 const JOB: &[(&str, Support)] = &[
-    ("adAvailOffset", Harmless("no ads are signalled")),
+    ("adAvailOffset", Harmless(NO_ADS)),
+    ("availBlanking/**", Harmless(NO_ADS)),
+    (
+        "extendedDataServices/**",
+        Harmless("broadcasters' data in line 21 is not carried"),
+    ),
     ("followSource", Only(&["1"])),
     ("timecodeConfig/**", Harmless(TIMECODE)),
 ];
@@ -202,6 +129,12 @@ const INPUT: &[(&str, Support)] = &[
     ("timecodeStart", Supported),
     ("inputClippings/*/startTimecode", Supported),
     ("inputClippings/*/endTimecode", Supported),
+    ("advancedInputFilter", Only(&["DISABLED"])),
+    (
+        "advancedInputFilterSettings/**",
+        Harmless("the advanced filter is off"),
+    ),
+    ("programNumber", FIRST_PROGRAM),
     ("filterEnable", Only(&["AUTO", "DISABLE"])),
     ("filterStrength", Only(&["0"])),
     ("deblockFilter", Only(&["DISABLED"])),
@@ -211,6 +144,9 @@ const INPUT: &[(&str, Support)] = &[
         Harmless("the demuxer uses the tables if they are intact"),
     ),
     ("inputScanType", Only(&["AUTO"])),
+    ("videoSelector/embeddedTimecodeOverride", Only(&["NONE"])),
+    ("videoSelector/programNumber", FIRST_PROGRAM),
+    ("videoSelector/selectorType", Only(&["AUTO"])),
     ("videoSelector/rotate", Supported),
     ("videoSelector/colorSpace", Only(&["FOLLOW"])),
     ("videoSelector/colorSpaceUsage", Only(&["FALLBACK"])),
@@ -225,7 +161,7 @@ const INPUT: &[(&str, Support)] = &[
     ("audioSelectors/*/programSelection", Only(&["0", "1"])),
     (
         "audioSelectors/*/audioDurationCorrection",
-        Only(&["DISABLED", "AUTO"]),
+        Harmless("the timestamps of the source keep audio and video together"),
     ),
 ];
 
@@ -277,9 +213,16 @@ const HLS: &[(&str, Support)] = &[
     ("captionSegmentLengthControl", Supported),
     ("audioOnlyHeader", Only(&["INCLUDE"])),
     ("baseUrl", Supported),
-    ("timedMetadataId3Frame", Harmless("no metadata is inserted")),
-    ("timedMetadataId3Period", Harmless("no metadata is inserted")),
+    ("timedMetadataId3Frame", Harmless(NO_METADATA)),
+    ("timedMetadataId3Period", Harmless(NO_METADATA)),
     ("timestampDeltaMilliseconds", Only(&["0"])),
+    ("adMarkers/**", Harmless(NO_ADS)),
+    ("imageBasedTrickPlaySettings/**", Harmless(NO_TRICK_PLAY)),
+    ("imageBasedTrickPlayVariants/**", Harmless(NO_TRICK_PLAY)),
+    (
+        "segmentsPerSubdirectory",
+        Harmless("all segments are in one folder"),
+    ),
 ];
 
 /// Settings that CMAF and DASH groups have in common.
@@ -301,6 +244,8 @@ const FRAGMENTS: &[(&str, Support)] = &[
     ("imageBasedTrickPlay", Only(&["NONE"])),
     ("videoCompositionOffsets", Only(&["UNSIGNED"])),
     ("ptsOffsetHandlingForBFrames", Only(&["ZERO_BASED"])),
+    ("imageBasedTrickPlaySettings/**", Harmless(NO_TRICK_PLAY)),
+    ("imageBasedTrickPlayVariants/**", Harmless(NO_TRICK_PLAY)),
 ];
 
 const CMAF: &[(&str, Support)] = &[
@@ -343,15 +288,9 @@ const OUTPUT: &[(&str, Support)] = &[
     ),
     ("containerSettings/container", Supported),
     ("containerSettings/mp4Settings/moovPlacement", Supported),
-    (
-        "containerSettings/mp4Settings/cslgAtom",
-        Harmless("boxes are the muxer's choice"),
-    ),
+    ("containerSettings/mp4Settings/cslgAtom", Harmless(BOXES)),
     ("containerSettings/mp4Settings/freeSpaceBox", Only(&["EXCLUDE"])),
-    (
-        "containerSettings/mp4Settings/cttsVersion",
-        Harmless("boxes are the muxer's choice"),
-    ),
+    ("containerSettings/mp4Settings/cttsVersion", Harmless(BOXES)),
     (
         "containerSettings/mp4Settings/audioDuration",
         Only(&["DEFAULT_CODEC_DURATION"]),
@@ -364,6 +303,49 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/m3u8Settings/timedMetadata", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/nielsenId3", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/**", Harmless(PIDS)),
+    (
+        "containerSettings/m2tsSettings/audioDuration",
+        Only(&["DEFAULT_CODEC_DURATION"]),
+    ),
+    ("containerSettings/m2tsSettings/klvMetadata", Only(&["NONE"])),
+    ("containerSettings/m2tsSettings/nielsenId3", Only(&["NONE"])),
+    ("containerSettings/m2tsSettings/scte35Source", Only(&["NONE"])),
+    ("containerSettings/m2tsSettings/**", Harmless(PIDS)),
+    ("containerSettings/mp4Settings/mp4MajorBrand", Harmless(BOXES)),
+    ("containerSettings/f4vSettings/**", Harmless(BOXES)),
+    ("containerSettings/movSettings/**", Harmless(BOXES)),
+    (
+        "containerSettings/cmfcSettings/manifestMetadataSignaling",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/cmfcSettings/timedMetadataBoxVersion",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/cmfcSettings/timedMetadataSchemeIdUri",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/cmfcSettings/timedMetadataValue",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/mpdSettings/manifestMetadataSignaling",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/mpdSettings/timedMetadataBoxVersion",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/mpdSettings/timedMetadataSchemeIdUri",
+        Harmless(NO_METADATA),
+    ),
+    (
+        "containerSettings/mpdSettings/timedMetadataValue",
+        Harmless(NO_METADATA),
+    ),
     ("containerSettings/cmfcSettings/audioGroupId", Supported),
     ("containerSettings/cmfcSettings/audioRenditionSets", Supported),
     ("containerSettings/cmfcSettings/audioTrackType", Supported),
@@ -412,6 +394,7 @@ const VIDEO: &[(&str, Support)] = &[
     ("antiAlias", Harmless("scaling always filters")),
     ("afdSignaling", Only(&["NONE"])),
     ("respondToAfd", Only(&["NONE"])),
+    ("fixedAfd", Harmless("no active format is signaled")),
     ("colorMetadata", Only(&["INSERT"])),
     ("dropFrameTimecode", Harmless(TIMECODE)),
     ("timecodeInsertion", Only(&["DISABLED"])),
@@ -504,5 +487,13 @@ const SOUND: &[(&str, Support)] = &[
     (
         "codecSettings/aacSettings/audioDescriptionBroadcasterMix",
         Only(&["NORMAL"]),
+    ),
+    ("codecSettings/aacSettings/loudnessMeasurementMode", Harmless(XHE)),
+    ("codecSettings/aacSettings/rapInterval", Harmless(XHE)),
+    ("codecSettings/aacSettings/targetLoudnessRange", Harmless(XHE)),
+    ("codecSettings/aacSettings/passthroughControl", PASSTHROUGH),
+    (
+        "audioChannelTaggingSettings/**",
+        Harmless("the number of channels says which they are"),
     ),
 ];

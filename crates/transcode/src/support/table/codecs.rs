@@ -1,6 +1,6 @@
 //! Settings of codecs: one table each.
 
-use super::{CADENCE, DOLBY, PROGRESSIVE, PSYCHOVISUAL};
+use super::{CADENCE, DOLBY, PASSTHROUGH, PROGRESSIVE, PSYCHOVISUAL};
 use crate::support::Support::{self, Harmless, Only, Refused, Supported};
 
 /// Settings that several video codecs have in common. A row of one codec counts before these.
@@ -101,7 +101,9 @@ pub(super) const H265: &[(&str, Support)] = &[
         "tiles",
         Harmless("tiles divide work among processors; x265 has rows of blocks for that"),
     ),
+    ("tileHeight", Harmless("there are no tiles")),
     ("tilePadding", Harmless("there are no tiles")),
+    ("tileWidth", Harmless("there are no tiles")),
     (
         "mvOverPictureBoundaries",
         Harmless("x265 decides; any decoder of the level follows"),
@@ -149,7 +151,7 @@ pub(super) const CODECS: &[(&str, Support)] = &[
     ("eac3Settings/lfeControl", Supported),
     ("eac3Settings/sampleRate", Supported),
     ("eac3Settings/dialnorm", Supported),
-    ("eac3Settings/passthroughControl", Only(&["NO_PASSTHROUGH"])),
+    ("eac3Settings/passthroughControl", PASSTHROUGH),
     ("eac3Settings/**", Harmless(DOLBY)),
     ("mp3Settings/bitrate", Supported),
     ("mp3Settings/channels", Supported),

@@ -1,0 +1,112 @@
+//! Settings of captions.
+
+use crate::support::Support::{self, Harmless, Only, Supported};
+
+pub(super) const CAPTION_SOURCE: &[(&str, Support)] = &[
+    ("customLanguageCode", Supported),
+    (
+        "languageCode",
+        Harmless("the captions of an output have a language of their own"),
+    ),
+    (
+        "sourceSettings/sourceType",
+        Only(&[
+            "SRT",
+            "WEBVTT",
+            "TTML",
+            "IMSC",
+            "SMPTE_TT",
+            "TT_3GPP",
+            "SMI",
+            "NULL_SOURCE",
+        ]),
+    ),
+    ("sourceSettings/fileSourceSettings/sourceFile", Supported),
+    ("sourceSettings/fileSourceSettings/timeDelta", Supported),
+    ("sourceSettings/fileSourceSettings/timeDeltaUnits", Supported),
+    (
+        "sourceSettings/fileSourceSettings/convert608To708",
+        Only(&["DISABLED"]),
+    ),
+    (
+        "sourceSettings/fileSourceSettings/convertPaintToPop",
+        Only(&["DISABLED"]),
+    ),
+    (
+        "sourceSettings/fileSourceSettings/byteRateLimit",
+        Harmless("applies to captions that are embedded in video"),
+    ),
+    (
+        "sourceSettings/fileSourceSettings/upconvertSTLToTeletext",
+        Only(&["DISABLED"]),
+    ),
+];
+
+pub(super) const CAPTIONS: &[(&str, Support)] = &[
+    ("captionSelectorName", Supported),
+    ("customLanguageCode", Supported),
+    ("languageCode", Supported),
+    ("languageDescription", Supported),
+    (
+        "destinationSettings/destinationType",
+        Only(&["BURN_IN", "WEBVTT", "SRT", "TTML", "IMSC", "SMI"]),
+    ),
+    (
+        "destinationSettings/webvttDestinationSettings/stylePassthrough",
+        Supported,
+    ),
+    (
+        "destinationSettings/webvttDestinationSettings/accessibility",
+        Supported,
+    ),
+    (
+        "destinationSettings/srtDestinationSettings/stylePassthrough",
+        Supported,
+    ),
+    (
+        "destinationSettings/ttmlDestinationSettings/stylePassthrough",
+        Supported,
+    ),
+    (
+        "destinationSettings/imscDestinationSettings/stylePassthrough",
+        Supported,
+    ),
+    (
+        "destinationSettings/imscDestinationSettings/accessibility",
+        Supported,
+    ),
+];
+
+pub(super) const BURN_IN: &[(&str, Support)] = &[
+    ("alignment", Supported),
+    ("applyFontColor", Only(&["ALL_TEXT"])),
+    ("backgroundColor", Supported),
+    ("backgroundOpacity", Supported),
+    (
+        "fallbackFont",
+        Harmless("a character that the font lacks comes from any font of the system"),
+    ),
+    ("fontColor", Supported),
+    ("fontOpacity", Supported),
+    ("fontResolution", Harmless("sizes are in pixels")),
+    (
+        "fontScript",
+        Harmless("a character that the font lacks comes from any font of the system"),
+    ),
+    ("fontSize", Supported),
+    ("hexFontColor", Supported),
+    ("outlineColor", Supported),
+    ("outlineSize", Supported),
+    ("shadowColor", Supported),
+    ("shadowOpacity", Supported),
+    ("shadowXOffset", Supported),
+    ("shadowYOffset", Supported),
+    ("stylePassthrough", Supported),
+    (
+        "removeRubyReserveAttributes",
+        Harmless("text is drawn without ruby"),
+    ),
+    ("teletextSpacing", Harmless("no source is teletext")),
+    ("xPosition", Supported),
+    ("yPosition", Supported),
+];
