@@ -6,6 +6,7 @@ use std::io::Cursor;
 use libfuzzer_sys::fuzz_target;
 use transcode::boxes::Track;
 use transcode::playlist::{avc_codec, durations};
+use transcode::transport::keyframes;
 use vod_core::mp4::box_header;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -27,8 +28,13 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(track) = Track::parse(bytes) {
         assert!(!track.codec(true).is_empty() && !track.codec(false).is_empty());
         if let Ok(segment) = track.segment(&mut Cursor::new(bytes)) {
-            assert!(segment.keyframe_end > 0);
+            assert!(segment.keyframes.iter().all(|key| key.start < key.end));
         }
+    }
+
+    if let Ok(found) = keyframes(&mut &*bytes) {
+        assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        assert!(found.iter().all(|key| key.start < key.end));
     }
 
     for rfc_6381 in [true, false] {

@@ -19,7 +19,18 @@ macro_rules! settings {
 
 settings! {
     /// `JobSettings`.
-    JobSettings { inputs: Vec<Input>, output_groups: Vec<OutputGroup> }
+    JobSettings { inputs: Vec<Input>, output_groups: Vec<OutputGroup>, timecode_config: TimecodeConfig }
+}
+settings! {
+    /// The timecode of outputs.
+    TimecodeConfig {
+        /// `EMBEDDED` (the default), `ZEROBASED` or `SPECIFIEDSTART`.
+        source: Option<String>,
+        /// The timecode of the first frame, with `SPECIFIEDSTART`.
+        start: Option<String>,
+        /// The date, `YYYY-MM-DD`.
+        timestamp_offset: Option<String>,
+    }
 }
 settings! {
     Input {
@@ -112,6 +123,53 @@ settings! {
         /// Seconds.
         min_final_segment_length: Option<f64>,
         caption_segment_length_control: Option<String>,
+        caption_language_setting: Option<String>,
+        caption_language_mappings: Vec<CaptionLanguageMapping>,
+        /// `INCLUDE` or `EXCLUDE`.
+        program_date_time: Option<String>,
+        /// Seconds.
+        program_date_time_period: Option<u32>,
+        output_selection: Option<String>,
+        additional_manifests: Vec<AdditionalManifest>,
+        encryption: Option<HlsEncryptionSettings>,
+    }
+}
+settings! {
+    /// The language of captions that are embedded in the video.
+    CaptionLanguageMapping {
+        /// From 1.
+        caption_channel: Option<u32>,
+        custom_language_code: Option<String>,
+        language_code: Option<String>,
+        language_description: Option<String>,
+    }
+}
+settings! {
+    /// A manifest of some of the outputs of a group.
+    AdditionalManifest {
+        manifest_name_modifier: Option<String>,
+        /// Name modifiers.
+        selected_outputs: Vec<String>,
+    }
+}
+settings! {
+    HlsEncryptionSettings {
+        /// 32 hexadecimal digits.
+        constant_initialization_vector: Option<String>,
+        encryption_method: Option<String>,
+        initialization_vector_in_manifest: Option<String>,
+        static_key_provider: StaticKeyProvider,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+    }
+}
+settings! {
+    StaticKeyProvider {
+        key_format: Option<String>,
+        key_format_versions: Option<String>,
+        /// 32 hexadecimal digits.
+        static_key_value: Option<String>,
+        url: Option<String>,
     }
 }
 settings! {
@@ -139,6 +197,11 @@ settings! {
         mpd_manifest_bandwidth_type: Option<String>,
         /// Seconds.
         min_buffer_time: Option<u32>,
+        mpd_profile: Option<String>,
+        hbbtv_compliance: Option<String>,
+        audio_channel_config_scheme_id_uri: Option<String>,
+        video_composition_offsets: Option<String>,
+        additional_manifests: Vec<AdditionalManifest>,
     }
 }
 settings! {
@@ -214,6 +277,7 @@ settings! {
         audio_rendition_sets: Option<String>,
         audio_track_type: Option<String>,
         descriptive_video_service_flag: Option<String>,
+        i_frame_only_manifest: Option<String>,
     }
 }
 settings! {

@@ -145,6 +145,11 @@ pub fn hls_variant(base: &str, modifier: &str) -> String {
     format!("{base}{modifier}.m3u8")
 }
 
+/// Name of the playlist of the I-frames of one HLS or CMAF output.
+pub fn hls_i_frames(base: &str, modifier: &str) -> String {
+    format!("{base}{modifier}_I-Frame.m3u8")
+}
+
 /// Name of one HLS segment with the suffix `ts` or that of packed audio; the first has number 1.
 pub fn hls_segment(
     base: &str,

@@ -3,8 +3,10 @@
 //! The files are ffmpeg's own, but what is in them comes from uploads: nothing is trusted, and sizes are limited.
 
 mod codec;
+mod single;
 
 pub(crate) use codec::hevc_in_stream;
+pub(crate) use single::{Entry, copy_fragments, index};
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -22,32 +24,46 @@ pub struct Track {
     defaults: Defaults,
 }
 
-/// Sample duration in ticks and size in bytes where a fragment gives none.
+/// Sample duration in ticks, size in bytes, and flags where a fragment gives none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Defaults {
     duration: u32,
     size: u32,
+    flags: u32,
 }
 
 /// A media segment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Segment {
     /// First instant that is shown or heard, in ticks from the start of the presentation.
     pub start: u64,
     /// Its end; the next segment starts here.
     pub end: u64,
-    /// Bytes from the start of the file to the end of its first sample, a keyframe.
-    pub keyframe_end: u64,
+    /// The keyframes that fragments begin with.
+    pub keyframes: Vec<Keyframe>,
 }
 
-/// A fragment in decoding time. Only the first of a segment begins with a keyframe, whose composition offset is that of all
+/// A keyframe with the index in front of it: bytes of the file, without which it cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyframe {
+    pub start: u64,
+    /// The byte after the last.
+    pub end: u64,
+    /// The instant at which it is shown, in ticks from the start of the presentation.
+    pub at: u64,
+}
+
+/// A fragment in decoding time. The first of a segment begins with a keyframe, whose composition offset is that of all
 /// keyframes.
 #[derive(Debug, Clone, Copy)]
 struct Fragment {
     start: u64,
     end: u64,
     offset: i64,
-    keyframe_end: u64,
+    /// Its first sample is a keyframe.
+    is_key: bool,
+    /// Bytes from the start of the file to the end of its first sample.
+    first_end: u64,
 }
 
 impl Track {
@@ -73,6 +89,7 @@ impl Track {
             defaults: Defaults {
                 duration: default(12),
                 size: default(16),
+                flags: default(20),
             },
         })
     }
@@ -84,7 +101,7 @@ impl Track {
 
     /// Reads a media segment. It is an error if it has no sample, or a box that is too large to be read.
     pub fn segment(&self, file: &mut (impl Read + Seek)) -> io::Result<Segment> {
-        let mut found: Option<Fragment> = None;
+        let mut fragments: Vec<(u64, Fragment)> = Vec::new();
         let mut at = file.seek(SeekFrom::Start(0))?;
         while let Some((kind, header, size)) = head(file)? {
             if kind == *b"moof" {
@@ -97,26 +114,32 @@ impl Track {
                 let next = self
                     .fragment(&bytes, at)
                     .ok_or_else(|| malformed("a fragment has no samples"))?;
-                found = Some(Fragment {
-                    end: next.end,
-                    ..found.unwrap_or(next)
-                });
+                fragments.push((at, next));
             }
             at = at
                 .checked_add(size)
                 .ok_or_else(|| malformed("a box is too large"))?;
             file.seek(SeekFrom::Start(at))?;
         }
-        let found = found.ok_or_else(|| malformed("a segment has no fragment"))?;
+        let (Some((_, first)), Some((_, last))) = (fragments.first(), fragments.last()) else {
+            return Err(malformed("a segment has no fragment"));
+        };
         // What the edit list takes away is nothing that is shown.
         let shown = |ticks: u64| {
-            let shown = ticks.saturating_add_signed(found.offset);
+            let shown = ticks.saturating_add_signed(first.offset);
             shown.saturating_sub(self.edit)
         };
+        let keys = fragments.iter().filter(|(_, fragment)| fragment.is_key);
         Ok(Segment {
-            start: shown(found.start),
-            end: shown(found.end),
-            keyframe_end: found.keyframe_end,
+            start: shown(first.start),
+            end: shown(last.end),
+            keyframes: keys
+                .map(|(start, fragment)| Keyframe {
+                    start: *start,
+                    end: fragment.first_end,
+                    at: shown(fragment.start),
+                })
+                .collect(),
         })
     }
 
@@ -139,7 +162,9 @@ impl Track {
             start,
             end: start.checked_add(total.duration)?,
             offset: total.first_offset?,
-            keyframe_end: at.checked_add(data)?.checked_add(total.first_size)?,
+            // "Sample is not a sync sample", section 8.8.3.1.
+            is_key: total.first_flags & 0x1_0000 == 0,
+            first_end: at.checked_add(data)?.checked_add(total.first_size)?,
         })
     }
 
@@ -154,6 +179,7 @@ impl Track {
             match flag {
                 0x8 => defaults.duration = number32(header, at)?,
                 0x10 => defaults.size = number32(header, at)?,
+                0x20 => defaults.flags = number32(header, at)?,
                 _ => {}
             }
             at += length;
@@ -169,6 +195,7 @@ struct Run {
     /// Composition offset of the first sample in ticks.
     first_offset: Option<i64>,
     first_size: u64,
+    first_flags: u32,
     /// Bytes from the start of the `moof` to the first sample.
     data_offset: i64,
 }
@@ -183,6 +210,7 @@ impl Run {
             parsed.data_offset = i64::from(signed32(run, at)?);
             at += 4;
         }
+        let first_flags = has(0x4).then(|| number32(run, at));
         at += if has(0x4) { 4 } else { 0 };
         // A list without members per sample has no end in the bytes.
         if flags & 0xf00 == 0 && u64::from(count) > BOX_MAX {
@@ -198,11 +226,12 @@ impl Run {
             };
             let duration = member(0x100, defaults.duration)?;
             let size = member(0x200, defaults.size)?;
-            member(0x400, 0)?;
+            let flags = member(0x400, defaults.flags)?;
             let offset = member(0x800, 0)?;
             parsed.duration += u64::from(duration);
             if index == 0 {
                 parsed.first_size = u64::from(size);
+                parsed.first_flags = first_flags.unwrap_or(Some(flags))?;
                 // Version 0 is unsigned; offsets of half the range are no pictures' either way.
                 parsed.first_offset = Some(i64::from(i32::from_be_bytes(offset.to_be_bytes())));
             }

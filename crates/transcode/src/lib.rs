@@ -20,6 +20,7 @@ mod process;
 pub mod produced;
 mod room;
 pub mod support;
+pub mod transport;
 
 pub use mediaconvert_job::error_code;
 

@@ -40,7 +40,10 @@ use serde_json::Value;
 pub(crate) use self::arguments::START_SECONDS;
 pub use self::captions::{CaptionFiles, CaptionFormat, CaptionTrack, caption_files};
 pub(crate) use self::loudness::Loudness;
-pub use self::streaming::{DashForm, DashStyle, FragmentGroup, HlsGroup, Role};
+pub use self::streaming::{
+    AdditionalManifest, Clock, ClosedCaption, ClosedCaptions, DashForm, DashStyle, Encryption, FragmentGroup,
+    HlsGroup, Key, Role,
+};
 use crate::probe::{MediaInfo, Ratio};
 use crate::support;
 pub use crate::support::Refusal;
@@ -123,6 +126,7 @@ pub struct Group {
     pub single_file: bool,
     /// Seconds that a last segment lasts at least; a shorter one is joined to the one before.
     pub shortest_end: f64,
+    pub additional: Vec<AdditionalManifest>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,6 +151,8 @@ pub struct Output {
     pub role: Role,
     /// Bits per second that the job allows for it.
     pub bitrate: Option<u64>,
+    /// It has a playlist of its I-frames.
+    pub i_frames: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,6 +12,9 @@ use crate::plan::{Group, GroupKind, Media, Output, Plan};
 use segments::Rendition;
 use subtitles::Subtitles;
 
+mod encrypt;
+mod fragments;
+mod i_frames;
 mod manifests;
 mod segments;
 mod subtitles;
@@ -143,12 +146,13 @@ impl Collector<'_> {
             GroupKind::Hls(hls) => {
                 let renditions = self.transport_streams(hls, durations)?;
                 let subtitles = self.subtitles(Some(hls), &renditions)?;
-                let master = self.playlists(hls, &renditions, &subtitles)?;
-                (
-                    "HLS_GROUP",
-                    self.outputs(&renditions, &subtitles, true),
-                    vec![master],
-                )
+                let masters = if hls.manifests {
+                    self.playlists(hls, &renditions, &subtitles)?
+                } else {
+                    Vec::new()
+                };
+                let outputs = self.outputs(&renditions, &subtitles, hls.manifests);
+                ("HLS_GROUP", outputs, masters)
             }
             GroupKind::Fragments(form) => {
                 let renditions = self.fragments(form)?;

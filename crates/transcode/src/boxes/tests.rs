@@ -124,13 +124,25 @@ fn segments_start_where_they_are_shown() {
         .position(|kind| kind == b"mdat")
         .expect("has data")
         + 4;
+    let length = first.len() as u64;
     // A fragment may begin with a picture that is shown later than its neighbors.
     let second = fragment(1536, &[(2048, 4)]);
     let whole = track.segment(&mut Cursor::new([first, second].concat()));
     let expected = Segment {
         start: 0,
         end: 2048,
-        keyframe_end: head as u64 + 300,
+        keyframes: vec![
+            Keyframe {
+                start: 0,
+                end: head as u64 + 300,
+                at: 0,
+            },
+            Keyframe {
+                start: length,
+                end: length + head as u64 - 16 + 4,
+                at: 1536,
+            },
+        ],
     };
     assert_eq!(whole.expect("is read"), expected);
     let next = track

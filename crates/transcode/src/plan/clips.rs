@@ -179,7 +179,7 @@ fn seconds(frame: u64, rate: Ratio) -> String {
 }
 
 /// The number of a frame from its timecode, `HH:MM:SS:FF` or, with dropped frames, `HH:MM:SS;FF`.
-fn frames(text: &str, rate: Ratio, path: &str) -> Result<u64, Refusal> {
+pub(crate) fn frames(text: &str, rate: Ratio, path: &str) -> Result<u64, Refusal> {
     let refuse = || Refusal::setting(path, format!("`{text}` is no timecode of the form HH:MM:SS:FF"));
     // Newer patterns allow a rate behind the timecode.
     let plain = text.split('@').next().unwrap_or(text);

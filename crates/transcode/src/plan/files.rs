@@ -3,7 +3,7 @@
 use mediaconvert_job::model;
 
 use crate::plan::audio::codec::Codec;
-use crate::plan::{GroupKind, Output, Refusal};
+use crate::plan::{FragmentGroup, GroupKind, Output, Refusal};
 
 /// A container: the codecs that it carries (user guide, "Supported output codecs and containers").
 struct Container {
@@ -65,8 +65,9 @@ pub(crate) fn muxer(
             Ok(("adts", ""))
         }
         (GroupKind::Hls(_), "M3U8") => Ok(("hls", "")),
-        (GroupKind::Fragments(group), "CMFC") if group.cmaf => Ok(("dash", "format_options=brand=cmfc")),
-        (GroupKind::Fragments(group), "MPD") if !group.cmaf => Ok(("dash", "")),
+        (GroupKind::Fragments(group), "CMFC" | "MPD") if group.cmaf == (container == "CMFC") => {
+            Ok(("dash", fragment_options(group)))
+        }
         (GroupKind::File, "MP4") if in_front => Ok(("mp4", "movflags=+faststart")),
         (GroupKind::File, "MP4") => Ok(("mp4", "")),
         (GroupKind::File, "MOV") => Ok(("mov", "movflags=+faststart")),
@@ -81,6 +82,16 @@ pub(crate) fn muxer(
                 format!("the local engine cannot write {container} in this group"),
             ))
         }
+    }
+}
+
+/// Options of the muxer that writes the segments; `\\` keeps the separator from the parser before the last.
+const fn fragment_options(group: &FragmentGroup) -> &'static str {
+    match (group.cmaf, group.signed_offsets) {
+        (true, false) => "format_options=brand=cmfc",
+        (true, true) => "format_options=brand=cmfc\\:movflags=+negative_cts_offsets",
+        (false, false) => "",
+        (false, true) => "format_options=movflags=+negative_cts_offsets",
     }
 }
 

@@ -1,7 +1,9 @@
 //! Walks the groups and outputs of a job, collects encodes, and shares the equal ones.
 
 use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
-use mediaconvert_job::model::{self, EncoderSettings, FrameCaptureSettings, Input, JobSettings};
+use mediaconvert_job::model::{
+    self, EncoderSettings, FrameCaptureSettings, Input, JobSettings, TimecodeConfig,
+};
 use mediaconvert_job::names::{self, Destination, Identifiers};
 
 use crate::plan::captions::Captions;
@@ -10,7 +12,7 @@ use crate::plan::color::{self, Conversion};
 use crate::plan::deinterlace::Fields;
 use crate::plan::files::{default_extension, muxer, unique_names};
 use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
-use crate::plan::streaming::{self, Cuts, Form};
+use crate::plan::streaming::{self, Clock, Cuts, Encryption, First, Form};
 use crate::plan::{
     AudioEncode, CaptionFiles, CaptionTrack, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal,
     Stretch, VideoEncode, WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned,
@@ -22,6 +24,7 @@ use crate::probe::{MediaInfo, Ratio};
 struct Planner<'a> {
     input: &'a Input,
     source: &'a MediaInfo,
+    timecode: &'a TimecodeConfig,
     started: &'a str,
     /// The source's picture, turned as asked.
     frame: Option<Frame>,
@@ -61,6 +64,7 @@ pub(crate) fn plan(
     let mut planner = Planner {
         input,
         source,
+        timecode: &job.timecode_config,
         started,
         frame,
         videos: Vec::new(),
@@ -168,6 +172,7 @@ impl Planner<'_> {
             member,
             single_file,
             shortest_end,
+            additional,
         } = Form::of(&group.output_group_settings);
         let destination = destination
             .and_then(|url| Destination::parse(url, &self.input.file_input))
@@ -181,6 +186,14 @@ impl Planner<'_> {
                 "an output group needs an output",
             ));
         }
+        let own = format!("{path}/outputGroupSettings/{member}");
+        if let GroupKind::Hls(hls) = &mut kind {
+            let settings = &group.output_group_settings.hls_group_settings;
+            hls.clock = Clock::of(settings, self.timecode, &self.first_picture(), self.started)?;
+            hls.encryption = Encryption::of(settings, &own)?;
+        }
+        streaming::check(&kind, &group.outputs, single_file, &own)?;
+        let additional = streaming::additional(additional, &group.outputs, &own)?;
         let folder = format!("g{index}");
         let mut segment_seconds = cuts.map_or(0.0, |cuts| cuts.length);
         self.captions.first = true;
@@ -203,7 +216,18 @@ impl Planner<'_> {
             segment_seconds,
             single_file,
             shortest_end,
+            additional,
         })
+    }
+
+    /// The first picture of the outputs, in the terms of timecodes.
+    fn first_picture(&self) -> First<'_> {
+        let spans = clips::spans(&self.clips, self.source);
+        First {
+            rate: clips::rate(self.source),
+            timecode: self.source.timecode.as_deref(),
+            at_ms: spans.first().map_or(0, |span| span.0),
+        }
     }
 
     /// Plans what an output carries, and the seconds of its segments.
@@ -446,6 +470,7 @@ impl Planner<'_> {
             extension,
             media,
             role: streaming::role(output, group),
+            i_frames: streaming::has_i_frames(output, group),
             bitrate: video_bitrate.or(audio_bitrate.map(u64::from)),
         }
     }

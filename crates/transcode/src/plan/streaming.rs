@@ -1,10 +1,21 @@
 //! Plans groups of segments: how they are cut, and what their manifests say.
 
+mod additional;
+mod clock;
+mod encryption;
+
 use mediaconvert_job::group::GroupType;
-use mediaconvert_job::model::{self, FragmentGroupSettings, HlsGroupSettings, HlsSettings};
+use mediaconvert_job::model::{
+    self, CaptionLanguageMapping, FragmentGroupSettings, HlsGroupSettings, HlsSettings,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::GroupKind;
+pub use self::additional::AdditionalManifest;
+pub(crate) use self::additional::additional;
+pub use self::clock::Clock;
+pub(crate) use self::clock::First;
+pub use self::encryption::{Encryption, Key};
+use crate::plan::{GroupKind, Refusal};
 
 /// Where segments are cut, as the job asks for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +47,32 @@ pub struct HlsGroup {
     pub base_url: String,
     /// Captions are cut where the video is; else every five minutes.
     pub captions_match_video: bool,
+    /// Playlists are written; else segments alone.
+    pub manifests: bool,
+    /// `EXT-X-PROGRAM-DATE-TIME` in media playlists.
+    pub clock: Option<Clock>,
+    pub closed_captions: ClosedCaptions,
+    pub encryption: Option<Encryption>,
+}
+
+/// What a master playlist says of captions that are embedded in the video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClosedCaptions {
+    Unsaid,
+    None,
+    Listed(Vec<ClosedCaption>),
+}
+
+/// A channel of embedded captions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedCaption {
+    /// 1 to 4.
+    pub channel: u32,
+    /// Shown to viewers.
+    pub name: String,
+    /// ISO 639-2.
+    pub language: Option<String>,
+    pub default: bool,
 }
 
 /// CMAF and DASH ISO groups.
@@ -45,11 +82,17 @@ pub struct FragmentGroup {
     pub cmaf: bool,
     /// Seconds at which segments are divided into fragments.
     pub fragment_seconds: f64,
+    /// Composition offsets may be negative, so that no edit list is needed.
+    pub signed_offsets: bool,
     pub hls: Option<HlsGroup>,
     pub dash: Option<DashForm>,
 }
 
 /// The form of a DASH manifest.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own in the job"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DashForm {
     /// Exact durations, in a `SegmentTimeline`; else one nominal duration.
@@ -61,6 +104,12 @@ pub struct DashForm {
     pub min_buffer_seconds: Option<u32>,
     /// `BaseURL`, if not empty.
     pub base_url: String,
+    /// The profile for files with an index; else the main profile.
+    pub on_demand: bool,
+    /// The profile of `HbbTV` 1.5 too.
+    pub hbbtv: bool,
+    /// Channels of Dolby codecs by Dolby's own scheme.
+    pub dolby_channels: bool,
 }
 
 /// Where a manifest says what adaptation sets have in common.
@@ -100,62 +149,88 @@ pub(crate) struct Form<'a> {
     pub(crate) single_file: bool,
     /// `minFinalSegmentLength`, in seconds.
     pub(crate) shortest_end: f64,
+    pub(crate) additional: &'a [model::AdditionalManifest],
 }
 
 impl<'a> Form<'a> {
     pub(crate) fn of(settings: &'a model::OutputGroupSettings) -> Self {
         let GroupType { member, folder, .. } = GroupType::or_file(settings.kind.as_deref());
-        let hls = &settings.hls_group_settings;
-        let (kind, cuts, destination, control) = match *folder {
-            "hls" => {
-                let cuts = Cuts::new(hls.segment_length, hls.segment_length_control.as_deref(), 10);
-                (
-                    GroupKind::Hls(hls_group(hls)),
-                    Some(cuts),
-                    &hls.destination,
-                    &hls.segment_control,
-                )
-            }
-            "cmaf" | "dash" => {
-                let cmaf = *folder == "cmaf";
-                let (fragments, default) = if cmaf {
-                    (&settings.cmaf_group_settings, 10)
-                } else {
-                    (&settings.dash_iso_group_settings, 30)
-                };
-                let control = fragments.segment_length_control.as_deref();
-                let cuts = Cuts::new(fragments.segment_length, control, default);
-                let kind = GroupKind::Fragments(fragment_group(fragments, cmaf));
-                (
-                    kind,
-                    Some(cuts),
-                    &fragments.destination,
-                    &fragments.segment_control,
-                )
-            }
-            _ => (
-                GroupKind::File,
-                None,
-                &settings.file_group_settings.destination,
-                &None,
-            ),
-        };
-        Self {
-            kind,
-            cuts,
-            destination: destination.as_deref(),
-            member,
-            single_file: is(control.as_ref(), "SINGLE_FILE"),
-            shortest_end: [
-                hls.min_final_segment_length,
-                settings.cmaf_group_settings.min_final_segment_length,
-                settings.dash_iso_group_settings.min_final_segment_length,
-            ]
-            .into_iter()
-            .flatten()
-            .fold(0.0, f64::max),
+        match *folder {
+            "hls" => Self::of_hls(&settings.hls_group_settings, member),
+            "cmaf" => Self::of_fragments(&settings.cmaf_group_settings, member, 10),
+            "dash" => Self::of_fragments(&settings.dash_iso_group_settings, member, 30),
+            _ => Self {
+                kind: GroupKind::File,
+                cuts: None,
+                destination: settings.file_group_settings.destination.as_deref(),
+                member,
+                single_file: false,
+                shortest_end: 0.0,
+                additional: &[],
+            },
         }
     }
+
+    fn of_hls(hls: &'a HlsGroupSettings, member: &'static str) -> Self {
+        let control = hls.segment_length_control.as_deref();
+        Self {
+            kind: GroupKind::Hls(hls_group(hls)),
+            cuts: Some(Cuts::new(hls.segment_length, control, 10)),
+            destination: hls.destination.as_deref(),
+            member,
+            single_file: is(hls.segment_control.as_ref(), "SINGLE_FILE"),
+            shortest_end: hls.min_final_segment_length.unwrap_or(0.0),
+            additional: &hls.additional_manifests,
+        }
+    }
+
+    /// `default` is the length of segments in seconds where the job has none.
+    fn of_fragments(fragments: &'a FragmentGroupSettings, member: &'static str, default: u32) -> Self {
+        let control = fragments.segment_length_control.as_deref();
+        let cmaf = member == "cmafGroupSettings";
+        Self {
+            kind: GroupKind::Fragments(fragment_group(fragments, cmaf)),
+            cuts: Some(Cuts::new(fragments.segment_length, control, default)),
+            destination: fragments.destination.as_deref(),
+            member,
+            single_file: is(fragments.segment_control.as_ref(), "SINGLE_FILE"),
+            shortest_end: fragments.min_final_segment_length.unwrap_or(0.0),
+            additional: &fragments.additional_manifests,
+        }
+    }
+}
+
+/// Whether an output has a playlist of its I-frames.
+pub(crate) fn has_i_frames(output: &model::Output, group: &GroupKind) -> bool {
+    let settings = match group {
+        GroupKind::Hls(_) => &output.output_settings.hls_settings,
+        GroupKind::Fragments(group) if group.cmaf => &output.container_settings.cmfc_settings,
+        GroupKind::Fragments(_) | GroupKind::File => return false,
+    };
+    is(settings.i_frame_only_manifest.as_ref(), "INCLUDE") && output.video_description.is_some()
+}
+
+/// Refuses combinations that cannot be written. `path` is that of the group's settings.
+pub(crate) fn check(
+    kind: &GroupKind,
+    outputs: &[model::Output],
+    single_file: bool,
+    path: &str,
+) -> Result<(), Refusal> {
+    let is_encrypted = matches!(kind, GroupKind::Hls(hls) if hls.encryption.is_some());
+    if is_encrypted && outputs.iter().any(|output| has_i_frames(output, kind)) {
+        let message =
+            "a picture cannot be taken out of an encrypted segment: iFrameOnlyManifest has to be EXCLUDE";
+        return Err(Refusal::setting(format!("{path}/encryption"), message));
+    }
+    let is_on_demand =
+        matches!(kind, GroupKind::Fragments(form) if form.dash.as_ref().is_some_and(|dash| dash.on_demand));
+    // API reference, `MpdProfile`: "you must also set SegmentControl to SINGLE_FILE".
+    if is_on_demand && !single_file {
+        let message = "ON_DEMAND_PROFILE needs SINGLE_FILE in segmentControl";
+        return Err(Refusal::setting(format!("{path}/mpdProfile"), message));
+    }
+    Ok(())
 }
 
 impl Cuts {
@@ -184,6 +259,41 @@ pub(crate) fn hls_group(settings: &HlsGroupSettings) -> HlsGroup {
         client_cache: !is(settings.client_cache.as_ref(), "DISABLED"),
         base_url: settings.base_url.clone().unwrap_or_default(),
         captions_match_video: is(settings.caption_segment_length_control.as_ref(), "MATCH_VIDEO"),
+        manifests: !is(settings.output_selection.as_ref(), "SEGMENTS_ONLY"),
+        clock: None,
+        closed_captions: closed_captions(settings),
+        encryption: None,
+    }
+}
+
+fn closed_captions(settings: &HlsGroupSettings) -> ClosedCaptions {
+    let listed = |(index, mapping): (usize, &CaptionLanguageMapping)| {
+        let channel = mapping.caption_channel.unwrap_or(1);
+        let code = mapping
+            .custom_language_code
+            .as_ref()
+            .or(mapping.language_code.as_ref());
+        let language = code.map(|code| code.to_ascii_lowercase());
+        let name = mapping
+            .language_description
+            .clone()
+            .filter(|name| !name.is_empty());
+        ClosedCaption {
+            channel,
+            name: name
+                .or_else(|| language.clone())
+                .unwrap_or_else(|| format!("CC{channel}")),
+            language,
+            default: index == 0,
+        }
+    };
+    match settings.caption_language_setting.as_deref() {
+        Some("NONE") => ClosedCaptions::None,
+        Some("INSERT") if !settings.caption_language_mappings.is_empty() => {
+            let mappings = settings.caption_language_mappings.iter().enumerate();
+            ClosedCaptions::Listed(mappings.map(listed).collect())
+        }
+        _ => ClosedCaptions::Unsaid,
     }
 }
 
@@ -195,6 +305,7 @@ pub(crate) fn fragment_group(settings: &FragmentGroupSettings, cmaf: bool) -> Fr
         cmaf,
         // The default of a CMAF group; MediaConvert wants it spelled out in a DASH group.
         fragment_seconds: f64::from(settings.fragment_length.unwrap_or(2).max(1)),
+        signed_offsets: is(settings.video_composition_offsets.as_ref(), "SIGNED"),
         hls: hls.then(|| HlsGroup {
             // CMAF's `baseUrl` is for the DASH manifest.
             base_url: String::new(),
@@ -225,6 +336,12 @@ fn dash_form(settings: &FragmentGroupSettings) -> DashForm {
         measured_bandwidth: is(settings.mpd_manifest_bandwidth_type.as_ref(), "AVERAGE"),
         min_buffer_seconds: settings.min_buffer_time.filter(|seconds| *seconds > 0),
         base_url: settings.base_url.clone().unwrap_or_default(),
+        on_demand: is(settings.mpd_profile.as_ref(), "ON_DEMAND_PROFILE"),
+        hbbtv: is(settings.hbbtv_compliance.as_ref(), "HBBTV_1_5"),
+        dolby_channels: is(
+            settings.audio_channel_config_scheme_id_uri.as_ref(),
+            "DOLBY_CHANNEL_CONFIGURATION",
+        ),
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod captions;
 mod codecs;
+mod packaging;
 mod refused;
 
 use self::captions::{BURN_IN, CAPTION_SOURCE, CAPTIONS};
 use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VIDEO_CODEC, VPX};
+use self::packaging::{CMAF, DASH, FRAGMENTS, HLS};
 use self::refused::{REFUSED, REFUSED_CODECS, REFUSED_GROUP, REFUSED_INPUT, REFUSED_OUTPUT};
 use super::Support::{self, Approximated, Harmless, Only, Supported};
 
@@ -20,7 +22,6 @@ const FIRST_PROGRAM: Support = Approximated(
     &[],
     "streams are taken from the whole file, the best video and the first audio track first",
 );
-const ONE_FILE: &str = "all files are sent when the job is done";
 const S3: &str = "the local store has one class of storage, and no keys";
 /// AWS fails such a job only on a bucket that enforces its owner.
 const ACL: Support = Approximated(
@@ -117,6 +118,12 @@ const JOB: &[(&str, Support)] = &[
         Harmless("broadcasters' data in line 21 is not carried"),
     ),
     ("followSource", Only(&["1"])),
+    (
+        "timecodeConfig/source",
+        Only(&["EMBEDDED", "ZEROBASED", "SPECIFIEDSTART"]),
+    ),
+    ("timecodeConfig/start", Supported),
+    ("timecodeConfig/timestampOffset", Supported),
     ("timecodeConfig/**", Harmless(TIMECODE)),
 ];
 
@@ -188,92 +195,13 @@ const GROUP: &[(&str, Support)] = &[
     ),
 ];
 
-const HLS: &[(&str, Support)] = &[
-    ("destination", Supported),
-    ("destinationSettings/s3Settings/accessControl/cannedAcl", ACL),
-    ("destinationSettings/**", Harmless(S3)),
-    ("segmentLength", Supported),
-    ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
-    ("minSegmentLength", Harmless("applies to ad breaks only")),
-    ("minFinalSegmentLength", Supported),
-    ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
-    ("directoryStructure", Only(&["SINGLE_DIRECTORY"])),
-    ("manifestDurationFormat", Supported),
-    ("targetDurationCompatibilityMode", Supported),
-    ("codecSpecification", Supported),
-    ("streamInfResolution", Supported),
-    ("clientCache", Supported),
-    ("outputSelection", Only(&["MANIFESTS_AND_SEGMENTS"])),
-    ("manifestCompression", Only(&["NONE"])),
-    ("progressiveWriteHlsManifest", Harmless(ONE_FILE)),
-    ("programDateTime", Only(&["EXCLUDE"])),
-    ("programDateTimePeriod", Harmless("no date and time is written")),
-    ("imageBasedTrickPlay", Only(&["NONE"])),
-    ("captionLanguageSetting", Only(&["OMIT"])),
-    ("captionSegmentLengthControl", Supported),
-    ("audioOnlyHeader", Only(&["INCLUDE"])),
-    ("baseUrl", Supported),
-    ("timedMetadataId3Frame", Harmless(NO_METADATA)),
-    ("timedMetadataId3Period", Harmless(NO_METADATA)),
-    ("timestampDeltaMilliseconds", Only(&["0"])),
-    ("adMarkers/**", Harmless(NO_ADS)),
-    ("imageBasedTrickPlaySettings/**", Harmless(NO_TRICK_PLAY)),
-    ("imageBasedTrickPlayVariants/**", Harmless(NO_TRICK_PLAY)),
-    (
-        "segmentsPerSubdirectory",
-        Harmless("all segments are in one folder"),
-    ),
-];
-
-/// Settings that CMAF and DASH groups have in common.
-const FRAGMENTS: &[(&str, Support)] = &[
-    ("destination", Supported),
-    ("destinationSettings/s3Settings/accessControl/cannedAcl", ACL),
-    ("destinationSettings/**", Harmless(S3)),
-    ("segmentLength", Supported),
-    ("segmentLengthControl", Only(&["EXACT", "GOP_MULTIPLE"])),
-    ("minFinalSegmentLength", Supported),
-    ("fragmentLength", Supported),
-    ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
-    ("baseUrl", Supported),
-    ("writeSegmentTimelineInRepresentation", Supported),
-    ("dashManifestStyle", Only(&["BASIC", "COMPACT", "DISTINCT"])),
-    ("mpdManifestBandwidthType", Supported),
-    ("mpdProfile", Only(&["MAIN_PROFILE"])),
-    ("minBufferTime", Supported),
-    ("imageBasedTrickPlay", Only(&["NONE"])),
-    ("videoCompositionOffsets", Only(&["UNSIGNED"])),
-    ("ptsOffsetHandlingForBFrames", Only(&["ZERO_BASED"])),
-    ("imageBasedTrickPlaySettings/**", Harmless(NO_TRICK_PLAY)),
-    ("imageBasedTrickPlayVariants/**", Harmless(NO_TRICK_PLAY)),
-];
-
-const CMAF: &[(&str, Support)] = &[
-    ("manifestDurationFormat", Supported),
-    ("targetDurationCompatibilityMode", Supported),
-    ("codecSpecification", Supported),
-    ("streamInfResolution", Supported),
-    ("clientCache", Supported),
-    ("manifestCompression", Only(&["NONE"])),
-    ("writeHlsManifest", Supported),
-    ("writeDashManifest", Supported),
-];
-
-const DASH: &[(&str, Support)] = &[
-    ("hbbtvCompliance", Only(&["NONE"])),
-    (
-        "audioChannelConfigSchemeIdUri",
-        Only(&["MPEG_CHANNEL_CONFIGURATION"]),
-    ),
-];
-
 const OUTPUT: &[(&str, Support)] = &[
     ("nameModifier", Supported),
     ("extension", Supported),
     ("outputSettings/hlsSettings/segmentModifier", Supported),
     (
         "outputSettings/hlsSettings/iFrameOnlyManifest",
-        Only(&["EXCLUDE"]),
+        Only(&["EXCLUDE", "INCLUDE"]),
     ),
     ("outputSettings/hlsSettings/audioGroupId", Supported),
     ("outputSettings/hlsSettings/audioRenditionSets", Supported),
@@ -359,12 +287,13 @@ const OUTPUT: &[(&str, Support)] = &[
     ),
     (
         "containerSettings/cmfcSettings/iFrameOnlyManifest",
-        Only(&["EXCLUDE"]),
+        Only(&["EXCLUDE", "INCLUDE"]),
     ),
     ("containerSettings/cmfcSettings/scte35Source", Only(&["NONE"])),
     ("containerSettings/cmfcSettings/scte35Esam", Only(&["NONE"])),
     ("containerSettings/cmfcSettings/klvMetadata", Only(&["NONE"])),
     ("containerSettings/cmfcSettings/timedMetadata", Only(&["NONE"])),
+    ("containerSettings/cmfcSettings/c2paManifest", Only(&["EXCLUDE"])),
     (
         "containerSettings/mpdSettings/audioDuration",
         Only(&["DEFAULT_CODEC_DURATION"]),
@@ -381,6 +310,7 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/mpdSettings/scte35Esam", Only(&["NONE"])),
     ("containerSettings/mpdSettings/klvMetadata", Only(&["NONE"])),
     ("containerSettings/mpdSettings/timedMetadata", Only(&["NONE"])),
+    ("containerSettings/mpdSettings/c2paManifest", Only(&["EXCLUDE"])),
 ];
 
 const VIDEO: &[(&str, Support)] = &[

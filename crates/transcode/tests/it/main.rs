@@ -7,5 +7,6 @@ mod confine;
 mod encode;
 mod files;
 mod hostile;
+mod packaging;
 mod random;
 mod streaming;

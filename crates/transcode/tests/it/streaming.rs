@@ -8,7 +8,7 @@ use transcode::produced::Produced;
 use crate::common::{World, decoded_frames, shown, small};
 
 /// Job settings with one group, whose outputs are video of these heights and audio.
-fn streaming(kind: &str, member: &str, folder: &str, group: Value, outputs: &[Value]) -> Value {
+pub(crate) fn streaming(kind: &str, member: &str, folder: &str, group: Value, outputs: &[Value]) -> Value {
     let mut settings = small();
     let mut members = group;
     members["destination"] = json!(format!("s3://vod/out/{folder}/video"));
@@ -17,7 +17,7 @@ fn streaming(kind: &str, member: &str, folder: &str, group: Value, outputs: &[Va
     settings
 }
 
-fn video(container: &str, height: u32) -> Value {
+pub(crate) fn video(container: &str, height: u32) -> Value {
     let mut output = small()["outputGroups"][0]["outputs"][0].clone();
     output
         .as_object_mut()
@@ -30,7 +30,7 @@ fn video(container: &str, height: u32) -> Value {
     output
 }
 
-fn audio(container: &str, modifier: &str, language: &str) -> Value {
+pub(crate) fn audio(container: &str, modifier: &str, language: &str) -> Value {
     json!({"nameModifier": modifier, "containerSettings": {"container": container},
         "audioDescriptions": [{"audioSourceName": "Audio Selector 1", "languageCode": language,
             "languageCodeControl": "USE_CONFIGURED",
@@ -38,7 +38,7 @@ fn audio(container: &str, modifier: &str, language: &str) -> Value {
                 {"bitrate": 64_000, "codingMode": "CODING_MODE_1_0", "sampleRate": 48_000}}}]})
 }
 
-fn clip(world: &World, rate: &str, seconds: &str) -> std::path::PathBuf {
+pub(crate) fn clip(world: &World, rate: &str, seconds: &str) -> std::path::PathBuf {
     let picture = format!("testsrc2=s=160x90:r={rate}:d={seconds}");
     let sound = format!("sine=f=440:r=48000:d={seconds}");
     world.clip(
@@ -48,7 +48,7 @@ fn clip(world: &World, rate: &str, seconds: &str) -> std::path::PathBuf {
 }
 
 /// Names of the files in a folder of the bucket, in the order in which they are sent.
-fn names<'a>(produced: &'a Produced, folder: &str) -> Vec<&'a str> {
+pub(crate) fn names<'a>(produced: &'a Produced, folder: &str) -> Vec<&'a str> {
     let prefix = format!("s3://vod/out/{folder}/");
     produced
         .files
@@ -394,41 +394,32 @@ async fn segments_in_one_file_are_byte_ranges() {
         names(&produced, "hls"),
         ["video_90.ts", "video_90.m3u8", "video.m3u8"]
     );
-    // ffmpeg does not play a list of ranges in a DASH manifest.
-    for manifest in ["cmaf/video.m3u8", "hls/video.m3u8"] {
+    for manifest in ["cmaf/video.m3u8", "cmaf/video.mpd", "hls/video.m3u8"] {
         assert_eq!(decoded_frames(&world.published(manifest)), 75, "{manifest}");
     }
     let manifest = std::fs::read_to_string(world.published("cmaf/video.mpd")).expect("is a manifest");
     for name in ["video_90.cmfv", "video_audio.cmfa"] {
-        let (_, list) = manifest
+        let (_, base) = manifest
             .split_once(&format!("<BaseURL>{name}</BaseURL>"))
             .expect("is listed");
-        let list = list.split_once("</SegmentList>").expect("is a list").0;
-        let ranges = list.split("ange=\"").skip(1).map(|after| {
-            let (start, end) = after
-                .split('"')
-                .next()
-                .and_then(|range| range.split_once('-'))
-                .expect("is a range");
+        let bounds = |attribute: &str| -> (usize, usize) {
+            let (_, after) = base.split_once(attribute).expect("is there");
+            let range = after.split('"').next().and_then(|range| range.split_once('-'));
+            let (start, end) = range.expect("is a range");
             (
                 start.parse().expect("is a number"),
                 end.parse().expect("is a number"),
             )
-        });
-        let ranges: Vec<(usize, usize)> = ranges.collect();
+        };
+        let (index, head) = (bounds("indexRange=\""), bounds("Initialization range=\""));
         let bytes = std::fs::read(world.published(&format!("cmaf/{name}"))).expect("is a file");
-        assert_eq!(ranges.len(), 3, "{manifest}");
-        assert_eq!((ranges[0].0, ranges[2].1), (0, bytes.len() - 1), "{manifest}");
-        assert!(
-            ranges.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0),
-            "{ranges:?}"
-        );
-        assert!(
-            ranges[1..]
-                .iter()
-                .all(|(start, _)| &bytes[start + 4..start + 8] == b"styp"),
-            "{ranges:?}"
-        );
+        assert_eq!((head.0, head.1 + 1), (0, index.0), "{manifest}");
+        assert_eq!(&bytes[index.0 + 4..index.0 + 8], b"sidx");
+        assert_eq!(&bytes[index.1 + 5..index.1 + 9], b"moof");
+        // The sizes in the index are those of all that follows.
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let sizes = (0..2).map(|entry| number(index.0 + 40 + entry * 12) as usize);
+        assert_eq!(index.1 + 1 + sizes.sum::<usize>(), bytes.len(), "{name}");
     }
     let playlist = std::fs::read_to_string(world.published("hls/video_90.m3u8")).expect("is a playlist");
     assert!(

@@ -21,6 +21,12 @@ fn other_value(path: &str, member: &str) -> (Value, &'static [(&'static str, i64
         "codecSpecification" => (json!("RFC_4281"), &[]),
         "streamInfResolution" => (json!("EXCLUDE"), &[]),
         "clientCache" => (json!("DISABLED"), &[]),
+        "outputSelection" => (json!("SEGMENTS_ONLY"), &[]),
+        "programDateTime" => (json!("INCLUDE"), &[]),
+        "captionLanguageSetting" => (json!("NONE"), &[]),
+        "iFrameOnlyManifest" => (json!("INCLUDE"), &[]),
+        // Without dates in playlists it makes no difference.
+        "source" => (Value::Null, &[]),
         "nameModifier" => (json!("_other"), &[]),
         "container" => (json!("MOV"), &[]),
         "moovPlacement" => (json!("NORMAL"), &[]),
