@@ -1,6 +1,6 @@
 //! Settings that the engine does not support, with the reason. A setting of the API that is in no table is refused too.
 
-use crate::support::Support::{self, Refused};
+use crate::support::Support::{self, Only, Refused};
 
 const VENDOR: &str = "it needs software or a service of its vendor";
 const DRM: &str = "it needs a key server";
@@ -75,19 +75,17 @@ pub(super) const REFUSED_GROUP: &[(&str, Support)] = &[
 ];
 
 pub(super) const REFUSED_OUTPUT: &[(&str, Support)] = &[
-    ("containerSettings/cmfcSettings/c2paManifest", Refused(SIGNING)),
     (
         "containerSettings/cmfcSettings/certificateSecret",
         Refused(SIGNING),
     ),
     ("containerSettings/cmfcSettings/signingKmsKey", Refused(SIGNING)),
-    ("containerSettings/mp4Settings/c2paManifest", Refused(SIGNING)),
+    ("containerSettings/mp4Settings/c2paManifest", Only(&["EXCLUDE"])),
     (
         "containerSettings/mp4Settings/certificateSecret",
         Refused(SIGNING),
     ),
     ("containerSettings/mp4Settings/signingKmsKey", Refused(SIGNING)),
-    ("containerSettings/mpdSettings/c2paManifest", Refused(SIGNING)),
     (
         "containerSettings/mpdSettings/certificateSecret",
         Refused(SIGNING),
