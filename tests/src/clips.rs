@@ -22,6 +22,7 @@ fn tone(seconds: f64) -> Vec<String> {
 
 /// H.264 that is quick to make.
 const H264: &[&str] = &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+const COVER: &[&str] = &["-map", "0", "-map", "1", "-disposition:v", "attached_pic"];
 const STEREO: &[&str] = &["-c:a", "aac", "-ac", "2"];
 
 /// An ordinary clip: H.264 and stereo at 30 frames a second.
@@ -100,6 +101,32 @@ pub fn hdr() -> anyhow::Result<PathBuf> {
         "bt2020nc",
     ];
     make("hdr.mp4", &inputs, &[&codec, STEREO].concat())
+}
+
+/// A song with its cover, as players of music write it: MP3 with a picture in its ID3 tag.
+pub fn song() -> anyhow::Result<PathBuf> {
+    let inputs = [tone(2.0), picture("300x300", 1, 1.0)].concat();
+    let codec = ["-c:a", "libmp3lame", "-c:v", "mjpeg", "-id3v2_version", "3"];
+    make("song.mp3", &inputs, &[&codec[..], COVER].concat())
+}
+
+/// An audiobook with a PNG cover.
+pub fn audiobook() -> anyhow::Result<PathBuf> {
+    let inputs = [tone(2.0), picture("300x300", 1, 1.0)].concat();
+    let codec = ["-c:a", "aac", "-c:v", "png", "-frames:v", "1", "-f", "mp4"];
+    make("audiobook.m4b", &inputs, &[&codec[..], COVER].concat())
+}
+
+/// A podcast without a cover.
+pub fn podcast() -> anyhow::Result<PathBuf> {
+    make("podcast.ogg", &tone(2.0), &["-c:a", "libvorbis", "-ac", "2"])
+}
+
+/// A picture of this size whose pixels have this shape.
+pub fn shaped(size: &str, pixel: &str) -> anyhow::Result<PathBuf> {
+    let inputs = [picture(size, 30, 2.0), tone(2.0)].concat();
+    let aspect = format!("setsar={pixel}");
+    make("shaped.mp4", &inputs, &[&["-vf", &aspect], H264, STEREO].concat())
 }
 
 /// Filmed upright: coded as landscape, with the instruction to turn it.

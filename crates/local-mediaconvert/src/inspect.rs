@@ -32,6 +32,18 @@ pub(super) fn probe_result(url: &str, info: &MediaInfo, object: &ObjectFacts) ->
             ("videoProperties", video_properties(video)),
         ]));
     }
+    if let Some(cover) = info.cover.as_ref().filter(|_| info.video.is_none()) {
+        // A picture without a frame rate. The API documents no form for it.
+        tracks.push(present([
+            ("index", cover.index.into()),
+            ("trackType", "video".into()),
+            ("codec", json!(codec(&cover.codec))),
+            (
+                "videoProperties",
+                json!({ "width": cover.width, "height": cover.height }),
+            ),
+        ]));
+    }
     for audio in &info.audio {
         sounds.push(audio.index);
         tracks.push(present([

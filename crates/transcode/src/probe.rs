@@ -20,6 +20,8 @@ pub struct MediaInfo {
     pub duration_ms: u64,
     /// The first real video track; cover pictures do not count.
     pub video: Option<VideoTrack>,
+    /// The first cover picture (of a song or a podcast), of which nothing but captured frames can be made.
+    pub cover: Option<VideoTrack>,
     /// All audio tracks, in the order of the file.
     pub audio: Vec<AudioTrack>,
     /// Tracks that nothing is made of: further video tracks, and subtitles.
@@ -243,6 +245,7 @@ pub fn parse(document: &Value) -> MediaInfo {
         video: of_type("video")
             .find(|stream| !is_picture(stream))
             .and_then(video_track),
+        cover: of_type("video").find(is_picture).and_then(video_track),
         audio: of_type("audio").filter_map(audio_track).collect(),
         other: of_type("video")
             .filter(|stream| !is_picture(stream))
@@ -453,6 +456,7 @@ mod tests {
             ]}),
         );
         assert_eq!(info.video, None);
+        assert_eq!(info.cover.map(|cover| (cover.index, cover.width)), Some((1, 600)));
         assert_eq!((info.duration_ms, info.audio.len()), (12_500, 1));
         assert_eq!(
             (info.audio[0].sample_rate, &info.audio[0].language),

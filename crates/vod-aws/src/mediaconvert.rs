@@ -276,7 +276,10 @@ fn media(result: &ProbeResult) -> Media {
         return Media::default();
     };
     let tracks = container.tracks();
-    let video = tracks.iter().find_map(|track| track.video_properties());
+    let video = tracks
+        .iter()
+        .filter(|track| !is_cover(track))
+        .find_map(|track| track.video_properties());
     let pixels = |value: Option<i32>| {
         value
             .and_then(|value| u32::try_from(value).ok())
@@ -309,8 +312,31 @@ fn media(result: &ProbeResult) -> Media {
         } else {
             u32::try_from(audio).ok()
         },
+        cover: tracks.iter().find_map(cover),
         tracks: tracks.iter().filter_map(track).collect(),
     }
+}
+
+/// Whether a track is a still picture, such as the cover of a song: a picture without a frame rate, and not in a codec for video.
+fn is_cover(track: &Track) -> bool {
+    let codec = track.codec();
+    let properties = track.video_properties();
+    track.track_type() == Some(&TrackType::Video)
+        && codec.is_none_or(|codec| *codec == Codec::Mjpeg)
+        && properties.is_some_and(|video| video.frame_rate().is_none())
+}
+
+fn cover(track: &Track) -> Option<record::Cover> {
+    let side = |value: Option<i32>| {
+        value
+            .and_then(|value| u32::try_from(value).ok())
+            .filter(|&side| side > 0)
+    };
+    let video = track.video_properties().filter(|_| is_cover(track))?;
+    Some(record::Cover {
+        width: side(video.width())?,
+        height: side(video.height())?,
+    })
 }
 
 /// A track in the record's terms. Of data tracks, captions and those with a language count; timecodes do not.
@@ -320,6 +346,7 @@ fn track(track: &Track) -> Option<record::Track> {
         _ => track.data_properties().and_then(|data| data.language_code()),
     };
     let kind = match (track.track_type()?, track.codec()) {
+        (TrackType::Video, _) if is_cover(track) => return None,
         (TrackType::Video, _) => TrackKind::Video,
         (TrackType::Audio, _) => TrackKind::Audio,
         (TrackType::Data, Some(Codec::C608 | Codec::C708)) => TrackKind::EmbeddedCaptions,

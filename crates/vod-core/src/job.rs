@@ -14,7 +14,9 @@ use mediaconvert_job::template::Template;
 use serde_json::{Map, Value, json};
 
 pub use self::loaded::LoadedTemplate;
-pub use self::rules::{DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule};
+pub use self::rules::{
+    AUDIO_ONLY, DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule,
+};
 use crate::asset::AssetId;
 use crate::digest::sha256_hex;
 use crate::keys::{BASE_NAME, output_prefix};

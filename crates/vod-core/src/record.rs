@@ -12,7 +12,7 @@ use crate::error_codes::Class;
 
 mod media;
 
-pub use media::{Media, PixelAspect, Track, TrackKind};
+pub use media::{Cover, Media, PixelAspect, Track, TrackKind};
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;

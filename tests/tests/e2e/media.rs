@@ -44,6 +44,85 @@ fn videos_of_all_kinds_of_cameras_can_be_watched() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Songs, audiobooks and podcasts: no video is made of them, and a cover becomes the poster.
+#[test]
+fn an_upload_without_video_is_heard_and_shows_its_cover() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    let uploads = [
+        ("song.mp3", clips::song()?, true),
+        ("audiobook.m4b", clips::audiobook()?, true),
+        ("podcast.ogg", clips::podcast()?, false),
+    ];
+    for (name, clip, _) in &uploads {
+        stack.upload(clip, &format!("input/{name}"))?;
+    }
+    for (name, _, has_cover) in &uploads {
+        let record = stack.wait_for_complete(&format!("input/{name}"))?;
+        heard(&stack, &record, *has_cover).with_context(|| format!("{name}: {record:#}"))?;
+    }
+    Ok(())
+}
+
+fn heard(stack: &LocalStack, record: &Value, has_cover: bool) -> anyhow::Result<()> {
+    ensure!(has_rule(record, "audio-only"), "no trace of the rule");
+    let variants = record["outputs"][0]["hls"]["variants"].as_array();
+    ensure!(
+        variants.is_some_and(|variants| variants.len() == 1),
+        "one variant"
+    );
+    let links = stack.vod_json(&["sign", record["id"].as_str().context("no id")?])?;
+    let mp4 = probe(links["mp4"][0]["url"].as_str().context("no mp4")?)?;
+    ensure!(
+        stream(&mp4, "video").is_none() && stream(&mp4, "audio").is_some(),
+        "{mp4:#}"
+    );
+    let seconds = play(links["hls"].as_str().context("no hls")?)?;
+    ensure!((seconds - 2.0).abs() <= 0.15, "{seconds} s");
+    match links["poster"].as_str() {
+        Some(poster) if has_cover => {
+            let (width, height) = size(&probe(poster)?).context("no picture")?;
+            ensure!(width == height && width <= 300, "{width}x{height}");
+        }
+        None if !has_cover => {}
+        other => anyhow::bail!("poster: {other:?}"),
+    }
+    Ok(())
+}
+
+/// Shapes of old films and of phones: as a viewer expects them, and without bars.
+#[test]
+fn a_picture_of_any_shape_keeps_it() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    let cases = [
+        ("4:3", "320x240", "1", (320, 240)),
+        ("1:1", "240x240", "1", (240, 240)),
+        // PAL widescreen, and NTSC in 4:3, in their own pixels.
+        ("anamorphic 16:9", "360x288", "64/45", (512, 288)),
+        ("anamorphic 4:3", "360x240", "8/9", (320, 240)),
+    ];
+    let key = |name: &str| format!("input/{}.mp4", name.replace([':', ' '], "-"));
+    for (name, size, pixel, _) in cases {
+        stack.upload(&clips::shaped(size, pixel)?, &key(name))?;
+    }
+    for (name, _, _, expected) in cases {
+        let record = stack.wait_for_complete(&key(name))?;
+        let links = stack.vod_json(&["sign", record["id"].as_str().context("no id")?])?;
+        let mp4 = probe(links["mp4"][0]["url"].as_str().context("no mp4")?)?;
+        let (width, height) = size(&mp4).context("no size")?;
+        let near = |a: u64, b: u64| a.abs_diff(b) <= 1;
+        ensure!(
+            near(width, expected.0) && near(height, expected.1),
+            "{name}: {width}x{height}"
+        );
+        let video = stream(&mp4, "video").context("no video")?;
+        let square = video["sample_aspect_ratio"]
+            .as_str()
+            .is_none_or(|shape| shape == "1:1");
+        ensure!(square, "{name}: {video:#}");
+    }
+    Ok(())
+}
+
 fn check(stack: &LocalStack, case: &Case, record: &Value) -> anyhow::Result<()> {
     let asset = record["id"].as_str().context("no id")?;
     let links = stack.vod_json(&["sign", asset])?;

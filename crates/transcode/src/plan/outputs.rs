@@ -95,8 +95,9 @@ pub(crate) fn plan(
 impl Planner<'_> {
     fn finish(mut self, groups: Vec<Group>, rotate: &Rotate) -> Result<Plan, Refusal> {
         let used = !self.videos.is_empty() || !self.captures.is_empty();
-        let track = self.source.video.as_ref().filter(|_| used);
-        let picture = match (track, self.frame) {
+        let track = self.source.video.as_ref().or(self.source.cover.as_ref());
+        let frame = self.frame.or_else(|| self.cover());
+        let picture = match (track.filter(|_| used), frame) {
             (Some(track), Some(frame)) => {
                 let Conversion { filters, warning } = color::conversion(track)?;
                 // Outputs of ten bits keep the colors as they are.
@@ -105,15 +106,7 @@ impl Planner<'_> {
                 let rate = self.common_rate();
                 let mut prepare = rotate.filters(track);
                 prepare.extend(Fields::filters(self.fields, track));
-                // Even spacing from 0 on: it makes keyframes fall on the same pictures in every rendition.
-                if self.clips.is_empty() {
-                    prepare.push(format!("fps=fps={rate}:start_time=0"));
-                } else {
-                    let own = self.source_rate();
-                    prepare.push(format!("fps=fps={own}:start_time=0"));
-                    prepare.extend(clips::picture_filters(&self.clips, own));
-                    prepare.extend((own != rate).then(|| format!("fps=fps={rate}")));
-                }
+                prepare.extend(self.spacing(rate));
                 Some(Decode {
                     stream: track.index,
                     frame,
@@ -145,6 +138,22 @@ impl Planner<'_> {
             scripts: self.scripts,
             groups,
         })
+    }
+
+    /// Even spacing from 0 on: it makes keyframes fall on the same pictures in every rendition. A cover is one picture that
+    /// lasts no time, and would not survive a rate.
+    fn spacing(&self, rate: Ratio) -> Vec<String> {
+        if self.source.video.is_none() {
+            return Vec::new();
+        }
+        if self.clips.is_empty() {
+            return vec![format!("fps=fps={rate}:start_time=0")];
+        }
+        let own = self.source_rate();
+        let mut filters = vec![format!("fps=fps={own}:start_time=0")];
+        filters.extend(clips::picture_filters(&self.clips, own));
+        filters.extend((own != rate).then(|| format!("fps=fps={rate}")));
+        filters
     }
 
     fn source_rate(&self) -> Ratio {
@@ -293,6 +302,12 @@ impl Planner<'_> {
         Ok((media, seconds))
     }
 
+    /// The cover of a source without video.
+    fn cover(&self) -> Option<Frame> {
+        let cover = self.source.cover.as_ref().filter(|_| self.source.video.is_none());
+        cover.map(|cover| Frame::turned(cover, 0))
+    }
+
     fn frame(&self, path: &str) -> Result<Frame, Refusal> {
         let refuse = |code, message: &str| Refusal {
             code,
@@ -414,7 +429,8 @@ impl Planner<'_> {
             quality,
         } = video.codec_settings.frame_capture_settings;
         let worse = f64::from(100 - quality.unwrap_or(80).clamp(1, 100)) / 99.0;
-        let picture = Picture::fit(self.frame(path)?, video, SQUARE);
+        let frame = self.frame(path).or_else(|refusal| self.cover().ok_or(refusal))?;
+        let picture = Picture::fit(frame, video, SQUARE);
         self.captures.push(Capture {
             picture,
             rate: Ratio {

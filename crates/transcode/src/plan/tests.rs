@@ -72,6 +72,7 @@ fn source(video: VideoTrack) -> MediaInfo {
         container: "mov,mp4".to_owned(),
         duration_ms: 10_000,
         video: Some(video),
+        cover: None,
         audio: vec![audio_track(1, "eng"), audio_track(2, "kor")],
         other: Vec::new(),
         timecode: None,
@@ -184,6 +185,41 @@ fn a_source_without_video_is_refused() {
     )
     .expect_err("has no video");
     assert_eq!(refusal.code, 1020);
+}
+
+#[test]
+fn frames_of_a_source_without_video_are_its_cover() {
+    let cover = VideoTrack {
+        width: 600,
+        height: 600,
+        ..track()
+    };
+    let podcast = MediaInfo {
+        video: None,
+        cover: Some(cover),
+        ..source(track())
+    };
+    let mut settings = default_settings();
+    let refusal = plan(&settings, &podcast, "").expect_err("a cover is no video");
+    assert_eq!(refusal.code, 1020);
+    for group in settings["outputGroups"].as_array_mut().expect("has groups") {
+        let outputs = group["outputs"].as_array_mut().expect("has outputs");
+        outputs.retain(|output| output["nameModifier"] != "_540" && output["nameModifier"] != "_720");
+        for output in outputs {
+            if output["audioDescriptions"].is_array() {
+                output
+                    .as_object_mut()
+                    .expect("is an object")
+                    .remove("videoDescription");
+            }
+        }
+    }
+    let plan = planned(&settings, &podcast);
+    assert_eq!(
+        (plan.videos.len(), plan.audio.len(), plan.captures.len()),
+        (0, 1, 1)
+    );
+    assert_eq!(plan.duration_ms, 10_000);
 }
 
 #[test]

@@ -1,12 +1,18 @@
 //! The rules that fit a template to its source. Each is named, can be turned off and is listed in the record
 //! when it changed something. A rule fires only on what the probe has found: nothing is guessed.
 
+mod audio_only;
+
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::group_kind;
 use super::shape::{self, Completed, Source, set_size, size};
 use crate::record::{Change, LeftOut, Media};
 
+/// MediaConvert would make black pictures for a source that has none.
+pub const AUDIO_ONLY: &str = "audio-only";
 /// AWS fails a job that requires audio if the source has none.
 pub const DROP_MISSING_AUDIO: &str = "drop-missing-audio";
 /// A portrait video in a landscape frame would be a thin strip between black bars.
@@ -20,6 +26,7 @@ pub const NO_UPSCALE: &str = "no-upscale";
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
+    pub audio_only: bool,
     pub drop_missing_audio: bool,
     pub swap_for_portrait: bool,
     /// Off, an output with one side has a 16:9 frame: CreateJob never carries one side alone.
@@ -30,7 +37,7 @@ pub struct Rules {
 /// A name that is no rule's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no rule is called `{0}` (there are {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {KEEP_SHAPE}, {NO_UPSCALE})"
+    "no rule is called `{0}` (there are {AUDIO_ONLY}, {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {KEEP_SHAPE}, {NO_UPSCALE})"
 )]
 pub struct UnknownRule(String);
 
@@ -38,6 +45,7 @@ impl Rules {
     /// Every rule, the default.
     pub fn all() -> Self {
         Self {
+            audio_only: true,
             drop_missing_audio: true,
             swap_for_portrait: true,
             keep_shape: true,
@@ -50,6 +58,7 @@ impl Rules {
         let mut rules = Self::all();
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             match name {
+                AUDIO_ONLY => rules.audio_only = false,
                 DROP_MISSING_AUDIO => rules.drop_missing_audio = false,
                 SWAP_FOR_PORTRAIT => rules.swap_for_portrait = false,
                 KEEP_SHAPE => rules.keep_shape = false,
@@ -80,7 +89,10 @@ pub(super) struct Applied {
 /// Fits `settings` to what is known of the source. Paths in the result are those of the template as it came.
 pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Applied {
     let mut applied = Applied::default();
-    let source = Source::new(settings, media);
+    if rules.audio_only && media.is_audio_only() {
+        applied.changes = audio_only::apply(settings, media.cover.is_some()).unwrap_or_default();
+    }
+    let source = Source::new(settings, &pictured(media));
     let Some(groups) = settings.get_mut("outputGroups").and_then(Value::as_array_mut) else {
         return applied;
     };
@@ -117,6 +129,18 @@ pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Applie
             .is_none_or(|list| !list.is_empty())
     });
     applied
+}
+
+/// A source without video has the shape of its cover.
+fn pictured(media: &Media) -> Cow<'_, Media> {
+    let Some(cover) = media.cover.filter(|_| media.width.is_none()) else {
+        return Cow::Borrowed(media);
+    };
+    Cow::Owned(Media {
+        width: Some(cover.width),
+        height: Some(cover.height),
+        ..media.clone()
+    })
 }
 
 fn changed(changes: &mut Vec<Change>, rule: &str, path: String) {

@@ -24,9 +24,28 @@ pub struct Media {
     pub pixel_aspect: Option<PixelAspect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_tracks: Option<u32>,
+    /// The cover picture of a file without video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
     /// All tracks, from the probe alone. Not on record: their consequences are in [`Record::left_out`](super::Record).
     #[serde(skip)]
     pub tracks: Vec<Track>,
+}
+
+impl Media {
+    /// Whether the file has sound and no video, as far as a probe can say.
+    pub fn is_audio_only(&self) -> bool {
+        let pictured = self.width.is_some() || self.height.is_some() || self.frame_rate.is_some();
+        let videos = self.tracks.iter().any(|track| track.kind == TrackKind::Video);
+        self.audio_tracks.is_some_and(|tracks| tracks > 0) && !pictured && !videos
+    }
+}
+
+/// The size of a cover picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cover {
+    pub width: u32,
+    pub height: u32,
 }
 
 /// Width and height of one pixel, `64:45` in JSON.

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::record::PixelAspect;
+use crate::record::{Cover, PixelAspect};
 
 fn output(width: u32, height: u32) -> Value {
     json!({"videoDescription": {"width": width, "height": height}, "audioDescriptions": [{}]})
@@ -226,4 +226,105 @@ proptest! {
             }
         }
     }
+}
+
+/// HLS with two renditions and an MP4, captured frames, and CMAF with its audio beside the video.
+fn streams() -> Value {
+    let video = |height: u32| json!({"codecSettings": {"codec": "H_264"}, "height": height});
+    let both = |height: u32| {
+        json!({"videoDescription": video(height), "audioDescriptions": [{}], "nameModifier": format!("_{height}"),
+            "containerSettings": {"container": "M3U8"}})
+    };
+    json!({"outputGroups": [
+        {"outputGroupSettings": {"type": "HLS_GROUP_SETTINGS"}, "outputs": [both(360), both(720)]},
+        {"outputGroupSettings": {"type": "FILE_GROUP_SETTINGS"}, "outputs": [
+            {"videoDescription": {"codecSettings": {"codec": "FRAME_CAPTURE"}, "height": 360}, "containerSettings": {"container": "RAW"}}]},
+        {"outputGroupSettings": {"type": "CMAF_GROUP_SETTINGS"}, "outputs": [
+            {"videoDescription": video(720), "containerSettings": {"container": "CMFC"}},
+            {"audioDescriptions": [{}], "containerSettings": {"container": "CMFC"}}]}]})
+}
+
+fn podcast(cover: Option<Cover>) -> Media {
+    Media {
+        audio_tracks: Some(1),
+        cover,
+        ..Media::default()
+    }
+}
+
+#[test]
+fn a_source_without_video_makes_no_video() {
+    let mut settings = streams();
+    let changes = apply(&mut settings, &podcast(None), Rules::all()).changes;
+    let audio = |name: &str| json!({"audioDescriptions": [{}], "nameModifier": name, "containerSettings": {"container": "M3U8"}});
+    let cmaf = json!({"audioDescriptions": [{}],
+        "containerSettings": {"container": "CMFC", "cmfcSettings": {"audioTrackType": "AUDIO_ONLY_VARIANT_STREAM"}}});
+    assert_eq!(
+        settings,
+        json!({"outputGroups": [
+            {"outputGroupSettings": {"type": "HLS_GROUP_SETTINGS"}, "outputs": [audio("_360")]},
+            {"outputGroupSettings": {"type": "CMAF_GROUP_SETTINGS"}, "outputs": [cmaf]}]})
+    );
+    let changes: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{} {}", change.rule, change.path))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "audio-only /outputGroups/0/outputs/0/videoDescription",
+            "audio-only /outputGroups/0/outputs/1",
+            "audio-only /outputGroups/1/outputs/0",
+            "audio-only /outputGroups/2/outputs/0",
+        ]
+    );
+}
+
+#[test]
+fn a_cover_is_captured_in_its_own_shape() {
+    let mut settings = streams();
+    let cover = Cover {
+        width: 600,
+        height: 600,
+    };
+    apply(&mut settings, &podcast(Some(cover)), Rules::all());
+    let capture = &settings["outputGroups"][1]["outputs"][0]["videoDescription"];
+    assert_eq!(
+        (&capture["width"], &capture["height"]),
+        (&json!(360), &json!(360))
+    );
+}
+
+#[test]
+fn video_is_left_out_only_where_the_probe_found_none() {
+    let untouched = |media: &Media, rules: Rules| {
+        let mut settings = streams();
+        !apply(&mut settings, media, rules)
+            .changes
+            .iter()
+            .any(|change| change.rule == AUDIO_ONLY)
+    };
+    assert!(untouched(&media(1280, 720), Rules::all()));
+    assert!(untouched(&Media::default(), Rules::all()), "nothing is known");
+    let silent = Media {
+        audio_tracks: Some(0),
+        ..Media::default()
+    };
+    assert!(untouched(&silent, Rules::all()));
+    let unsized_video = Media {
+        tracks: vec![crate::record::Track {
+            kind: crate::record::TrackKind::Video,
+            language: None,
+            readable: false,
+        }],
+        ..podcast(None)
+    };
+    assert!(untouched(&unsized_video, Rules::all()));
+    assert!(untouched(&podcast(None), Rules::without("audio-only").unwrap()));
+    let mut silent_film = json!({"outputGroups": [{"outputs": [{"videoDescription": {}}]}]});
+    assert!(
+        apply(&mut silent_film, &podcast(None), Rules::all())
+            .changes
+            .is_empty()
+    );
 }
