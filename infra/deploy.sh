@@ -72,7 +72,7 @@ check_parameters() {
 
 check_quotas() {
     local left
-    left=$(aws_call lambda get-account-settings | jq -r .AccountLimit.UnreservedConcurrentExecutions)
+    left=$(aws_call lambda get-account-settings --query AccountLimit.UnreservedConcurrentExecutions --output text)
     [ "$left" -ge 100 ] ||
         say "note: all functions of the account in $REGION share $left concurrent executions, as new accounts do. Submit may take up to $(wanted SubmitConcurrency) of them, and viewers get errors (429, 5xx) while none is left: raise 'Concurrent executions' in Service Quotas before viewers come"
     [ "$left" -ge 10 ] || die "only $left concurrent Lambda executions are left in $REGION: raise 'Concurrent executions' in Service Quotas, or free reserved ones"
@@ -180,7 +180,7 @@ deploy_waf() {
     step "deploying the web ACL, stack $WAF_STACK in us-east-1"
     REGION=us-east-1 deploy_template "$WAF_STACK" waf.yaml
     [ "$PLAN" = no ] || { SET[WebAclArn]="the-arn-of-that-acl" && return; }
-    SET[WebAclArn]=$(STACK_JSON=$(waf_stack) && output WebAclArn)
+    SET[WebAclArn]=$(now=$(waf_stack) && use_stack "$now" && output WebAclArn)
     [ -n "${SET[WebAclArn]}" ] || die "stack '$WAF_STACK' in us-east-1 has no output WebAclArn: look at its events, then start again"
 }
 
@@ -253,15 +253,13 @@ ship() {
 # Sets the parameters that the caller cannot choose.
 own_parameters() {
     SET+=([BucketName]=$BUCKET [BucketMode]=$MODE [OutputBucketName]=$OUTPUT_BUCKET [OutputBucketMode]=$OUTPUT_MODE [CodeBucket]=$CODE_BUCKET)
-    local arn="arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:"
-    # With --plan there may be no secret yet.
-    SET[SigningSecretArn]=$(jq -r --arg planned "$arn$SIGNING_SECRET" '.signing_secret // $planned' <<<"$KEYS")
-    SET[JwtSecretArn]=$(jq -r --arg planned "$arn$JWT_SECRET" '.jwt_secret // $planned' <<<"$KEYS")
-    if ! stack_exists; then
-        # After a destroy the secret may still be there, with one key or two.
-        SET[PublicKeyOne]=$(jq -r '.keys[0].public_pem // ""' <<<"$KEYS")
-        SET[PublicKeyTwo]=$(jq -r '.keys[1].public_pem // ""' <<<"$KEYS")
-    fi
+    local keys
+    # With --plan there may be no secret yet. After a destroy it may still be there, with one key or two.
+    mapfile -d '' -t keys < <(jq -j --arg planned "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:$STACK/" '
+        .signing_secret // "\($planned)signing", .jwt_secret // "\($planned)jwt", .keys[0].public_pem // "", .keys[1].public_pem // ""
+        | rtrimstr("\n"), "\u0000"' <<<"$KEYS")
+    SET+=([SigningSecretArn]=${keys[0]} [JwtSecretArn]=${keys[1]})
+    stack_exists || SET+=([PublicKeyOne]=${keys[2]} [PublicKeyTwo]=${keys[3]})
     # Never that of an earlier deploy: it says what these packages are.
     SET[Source]=$SOURCE
     SET[Release]=$(release)
@@ -350,7 +348,7 @@ deploy() {
     if [[ $STATUS == ROLLBACK_COMPLETE || $STATUS == ROLLBACK_FAILED ]]; then
         step "an earlier creation failed and left an empty stack: removing it"
         delete_stack "$STACK"
-        STACK_JSON='{}' STATUS=NONE
+        use_stack '{}'
     fi
     check_parameters
     check_quotas

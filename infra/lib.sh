@@ -128,7 +128,7 @@ check_account() {
         REGION=$(aws configure get region 2>/dev/null || true)
         [ -n "$REGION" ] || die "no region is set: pass --region NAME or set AWS_REGION"
     fi
-    ACCOUNT=$(aws_call sts get-caller-identity | jq -r .Account)
+    ACCOUNT=$(aws_call sts get-caller-identity --query Account --output text)
     CODE_BUCKET="$STACK-code-$ACCOUNT-$REGION"
     [ "${#CODE_BUCKET}" -le 63 ] ||
         die "the stack name '$STACK' is too long for $REGION: $((63 - ${#CODE_BUCKET} + ${#STACK})) letters at most (a bucket is named $CODE_BUCKET, and S3 takes 63)"
@@ -141,8 +141,8 @@ check_account() {
 # description STACK: CloudFormation's description of it; {} if there is none.
 description() {
     local answer
-    if answer=$(try_aws cloudformation describe-stacks --stack-name "$1" 2>&1); then
-        jq -c '.Stacks[0]' <<<"$answer"
+    if answer=$(try_aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0]' 2>&1); then
+        echo "$answer"
     elif [[ $answer == *"does not exist"* ]]; then
         echo '{}'
     else
@@ -151,8 +151,23 @@ description() {
 }
 
 read_stack() {
-    STACK_JSON=$(description "$STACK")
-    STATUS=$(jq -r '.StackStatus // "NONE"' <<<"$STACK_JSON")
+    local found
+    found=$(description "$STACK")
+    use_stack "$found"
+}
+
+# use_stack DESCRIPTION: sets STATUS and what `output` and `parameter` print, all by one jq.
+declare -A VALUES=()
+use_stack() {
+    local fields field
+    STACK_JSON=$1 VALUES=()
+    mapfile -d '' -t fields < <(jq -j '.StackStatus // "NONE", "\u0000",
+        ((.Outputs // [])[] | "output \(.OutputKey)\u0000\(.OutputValue)\u0000"),
+        ((.Parameters // [])[] | "parameter \(.ParameterKey)\u0000\(.ParameterValue)\u0000")' <<<"$STACK_JSON")
+    STATUS=${fields[0]}
+    for ((field = 1; field < ${#fields[@]}; field += 2)); do
+        VALUES[${fields[field]}]=${fields[field + 1]}
+    done
 }
 
 # The stack of the web ACL that deploy.sh has made; {} if there is none.
@@ -192,8 +207,8 @@ need_stack() {
     check_status
 }
 
-output() { jq -r --arg name "$1" '.Outputs[]? | select(.OutputKey == $name) | .OutputValue' <<<"$STACK_JSON"; }
-parameter() { jq -r --arg name "$1" '.Parameters[]? | select(.ParameterKey == $name) | .ParameterValue' <<<"$STACK_JSON"; }
+output() { printf '%s\n' "${VALUES["output $1"]-}"; }
+parameter() { printf '%s\n' "${VALUES["parameter $1"]-}"; }
 
 # set_parameters NAME=VALUE...: changes these, keeps template and all others.
 set_parameters() {

@@ -229,8 +229,8 @@ def fail(aws, operation, failure):
 def in_lib(scripts, line):
     """Runs a line with the functions of lib.sh."""
     described = json.dumps({"Outputs": [{"OutputKey": "DistributionId", "OutputValue": "EDFDVBD6EXAMPLE"}]})
-    script = f'source "{ROOT}/infra/lib.sh"; REGION=us-east-1 ACCOUNT={aws_stub.ACCOUNT}; {line}'
-    return subprocess.run(["bash", "-c", script], env=scripts.environment(STACK_JSON=described), capture_output=True, text=True, timeout=120, check=False)
+    script = f'source "{ROOT}/infra/lib.sh"; REGION=us-east-1 ACCOUNT={aws_stub.ACCOUNT}; use_stack "$DESCRIBED"; {line}'
+    return subprocess.run(["bash", "-c", script], env=scripts.environment(DESCRIBED=described), capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -68,11 +68,11 @@ def described(url):
 
 
 def test_a_name_that_does_not_resolve_yet_is_not_waited_for(answers):
-    done = in_smoke('choose_url; echo "$VOD_URL"', STACK_JSON=described("https://video.invalid"))
+    done = in_smoke('use_stack "$DESCRIBED"; choose_url; echo "$VOD_URL"', DESCRIBED=described("https://video.invalid"))
     assert done.stdout.strip() == "https://d111111abcdef8.cloudfront.net", done.stderr
     assert "needs a CNAME (or ALIAS) to d111111abcdef8.cloudfront.net" in done.stderr
     answers.statuses = [403]
-    done = in_smoke('choose_url; echo "${VOD_URL:-its own}"', STACK_JSON=described(answers.url))
+    done = in_smoke('use_stack "$DESCRIBED"; choose_url; echo "${VOD_URL:-its own}"', DESCRIBED=described(answers.url))
     assert (done.stdout.strip(), done.stderr) == ("its own", "")
 
 
