@@ -1,6 +1,7 @@
 """The real AWS CLI, started once: a script makes dozens of calls, and each would spend a second on imports.
 
 `Server(folder)` puts an `aws` (aws.c) into folder which hands its open files to this process; that forks, and the fork is the CLI.
+`aws_server.py FOLDER` does the same for the Rust tests, until it is ended.
 It runs awscli's own main, unchanged. The fork is in another session than its caller, so `aws` passes on to it the signals that
 a terminal would send to both.
 """
@@ -70,7 +71,7 @@ def _warm():
     loader = driver.session.get_component("data_loader")
     botocore.session.create_loader = lambda _: loader
     for command, operation in (("cloudformation", "describe-stacks"), ("lambda", "get-account-settings"), ("mediaconvert", "list-queues"),
-                               ("s3api", "head-object"), ("secretsmanager", "get-secret-value"), ("sts", "get-caller-identity")):
+                               ("s3api", "head-object"), ("secretsmanager", "get-secret-value"), ("sqs", "list-queues"), ("sts", "get-caller-identity")):
         service = command.removesuffix("api")
         driver.session.create_client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
         with contextlib.redirect_stdout(io.StringIO()):
@@ -81,7 +82,9 @@ def _warm():
     awscli.clidriver.create_clidriver = lambda *_: driver
 
 
-def serve(path):
+def serve(folder):
+    path, source = str(folder / "aws.socket"), pathlib.Path(__file__).with_name("aws.c")
+    subprocess.run(["cc", "-O1", "-Wall", f'-DSOCKET="{path}"', "-o", folder / "aws", source], check=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _warm()
     gc.freeze()
@@ -99,11 +102,7 @@ def serve(path):
 
 class Server:
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        path = str(self.folder / "aws.socket")
-        source = pathlib.Path(__file__).with_name("aws.c")
-        subprocess.run(["cc", "-O1", "-Wall", f'-DSOCKET="{path}"', "-o", self.folder / "aws", source], check=True)
-        self.process = subprocess.Popen([sys.executable, __file__, path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([sys.executable, __file__, folder], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         assert self.process.stdout.readline() == b"ready\n", "the AWS CLI did not start"
 
     def stop(self):
@@ -112,4 +111,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(pathlib.Path(sys.argv[1]))

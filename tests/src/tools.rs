@@ -24,14 +24,9 @@ pub fn built(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// The AWS CLI: the one that `make test` installs, else the one on the path.
+/// The AWS CLI on the path. `make test` puts the one there that it installed.
 pub fn aws() -> Command {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/venv/bin/aws");
-    let mut command = if installed.is_file() {
-        Command::new(installed)
-    } else {
-        Command::new("aws")
-    };
+    let mut command = Command::new("aws");
     // Nothing of the developer's own configuration may reach a test.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {

@@ -8,10 +8,10 @@ use anyhow::bail;
 const POLL: Duration = Duration::from_millis(100);
 
 /// The longest that a short encode may take on a busy machine with two processors.
-pub const ENCODE: Duration = Duration::from_mins(4);
+pub const ENCODE: Duration = Duration::from_mins(8);
 
 /// The longest that anything without an encode may take.
-pub const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(3);
 
 /// Looks until there is something, or fails with `what` when `patience` is over.
 pub fn until<T>(
