@@ -12,12 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import engine
+import packaging
+import quality
 import s3
 import signing
 import submit
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = {"engine": engine.run, "submit": submit.run, "s3": s3.run, "signing": signing.run}
+PARTS = {
+    "engine": engine.run,
+    "submit": submit.run,
+    "s3": s3.run,
+    "signing": signing.run,
+    "packaging": packaging.run,
+    "quality": quality.run,
+}
 
 
 def main() -> None:

@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 
 cargo build --release --locked --package submit
 cargo build --profile fast --locked --package vod --package transcode --package vod-core --package vod-local --examples --bins
+tests/.tools/venv/bin/pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
 exec tests/.tools/venv/bin/python bench/run.py "$@"
