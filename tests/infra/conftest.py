@@ -79,13 +79,12 @@ def cli(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def binaries(tmp_path_factory):
-    """Puts programs where cargo lambda looks for them, in <folder>/<function>/bootstrap. Stripped, because symbols are most of a quick build."""
+    """Puts programs where cargo lambda looks for them, in <folder>/<function>/bootstrap. It reads their architecture and packs them; none is run."""
     folder = tmp_path_factory.mktemp("lambda")
     for name in FUNCTIONS:
-        built = TARGET / name
-        assert built.is_file(), f"{built} is missing: tests/infra/run.sh builds it"
         (folder / name).mkdir()
-        subprocess.run(["strip", "-o", str(folder / name / "bootstrap"), str(built)], check=True)
+        source = f"const char name[] = \"{name}\"; int main(void) {{ return name[0]; }}"
+        subprocess.run(["cc", "-x", "c", "-o", str(folder / name / "bootstrap"), "-"], input=source, text=True, check=True)
     return folder
 
 
