@@ -156,7 +156,7 @@ async fn failures_have_their_codes() {
         (
             "captions/large.srt",
             1040,
-            "is larger than a caption file can be (8 MiB)",
+            "bytes; the limit for a file of its kind is 8388608",
         ),
         (
             "captions/empty.srt",

@@ -36,12 +36,51 @@ settings! {
     Input {
         file_input: String,
         audio_selectors: BTreeMap<String, AudioSelector>,
+        audio_selector_groups: BTreeMap<String, AudioSelectorGroup>,
         caption_selectors: BTreeMap<String, CaptionSelector>,
         video_selector: VideoSelector,
         input_clippings: Vec<InputClipping>,
         timecode_source: Option<String>,
         /// The timecode of the first frame, with `SPECIFIEDSTART`.
         timecode_start: Option<String>,
+        crop: Option<Rectangle>,
+        position: Option<Rectangle>,
+        image_inserter: ImageInserter,
+        input_scan_type: Option<String>,
+        filter_enable: Option<String>,
+        filter_strength: Option<u32>,
+        deblock_filter: Option<String>,
+        denoise_filter: Option<String>,
+    }
+}
+settings! {
+    /// Pixels; all even.
+    #[derive(Copy, Eq)]
+    Rectangle { x: u32, y: u32, width: u32, height: u32 }
+}
+settings! {
+    ImageInserter { insertable_images: Vec<InsertableImage> }
+}
+settings! {
+    InsertableImage {
+        /// URL.
+        image_inserter_input: Option<String>,
+        /// Pixels.
+        image_x: u32,
+        image_y: u32,
+        width: Option<u32>,
+        height: Option<u32>,
+        /// Higher ones are on top.
+        layer: u32,
+        /// Percent.
+        opacity: Option<u32>,
+        /// A timecode.
+        start_time: Option<String>,
+        /// Milliseconds, with the fade-in and without the fade-out.
+        duration: Option<u32>,
+        /// Milliseconds.
+        fade_in: Option<u32>,
+        fade_out: Option<u32>,
     }
 }
 settings! {
@@ -52,14 +91,49 @@ settings! {
     VideoSelector {
         /// `DEGREE_0` (the default: rotation metadata is ignored), `DEGREES_90`, …, `AUTO`.
         rotate: Option<String>,
+        color_space: Option<String>,
+        /// `FALLBACK` (the default) or `FORCE`.
+        color_space_usage: Option<String>,
+        /// `FOLLOW` (the default), `FULL_RANGE` or `LIMITED_RANGE`.
+        sample_range: Option<String>,
+        /// `DISCARD` (the default) or `REMAP_TO_LUMA`.
+        alpha_behavior: Option<String>,
+        hdr10_metadata: Option<Hdr10Metadata>,
+    }
+}
+settings! {
+    /// SMPTE ST 2086 in 0.00002 of the color coordinates and 0.0001 cd/m², and light levels in cd/m².
+    #[derive(Copy, Eq)]
+    Hdr10Metadata {
+        red_primary_x: u32,
+        red_primary_y: u32,
+        green_primary_x: u32,
+        green_primary_y: u32,
+        blue_primary_x: u32,
+        blue_primary_y: u32,
+        white_point_x: u32,
+        white_point_y: u32,
+        max_luminance: u32,
+        min_luminance: u32,
+        max_content_light_level: u32,
+        max_frame_average_light_level: u32,
     }
 }
 settings! {
     AudioSelector {
         /// Track numbers, from 1, counting audio tracks only.
         tracks: Vec<u32>,
-        /// `TRACK` or `LANGUAGE_CODE`.
+        /// Numbers of streams, from 1, counting all of the file.
+        streams: Vec<u32>,
+        /// Packet identifiers of a transport stream.
+        pids: Vec<u32>,
+        /// `TRACK` (the default), `LANGUAGE_CODE`, `PID`, `STREAM` or `ALL_PCM`.
         selector_type: Option<String>,
+        /// RFC 5646.
+        custom_language_code: Option<String>,
+        /// URL of a file that has the audio instead of the input.
+        external_audio_file_input: Option<String>,
+        remix_settings: Option<RemixSettings>,
         /// ISO 639-2, upper case.
         language_code: Option<String>,
         /// `DEFAULT` or `NOT_DEFAULT`.
@@ -67,6 +141,23 @@ settings! {
         /// Shift against the video in milliseconds.
         offset: Option<i32>,
     }
+}
+settings! {
+    AudioSelectorGroup { audio_selector_names: Vec<String> }
+}
+settings! {
+    RemixSettings {
+        channels_in: Option<u32>,
+        channels_out: Option<u32>,
+        channel_mapping: ChannelMapping,
+    }
+}
+settings! {
+    ChannelMapping { output_channels: Vec<OutputChannelMapping> }
+}
+settings! {
+    /// Gains of the channels of the input, in decibels, in one channel of the output: whole or fractional ones.
+    OutputChannelMapping { input_channels: Vec<f64>, input_channels_fine_tune: Vec<f64> }
 }
 settings! {
     CaptionSelector {
@@ -297,12 +388,44 @@ settings! {
         scaling_behavior: Option<String>,
         /// 0 (soft) to 100 (sharp), 50 by default.
         sharpness: Option<u32>,
+        crop: Option<Rectangle>,
+        position: Option<Rectangle>,
+        /// `INSERT` (the default) or `IGNORE`.
+        color_metadata: Option<String>,
+        /// `ENABLED` (the default) or `DISABLED`.
+        drop_frame_timecode: Option<String>,
         codec_settings: VideoCodecSettings,
         video_preprocessors: VideoPreprocessors,
     }
 }
 settings! {
-    VideoPreprocessors { color_corrector: Option<ColorCorrector>, deinterlacer: Option<Deinterlacer> }
+    VideoPreprocessors {
+        color_corrector: Option<ColorCorrector>,
+        deinterlacer: Option<Deinterlacer>,
+        image_inserter: ImageInserter,
+        noise_reducer: Option<NoiseReducer>,
+        timecode_burnin: Option<TimecodeBurnin>,
+    }
+}
+settings! {
+    NoiseReducer {
+        filter: Option<String>,
+        filter_settings: NoiseReducerStrength,
+        spatial_filter_settings: NoiseReducerStrength,
+        temporal_filter_settings: NoiseReducerStrength,
+    }
+}
+settings! {
+    /// The settings of one filter, of which each has some of these members.
+    NoiseReducerStrength { strength: Option<u32>, post_filter_sharpen_strength: Option<u32> }
+}
+settings! {
+    TimecodeBurnin {
+        /// Pixels.
+        font_size: Option<u32>,
+        position: Option<String>,
+        prefix: Option<String>,
+    }
 }
 settings! {
     Deinterlacer {
@@ -314,7 +437,30 @@ settings! {
     }
 }
 settings! {
-    ColorCorrector { color_space_conversion: Option<String> }
+    ColorCorrector {
+        color_space_conversion: Option<String>,
+        /// 1 to 100, 50 is neutral; so are contrast and saturation.
+        brightness: Option<u32>,
+        contrast: Option<u32>,
+        saturation: Option<u32>,
+        /// Degrees, from -180 to 180.
+        hue: Option<i32>,
+        sample_range_conversion: Option<String>,
+        clip_limits: ClipLimits,
+        hdr10_metadata: Option<Hdr10Metadata>,
+        hdr_to_sdr_tone_mapper: Option<String>,
+        /// cd/m².
+        sdr_reference_white_level: Option<u32>,
+    }
+}
+settings! {
+    /// Levels of ten bits.
+    ClipLimits {
+        #[serde(rename = "minimumYUV")]
+        minimum_yuv: Option<u32>,
+        #[serde(rename = "maximumYUV")]
+        maximum_yuv: Option<u32>,
+    }
 }
 settings! {
     VideoCodecSettings {
@@ -353,6 +499,15 @@ settings! {
         number_reference_frames: Option<u32>,
         scene_change_detect: Option<String>,
         slices: Option<u32>,
+        /// Quantization matrices of H.264: 0 is flat, 1 and 16 are those of the standard.
+        softness: Option<u32>,
+        interlace_mode: Option<String>,
+        scan_type_conversion_mode: Option<String>,
+        telecine: Option<String>,
+        framerate_conversion_algorithm: Option<String>,
+        explicit_weighted_prediction: Option<String>,
+        repeat_pps: Option<String>,
+        intra_dc_precision: Option<String>,
         framerate_control: Option<String>,
         framerate_numerator: Option<u32>,
         framerate_denominator: Option<u32>,
@@ -388,6 +543,9 @@ settings! {
         audio_source_name: Option<String>,
         audio_normalization_settings: Option<AudioNormalizationSettings>,
         codec_settings: AudioCodecSettings,
+        remix_settings: Option<RemixSettings>,
+        /// RFC 5646.
+        custom_language_code: Option<String>,
         language_code: Option<String>,
         language_code_control: Option<String>,
         /// Name of the track in manifests.
@@ -440,6 +598,8 @@ settings! {
         bit_depth: Option<u32>,
         dialnorm: Option<u32>,
         lfe_control: Option<String>,
+        /// `NONE` or `LATM_LOAS`.
+        raw_format: Option<String>,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod confine;
 pub mod dash;
 pub mod exec;
 mod failure;
+pub mod image;
 mod measure;
 pub mod plan;
 pub mod playlist;

@@ -22,11 +22,17 @@ mod files;
 mod graph;
 mod h264;
 mod hevc;
+mod images;
+mod interlace;
 mod loudness;
 mod other;
 mod outputs;
 mod picture;
+mod preprocess;
+mod side;
 mod streaming;
+mod timecode;
+mod treatment;
 mod video;
 
 use std::fmt;
@@ -40,6 +46,7 @@ use serde_json::Value;
 pub(crate) use self::arguments::START_SECONDS;
 pub use self::captions::{CaptionFiles, CaptionFormat, CaptionTrack, caption_files};
 pub(crate) use self::loudness::Loudness;
+pub use self::side::{SideFile, SideFiles, SideKind, side_files};
 pub use self::streaming::{
     AdditionalManifest, Clock, ClosedCaption, ClosedCaptions, DashForm, DashStyle, Encryption, FragmentGroup,
     HlsGroup, Key, Role,
@@ -106,9 +113,15 @@ pub(crate) struct Decode {
     pub(crate) frame: picture::Frame,
     /// Filters on each source picture: turning, deinterlacing, even spacing.
     pub(crate) prepare: Vec<String>,
+    /// Images over it.
+    pub(crate) images: Vec<images::Image>,
+    /// Filters after those: clips, and the rate of all outputs.
+    pub(crate) select: Vec<String>,
+    /// Pictures keep their fields.
+    pub(crate) interlaced: bool,
     /// Filters after the first scaling.
     pub(crate) color: Vec<String>,
-    /// Rate after `prepare`.
+    /// Rate after `select`.
     pub(crate) rate: Ratio,
 }
 
@@ -182,6 +195,7 @@ pub(crate) fn owned(options: Vec<(&str, String)>) -> Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoEncode {
     pub(crate) picture: picture::Picture,
+    pub(crate) treatment: treatment::Treatment,
     /// Index of the script that is drawn into it.
     pub(crate) script: Option<usize>,
     pub(crate) options: Options,
@@ -215,6 +229,7 @@ pub struct AudioEncode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
     pub(crate) picture: picture::Picture,
+    pub(crate) treatment: treatment::Treatment,
     /// Pictures per second.
     pub(crate) rate: Ratio,
     pub(crate) max_captures: u32,
@@ -225,6 +240,14 @@ pub struct Capture {
 }
 
 impl Plan {
+    /// Images over pictures, in the order of ffmpeg's inputs.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &images::Image> {
+        let of_source = self.picture.iter().flat_map(|decode| &decode.images);
+        let of_videos = self.videos.iter().flat_map(|video| &video.treatment.images);
+        let of_captures = self.captures.iter().flat_map(|capture| &capture.treatment.images);
+        of_source.chain(of_videos).chain(of_captures)
+    }
+
     /// Frame rates of the video encodes.
     pub fn rates(&self) -> impl Iterator<Item = Ratio> + '_ {
         self.videos.iter().map(|video| video.rate)
@@ -281,16 +304,16 @@ impl VideoEncode {
 /// `settings` are in the wire's spelling, with the input and the destinations filled in. `started` is the
 /// job's start in UTC as `YYYYMMDDTHHMMSS`, for names that contain it.
 ///
-/// Captions are empty: this is for jobs without them, and for jobs that are only checked.
+/// Files beside the input are unknown: this is for jobs without them, and for jobs that are only checked.
 pub fn plan(settings: &Value, source: &MediaInfo, started: &str) -> Result<Plan, Refusal> {
     planned(settings, source, None, started)
 }
 
-/// Plans a job with the caption files that [`caption_files`] names.
-pub fn with_captions(
+/// Plans a job with the files that [`caption_files`] and [`side_files`] name.
+pub fn with_files(
     settings: &Value,
     source: &MediaInfo,
-    files: &CaptionFiles,
+    files: &SideFiles,
     started: &str,
 ) -> Result<Plan, Refusal> {
     planned(settings, source, Some(files), started)
@@ -299,7 +322,7 @@ pub fn with_captions(
 fn planned(
     settings: &Value,
     source: &MediaInfo,
-    files: Option<&CaptionFiles>,
+    files: Option<&SideFiles>,
     started: &str,
 ) -> Result<Plan, Refusal> {
     support::check(settings)?;

@@ -2,6 +2,7 @@
 
 mod container;
 mod ffprobe;
+mod mastering;
 mod rate;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::mastering::Mastering;
 use crate::failure::ProbeError;
 use crate::process::Limits;
 
@@ -82,10 +84,14 @@ pub struct VideoTrack {
     /// Pixel shape, 1:1 unless anamorphic.
     pub sample_aspect: Ratio,
     pub interlaced: bool,
+    /// The order of fields, of an interlaced track.
+    pub top_field_first: Option<bool>,
     /// Whether the pictures carry closed captions (CEA-608 or 708).
     pub embedded_captions: bool,
     /// Dolby Vision profile, where there is one.
     pub dolby_vision_profile: Option<u32>,
+    /// HDR10 metadata, where there is some.
+    pub mastering: Option<Mastering>,
     /// Bits per second, where known.
     pub bit_rate: Option<u64>,
 }
@@ -101,6 +107,8 @@ pub struct AudioTrack {
     /// ISO 639-2, lower case, where the file says so.
     pub language: Option<String>,
     pub bit_rate: Option<u64>,
+    /// Identifier in the container: of a transport stream the PID.
+    pub id: Option<u32>,
 }
 
 impl VideoTrack {
@@ -183,6 +191,7 @@ async fn examine(path: &Path, limits: &Limits, head: Option<u64>) -> Result<Medi
         // Pictures that cannot be decoded are the encoder's to report.
         let frames = ffprobe::run(path, &shown, limits).await.unwrap_or_default();
         video.embedded_captions = has_captions(&frames);
+        video.mastering = mastering::of(frames_side_data(&frames)).or(video.mastering);
     }
     Ok(info)
 }
@@ -212,13 +221,13 @@ pub(crate) async fn seconds_from_first_picture(
     Ok(start.zip(end).map(|(start, end)| end - start))
 }
 
+fn frames_side_data(frames: &Value) -> impl Iterator<Item = &Value> {
+    let frames = frames["frames"].as_array().into_iter().flatten();
+    frames.flat_map(side_data)
+}
+
 fn has_captions(frames: &Value) -> bool {
-    let mut data = frames["frames"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(side_data);
-    data.any(|data| data["side_data_type"] == "ATSC A53 Part 4 Closed Captions")
+    frames_side_data(frames).any(|data| data["side_data_type"] == "ATSC A53 Part 4 Closed Captions")
 }
 
 fn stream_of(document: &Value, index: u32) -> &Value {
@@ -304,9 +313,15 @@ fn video_track(stream: &Value) -> Option<VideoTrack> {
             .and_then(|sar| Ratio::parse(&sar, ':'))
             .unwrap_or(Ratio { num: 1, den: 1 }),
         interlaced: matches!(stream["field_order"].as_str(), Some("tt" | "bb" | "tb" | "bt")),
+        top_field_first: match stream["field_order"].as_str() {
+            Some("tt" | "bt") => Some(true),
+            Some("bb" | "tb") => Some(false),
+            _ => None,
+        },
         // Known only from decoded pictures.
         embedded_captions: false,
         dolby_vision_profile: side_data(stream).find_map(|data| number(&data["dv_profile"])),
+        mastering: mastering::of(side_data(stream)),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
     })
 }
@@ -320,6 +335,7 @@ fn audio_track(stream: &Value) -> Option<AudioTrack> {
         sample_rate: number(&stream["sample_rate"]).unwrap_or(0),
         language: language(stream),
         bit_rate: text(&stream["bit_rate"]).and_then(|rate| rate.parse().ok()),
+        id: text(&stream["id"]).and_then(|id| u32::from_str_radix(id.trim_start_matches("0x"), 16).ok()),
     })
 }
 

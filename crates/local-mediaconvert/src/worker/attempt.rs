@@ -8,11 +8,12 @@ use local_base::fault;
 use mediaconvert_api::{Engine as _, Event, Job, Location, Phase, Store as _};
 use serde_json::Value;
 use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
 use transcode::exec::TranscodeError;
-use transcode::plan::{self, CaptionFiles};
+use transcode::plan::{self, CaptionFiles, SideFile, SideFiles, SideKind};
 use transcode::produced::{Produced, ProducedFile};
 
 use super::super::MediaConvert;
@@ -26,7 +27,11 @@ use super::{Stop, persist};
 /// machine may go down, and a person may kill a stack, at any time.
 const DEATHS: u32 = 10;
 /// The largest caption file in bytes.
-const MAX_CAPTIONS: i64 = 8 << 20;
+const MAX_CAPTIONS: u64 = 8 << 20;
+/// The largest image that is laid over a picture, in bytes.
+const MAX_IMAGE: u64 = 64 << 20;
+/// The largest file of external audio in bytes.
+const MAX_SOUND: u64 = 16 << 30;
 /// Files that are written to the bucket at the same time.
 const PARALLEL_FILES: usize = 4;
 
@@ -62,7 +67,8 @@ impl Attempt<'_> {
         .await?;
 
         let captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
-        let plan = plan::with_captions(&self.job.settings, &info, &captions, &self.started())
+        let beside = Box::pin(self.beside(&out, captions)).await?;
+        let plan = plan::with_files(&self.job.settings, &info, &beside, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;
         let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
@@ -135,29 +141,79 @@ impl Attempt<'_> {
                 code: code::BAD_SETTING,
                 message: format!("the local engine reads captions from s3:// only, not from {url}"),
             })?;
-            let head = Box::pin(transfer::head(self.service.s3(), &location));
-            let head = self.unless_stopped(head).await?;
-            let head = head.map_err(|error| input_failure(&url, &error))?;
-            if head.size.is_some_and(|size| size > MAX_CAPTIONS) {
-                let message = format!("{url} is larger than a caption file can be (8 MiB)");
-                return Err(Failure {
-                    code: code::BAD_SETTING,
-                    message,
-                }
-                .into());
-            }
-            let mut file = File::create(path).await.map_err(|error| folder_failure(&error))?;
-            // The object whose size was looked at, and no other.
-            let size = u64::try_from(head.size.unwrap_or_default()).unwrap_or_default();
-            if size > 0 {
-                let range = transfer::fetch_range(self.service.s3(), &location, &head, &mut file, 0..size);
-                let fetched = self.unless_stopped(Box::pin(range)).await?;
-                fetched.map_err(|error| input_failure(&url, &error))?;
-            }
+            self.fetch_up_to(MAX_CAPTIONS, &url, &location, path).await?;
             let bytes = tokio::fs::read(path)
                 .await
                 .map_err(|error| folder_failure(&error))?;
             files.insert(url, bytes);
+        }
+        Ok(files)
+    }
+
+    /// Copies an object that has at most `limit` bytes.
+    async fn fetch_up_to(&self, limit: u64, url: &str, from: &Location, to: &Path) -> Result<(), Stop> {
+        let head = Box::pin(transfer::head(self.service.s3(), from));
+        let head = self.unless_stopped(head).await?;
+        let head = head.map_err(|error| input_failure(url, &error))?;
+        let size = u64::try_from(head.size.unwrap_or_default()).unwrap_or_default();
+        if size > limit {
+            let message = format!("{url} has {size} bytes; the limit for a file of its kind is {limit}");
+            return Err(bad_setting(message).into());
+        }
+        let mut file = File::create(to).await.map_err(|error| folder_failure(&error))?;
+        // The object whose size was looked at, and no other.
+        if size > 0 {
+            let range = transfer::fetch_range(self.service.s3(), from, &head, &mut file, 0..size);
+            let fetched = self.unless_stopped(Box::pin(range)).await?;
+            fetched.map_err(|error| input_failure(url, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Copies the images and audio files that the job names into the folder in which the encoder works, and judges them.
+    async fn beside(&self, out: &Path, captions: CaptionFiles) -> Result<SideFiles, Stop> {
+        let mut files = SideFiles {
+            captions,
+            ..SideFiles::default()
+        };
+        let named = plan::side_files(&self.job.settings).map_err(|refusal| refusal.failure())?;
+        if !named.is_empty() {
+            tokio::fs::create_dir_all(out)
+                .await
+                .map_err(|error| folder_failure(&error))?;
+        }
+        for SideFile {
+            url,
+            path,
+            kind,
+            name,
+        } in named
+        {
+            let from = Location::parse(&url).ok_or_else(|| {
+                bad_setting(format!("{path}: the local engine reads s3:// only, not {url}"))
+            })?;
+            let to = out.join(name);
+            let limit = match kind {
+                SideKind::Image => MAX_IMAGE,
+                SideKind::Sound => MAX_SOUND,
+            };
+            self.fetch_up_to(limit, &url, &from, &to).await?;
+            match kind {
+                SideKind::Image => {
+                    let header = beginning(&to).await.map_err(|error| folder_failure(&error))?;
+                    let suffix = to.extension().and_then(std::ffi::OsStr::to_str);
+                    let size = transcode::image::size(&header, suffix.unwrap_or_default());
+                    let size = size.map_err(|error| bad_setting(format!("{path}: {url}: {error}")))?;
+                    files.images.insert(url, size);
+                }
+                SideKind::Sound => {
+                    let limits = self.service.probe_limits();
+                    let probed = transcode::probe::probe(&to, &limits);
+                    let probed = self.unless_stopped(Box::pin(probed)).await?;
+                    let info = probed.map_err(|error| error.failure(&url))?;
+                    files.sounds.insert(url, info);
+                }
+            }
         }
         Ok(files)
     }
@@ -295,6 +351,23 @@ impl Attempt<'_> {
             .strftime("%Y%m%dT%H%M%S")
             .to_string()
     }
+}
+
+fn bad_setting(message: String) -> Failure {
+    Failure {
+        code: code::BAD_SETTING,
+        message,
+    }
+}
+
+/// The first bytes of a file, as many as the header of an image takes.
+async fn beginning(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    let file = File::open(path).await?;
+    file.take(transcode::image::HEADER as u64)
+        .read_to_end(&mut header)
+        .await?;
+    Ok(header)
 }
 
 /// The progress of a phase.

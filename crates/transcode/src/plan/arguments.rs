@@ -15,6 +15,7 @@ impl Plan {
     pub fn arguments(&self, input: &Path) -> Vec<OsString> {
         let mut arguments = Arguments::default();
         inputs(&mut arguments, input, "error");
+        self.side_inputs(&mut arguments);
         arguments.flag("-filter_complex").add(&self.filters());
         self.streams(&mut arguments);
         for (index, capture) in self.captures.iter().enumerate() {
@@ -38,6 +39,17 @@ impl Plan {
         arguments.0
     }
 
+    /// Images, which are inputs of their own.
+    fn side_inputs(&self, arguments: &mut Arguments) {
+        for image in self.images() {
+            reading(arguments, "image2");
+            for option in image.input() {
+                arguments.add(&option);
+            }
+            arguments.flag("-i").add(&format!("file:{}", image.file));
+        }
+    }
+
     /// All encodes, in one output which the `tee` muxer writes as many files.
     fn streams(&self, arguments: &mut Arguments) {
         for index in 0..self.videos.len() {
@@ -46,8 +58,16 @@ impl Plan {
         for index in 0..self.audio.len() {
             arguments.flag("-map").add(&format!("[a{index}]"));
         }
+        // Parameter sets out of band, as MP4 wants them; the transport stream muxer puts them back in.
+        arguments.flag("-flags").add("+global_header");
         for (index, video) in self.videos.iter().enumerate() {
             for (option, value) in &video.options {
+                // Flags of one stream replace those of all.
+                let value = if option == "flags" {
+                    &format!("+global_header{value}")
+                } else {
+                    value
+                };
                 arguments.flag(&format!("-{option}:v:{index}")).add(value);
             }
         }
@@ -63,8 +83,6 @@ impl Plan {
         }
         // Pictures are evenly spaced already; dropping or doubling here would undo that.
         arguments.flag("-fps_mode").add("passthrough");
-        // Parameter sets out of band, as MP4 wants them; the transport stream muxer puts them back in.
-        arguments.flag("-flags").add("+global_header");
         // No place, camera or chapter of the uploaded file goes into what is published.
         arguments
             .flag("-map_metadata")
@@ -155,14 +173,18 @@ fn inputs(arguments: &mut Arguments, input: &Path, messages: &str) {
         .add("0.5")
         .flag("-progress")
         .add("pipe:1");
-    // What parses an upload may open that file and nothing else: no playlists, no network.
-    arguments.flag("-protocol_whitelist").add(PROTOCOL_WHITELIST);
-    arguments.flag("-format_whitelist").add(FORMAT_WHITELIST);
-    arguments.flag("-max_pixels").add(MAX_PIXELS);
+    reading(arguments, FORMAT_WHITELIST);
     // With its protocol in front no name can be taken for an option or another protocol.
     let mut file = OsString::from("file:");
     file.push(input);
     arguments.flag("-i").0.push(file);
+}
+
+/// What parses a file may open that file and nothing else: no playlists, no network.
+fn reading(arguments: &mut Arguments, formats: &str) {
+    arguments.flag("-protocol_whitelist").add(PROTOCOL_WHITELIST);
+    arguments.flag("-format_whitelist").add(formats);
+    arguments.flag("-max_pixels").add(MAX_PIXELS);
 }
 
 /// Captured frames: one JPEG each, numbered from 0.

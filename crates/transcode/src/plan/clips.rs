@@ -31,12 +31,7 @@ pub(crate) fn of(input: &Input, source: &MediaInfo) -> Result<Vec<Clip>, Refusal
     if input.input_clippings.is_empty() {
         return Ok(Vec::new());
     }
-    let base = match input.timecode_source.as_deref() {
-        Some("ZEROBASED") => None,
-        Some("SPECIFIEDSTART") => input.timecode_start.as_deref(),
-        _ => source.timecode.as_deref(),
-    };
-    let base = base.map_or(Ok(0), |text| frames(text, rate, "/inputs/0/timecodeStart"))?;
+    let base = first_frame(input, source)?;
     let total = milliseconds_to_frames(source.duration_ms, rate);
     let mut clips: Vec<Clip> = Vec::new();
     for (index, clipping) in input.input_clippings.iter().enumerate() {
@@ -73,6 +68,18 @@ pub(crate) fn of(input: &Input, source: &MediaInfo) -> Result<Vec<Clip>, Refusal
         clips.push(clip);
     }
     Ok(clips)
+}
+
+/// The number that the timecode of the input's first frame stands for.
+pub(crate) fn first_frame(input: &Input, source: &MediaInfo) -> Result<u64, Refusal> {
+    let base = match input.timecode_source.as_deref() {
+        Some("ZEROBASED") => None,
+        Some("SPECIFIEDSTART") => input.timecode_start.as_deref(),
+        _ => source.timecode.as_deref(),
+    };
+    base.map_or(Ok(0), |text| {
+        frames(text, rate(source), "/inputs/0/timecodeStart")
+    })
 }
 
 fn outside(path: &str, message: &str) -> Refusal {
@@ -173,9 +180,14 @@ pub(crate) fn audio_filters(clips: &[Clip], rate: Ratio, name: &str) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
 fn seconds(frame: u64, rate: Ratio) -> String {
-    format!("{:.9}", frame as f64 / rate.as_f64())
+    format!("{:.9}", at(frame, rate))
+}
+
+/// The instant of a frame in seconds.
+#[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+pub(crate) fn at(frame: u64, rate: Ratio) -> f64 {
+    frame as f64 / rate.as_f64()
 }
 
 /// The number of a frame from its timecode, `HH:MM:SS:FF` or, with dropped frames, `HH:MM:SS;FF`.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::picture::{Picture, SQUARE, Shape};
+use crate::plan::images::Image;
+use crate::plan::picture::{Area, Picture, SQUARE, Shape};
 use crate::plan::{AudioEncode, Capture, Decode, Plan, VideoEncode, clips, script_file};
 use crate::probe::Ratio;
 
@@ -52,6 +53,8 @@ struct Graph<'a> {
 
 /// One size in the cascade.
 struct Node<'a> {
+    /// The part of the source picture that it shows.
+    part: Option<Area>,
     size: (u32, u32),
     scaler: &'a str,
     /// Pictures keep ten bits and the source's colors.
@@ -61,55 +64,103 @@ struct Node<'a> {
 }
 
 /// A branch that leaves a node (or the source): its filters and the label at its end.
-struct Branch {
+struct Branch<'a> {
     from: Option<usize>,
     filters: Vec<String>,
+    /// Images over the picture, the input of the first one, and the filters after them.
+    images: &'a [Image],
+    first_image: usize,
+    after: Vec<String>,
     label: String,
+}
+
+impl Branch<'_> {
+    /// Chains from the label `input` to the branch's own.
+    fn chains(&self, input: &str) -> Vec<String> {
+        let after = (!self.after.is_empty()).then(|| self.after.join(","));
+        if self.images.is_empty() {
+            let filters: Vec<String> = self.filters.iter().cloned().chain(after).collect();
+            return vec![format!("[{input}]{}[{}]", joined(&filters), self.label)];
+        }
+        let below = format!("{}p0", self.label);
+        let mut chains = vec![format!("[{input}]{}[{below}]", joined(&self.filters))];
+        let above = overlaid(self.images, self.first_image, &self.label, &mut chains);
+        chains.push(format!(
+            "[{above}]{}[{}]",
+            after.as_deref().unwrap_or("null"),
+            self.label
+        ));
+        chains
+    }
+}
+
+/// Lays images over the label `{name}p0`, one after the other. Returns the label of the result.
+fn overlaid(images: &[Image], first: usize, name: &str, chains: &mut Vec<String>) -> String {
+    for (index, image) in images.iter().enumerate() {
+        let (below, above) = (format!("{name}p{index}"), format!("{name}p{}", index + 1));
+        chains.extend(image.chains(first + index, &below, &above));
+    }
+    format!("{name}p{}", images.len())
 }
 
 impl<'a> Graph<'a> {
     fn chains(&self) -> Vec<String> {
         let nodes = self.nodes();
-        let mut branches: Vec<Branch> = Vec::new();
+        let mut branches: Vec<Branch<'_>> = Vec::new();
+        // The input is the first, and images follow in this order.
+        let mut image = 1 + self.decode.images.len();
         for (index, node) in nodes.iter().enumerate() {
             branches.push(Branch {
                 from: node.parent,
                 filters: self.scaling(node),
+                images: &[],
+                first_image: 0,
+                after: Vec::new(),
                 label: format!("n{index}"),
             });
         }
         for (index, video) in self.videos.iter().enumerate() {
-            let from = nodes.iter().position(|node| {
-                let Picture { scaled, scaler, .. } = &video.picture;
-                node.size == *scaled && node.scaler == scaler && node.deep == video.deep
-            });
-            branches.push(Branch {
-                from,
-                filters: self.video_filters(video),
-                label: format!("v{index}"),
-            });
+            branches.push(self.video_branch(&nodes, video, image, format!("v{index}")));
+            image += video.treatment.images.len();
         }
         for (index, capture) in self.captures.iter().enumerate() {
-            branches.push(self.capture_branch(&nodes, capture, format!("c{index}")));
+            branches.push(self.capture_branch(&nodes, capture, image, format!("c{index}")));
+            image += capture.treatment.images.len();
+        }
+        if branches.is_empty() {
+            return Vec::new();
         }
         let mut chains = Vec::new();
-        if !branches.is_empty() {
-            chains.push(chain(
-                &format!("0:{}", self.decode.stream),
-                None,
-                self.decode.prepare.clone(),
-                &branches,
-            ));
-        }
+        self.source(&branches, &mut chains);
         for (index, branch) in branches.iter().enumerate() {
             let node = (index < nodes.len()).then_some(index);
             let input = format!("x{index}");
             match node {
                 Some(_) => chains.push(chain(&input, node, branch.filters.clone(), &branches)),
-                None => chains.push(format!("[{input}]{}[{}]", joined(&branch.filters), branch.label)),
+                None => chains.extend(branch.chains(&input)),
             }
         }
         chains
+    }
+
+    /// The decoded picture, with a copy for each branch that starts at it.
+    fn source(&self, branches: &[Branch<'_>], chains: &mut Vec<String>) {
+        let Decode {
+            stream,
+            prepare,
+            images,
+            select,
+            ..
+        } = self.decode;
+        let mut filters = prepare.clone();
+        let mut input = format!("0:{stream}");
+        if !images.is_empty() {
+            chains.push(format!("[{input}]{}[sp0]", joined(&filters)));
+            input = overlaid(images, 1, "s", chains);
+            filters.clear();
+        }
+        filters.extend(select.iter().cloned());
+        chains.push(chain(&input, None, filters, branches));
     }
 
     /// Sizes from large to small, each with the smallest picture that it can be scaled down from.
@@ -117,21 +168,28 @@ impl<'a> Graph<'a> {
         let mut sizes: Vec<_> = self
             .videos
             .iter()
-            .map(|video| (video.picture.scaled, video.picture.scaler.as_str(), video.deep))
+            .map(|video| {
+                let Picture {
+                    part, scaled, scaler, ..
+                } = &video.picture;
+                (*part, *scaled, scaler.as_str(), video.deep)
+            })
             .collect();
-        sizes.sort_by_key(|&((width, height), scaler, deep)| {
+        sizes.sort_by_key(|&(part, (width, height), scaler, deep)| {
             (
                 std::cmp::Reverse(u64::from(width) * u64::from(height)),
                 width,
                 scaler,
                 deep,
+                part,
             )
         });
         sizes.dedup();
         let mut nodes: Vec<Node<'_>> = Vec::new();
-        for (size, scaler, deep) in sizes {
-            let parent = smallest_covering(&nodes, size, scaler, deep);
+        for (part, size, scaler, deep) in sizes {
+            let parent = smallest_covering(&nodes, (part, size, scaler, deep));
             nodes.push(Node {
+                part,
                 size,
                 scaler,
                 deep,
@@ -143,10 +201,10 @@ impl<'a> Graph<'a> {
 
     /// Filters that make one size of the cascade.
     fn scaling(&self, node: &Node<'_>) -> Vec<String> {
-        let mut filters = Vec::new();
-        if node.parent.is_some() || node.size != (self.decode.frame.width, self.decode.frame.height) {
-            filters.push(scale(node.size, node.scaler));
-        }
+        let mut filters = match node.parent {
+            Some(_) => vec![self.scale(node.size, node.scaler)],
+            None => self.from_source(node.part, node.size, node.scaler),
+        };
         match node.parent {
             None if node.deep => filters.push("format=yuv420p10le".to_owned()),
             None => filters.extend(self.decode.color.iter().cloned()),
@@ -155,52 +213,122 @@ impl<'a> Graph<'a> {
         filters
     }
 
-    fn video_filters(&self, video: &VideoEncode) -> Vec<String> {
-        let mut filters = finish(&video.picture);
-        filters.extend(video.script.map(|script| format!("ass={}", script_file(script))));
-        if video.rate != self.decode.rate {
-            filters.push(format!("fps=fps={}", video.rate));
+    /// Filters that make a size of the source's picture, or of a part of it.
+    fn from_source(&self, part: Option<Area>, size: (u32, u32), scaler: &str) -> Vec<String> {
+        let mut filters = Vec::new();
+        let mut shown = (self.decode.frame.width, self.decode.frame.height);
+        if let Some(Area { x, y, width, height }) = part {
+            filters.push(format!("crop={width}:{height}:{x}:{y}"));
+            shown = (width, height);
         }
+        filters.extend((size != shown).then(|| self.scale(size, scaler)));
         filters
     }
 
+    fn scale(&self, (width, height): (u32, u32), scaler: &str) -> String {
+        let fields = if self.decode.interlaced { ":interl=1" } else { "" };
+        format!("scale={width}:{height}:flags={scaler}{fields}")
+    }
+
+    fn video_branch<'b>(
+        &self,
+        nodes: &[Node<'_>],
+        video: &'b VideoEncode,
+        first_image: usize,
+        label: String,
+    ) -> Branch<'b> {
+        let Picture {
+            part, scaled, scaler, ..
+        } = &video.picture;
+        let from = nodes.iter().position(|node| {
+            node.part == *part && node.size == *scaled && node.scaler == scaler && node.deep == video.deep
+        });
+        let treatment = &video.treatment;
+        let mut filters = treatment.filters.clone();
+        filters.extend(finish(&video.picture));
+        let mut after: Vec<String> = video
+            .script
+            .iter()
+            .map(|script| format!("ass={}", script_file(*script)))
+            .collect();
+        if !treatment.pace.is_empty() {
+            after.extend(treatment.pace.iter().cloned());
+        } else if video.rate != self.decode.rate {
+            after.push(format!("fps=fps={}", video.rate));
+        }
+        after.extend(treatment.last.iter().cloned());
+        Branch {
+            from,
+            filters,
+            images: &treatment.images,
+            first_image,
+            after,
+            label,
+        }
+    }
+
     /// Takes pictures first and scales only those.
-    fn capture_branch(&self, nodes: &[Node<'_>], capture: &Capture, label: String) -> Branch {
-        let size = capture.picture.scaled;
-        let from = smallest_covering(nodes, size, &capture.picture.scaler, false);
+    fn capture_branch<'b>(
+        &self,
+        nodes: &[Node<'_>],
+        capture: &'b Capture,
+        first_image: usize,
+        label: String,
+    ) -> Branch<'b> {
+        let Picture {
+            part,
+            scaled: size,
+            scaler,
+            ..
+        } = &capture.picture;
+        let from = smallest_covering(nodes, (*part, *size, scaler, false));
+        let mut filters = Vec::new();
+        if self.decode.interlaced {
+            filters.push("bwdif=mode=send_frame:deint=all".to_owned());
+        }
+        let treatment = &capture.treatment;
         // Picture k is the first one at or after k intervals; the margin is for rounded timestamps.
-        let mut filters = vec![format!(
+        filters.push(format!(
             "select=gte((t-start_t)*{}/{}+0.0001\\,selected_n)",
             capture.rate.num, capture.rate.den
-        )];
-        let source_size = from.map_or((self.decode.frame.width, self.decode.frame.height), |index| {
-            nodes[index].size
-        });
-        if size != source_size {
-            filters.push(scale(size, &capture.picture.scaler));
+        ));
+        match from {
+            Some(index) if nodes[index].size == *size => {}
+            Some(_) => filters.push(self.scale(*size, scaler)),
+            None => {
+                filters.extend(self.from_source(*part, *size, scaler));
+                filters.extend(self.decode.color.iter().cloned());
+            }
         }
-        if from.is_none() {
-            filters.extend(self.decode.color.iter().cloned());
-        }
+        filters.extend(treatment.filters.iter().cloned());
         filters.extend(finish(&capture.picture));
-        // JPEG samples use the full range.
-        filters.push("scale=out_range=pc,format=yuvj420p".to_owned());
-        Branch { from, filters, label }
+        Branch {
+            from,
+            filters,
+            images: &treatment.images,
+            first_image,
+            // JPEG samples use the full range.
+            after: vec!["scale=out_range=pc,format=yuvj420p".to_owned()],
+            label,
+        }
     }
 }
 
-/// The smallest node from which `size` can be made by scaling down, or which has that size by the same scaler.
-fn smallest_covering(nodes: &[Node<'_>], size: (u32, u32), scaler: &str, deep: bool) -> Option<usize> {
+/// The smallest node from which a size can be made by scaling down, or which has that size by the same scaler.
+fn smallest_covering(
+    nodes: &[Node<'_>],
+    (part, size, scaler, deep): (Option<Area>, (u32, u32), &str, bool),
+) -> Option<usize> {
     let covering = |node: &Node<'_>| node.size.0 >= size.0 && node.size.1 >= size.1;
     let other_scaler = |node: &Node<'_>| node.size == size && node.scaler != scaler;
     // Nodes are sorted from large to small.
     nodes
         .iter()
-        .rposition(|node| node.deep == deep && covering(node) && !other_scaler(node))
+        .rposition(|node| node.part == part && node.deep == deep && covering(node) && !other_scaler(node))
 }
 
 /// Filters, then one copy of the picture for each branch that starts here.
-fn chain(input: &str, node: Option<usize>, mut filters: Vec<String>, branches: &[Branch]) -> String {
+fn chain(input: &str, node: Option<usize>, mut filters: Vec<String>, branches: &[Branch<'_>]) -> String {
     let starts: Vec<usize> = branches
         .iter()
         .enumerate()
@@ -226,10 +354,6 @@ fn joined(filters: &[String]) -> String {
     }
 }
 
-fn scale((width, height): (u32, u32), scaler: &str) -> String {
-    format!("scale={width}:{height}:flags={scaler}")
-}
-
 /// Pixel shape and frame of an output.
 fn finish(picture: &Picture) -> Vec<String> {
     let Ratio { num, den } = picture.sample_aspect;
@@ -247,6 +371,10 @@ fn finish(picture: &Picture) -> Vec<String> {
             (height - picture.scaled.1) / 4 * 2
         )),
         Shape::Crop(width, height) => filters.push(format!("crop={width}:{height}")),
+        Shape::Place {
+            at: (x, y),
+            size: (width, height),
+        } => filters.push(format!("pad={width}:{height}:{x}:{y}")),
     }
     filters
 }

@@ -3,6 +3,7 @@
 use mediaconvert_job::model::EncoderSettings;
 
 use crate::plan::Refusal;
+use crate::plan::interlace::is_interlaced;
 use crate::plan::streaming::Cuts;
 use crate::probe::Ratio;
 
@@ -25,26 +26,44 @@ pub(crate) fn encoder(
     path: &str,
 ) -> Result<Encoder, Refusal> {
     let preset = preset(settings.quality_tuning_level.as_deref());
+    let (profile, pixels) = match settings.codec_profile.as_deref() {
+        Some("BASELINE") => ("baseline", "yuv420p"),
+        Some("HIGH") => ("high", "yuv420p"),
+        Some("HIGH_10BIT") => ("high10", "yuv420p10le"),
+        Some("HIGH_422") => ("high422", "yuv422p"),
+        Some("HIGH_422_10BIT") => ("high422", "yuv422p10le"),
+        _ => ("main", "yuv420p"),
+    };
     let mut options: Vec<(&'static str, String)> = vec![
         ("c", "libx264".to_owned()),
         ("preset", preset.to_owned()),
-        ("pix_fmt", "yuv420p".to_owned()),
+        ("pix_fmt", pixels.to_owned()),
         // Captions embedded in the source are spread over its frames; dropped and repeated frames make noise of them.
         ("a53cc", "0".to_owned()),
     ];
-    let profile = settings
-        .codec_profile
-        .as_deref()
-        .unwrap_or("MAIN")
-        .to_ascii_lowercase();
-    options.push(("profile", profile));
+    options.push(("profile", profile.to_owned()));
     if let Some(level) = settings.codec_level.as_deref().filter(|level| *level != "AUTO") {
         options.push(("level", level.trim_start_matches("LEVEL_").replace('_', ".")));
     }
     rate_control(settings, 23.0, path, &mut options)?;
+    let mut own = Vec::new();
     if settings.rate_control_mode.as_deref() == Some("CBR") {
         // Constant at the receiver too: filler where the encoder needs less.
-        options.push(("x264-params", "nal-hrd=cbr".to_owned()));
+        own.push("nal-hrd=cbr");
+    }
+    // The matrices of the standard, which the profiles below High lack. There are none that are softer.
+    if settings.softness.is_some_and(|softness| softness > 0) && profile.starts_with("high") {
+        own.push("cqm=jvt");
+    }
+    if !own.is_empty() {
+        options.push(("x264-params", own.join(":")));
+    }
+    if is_interlaced(settings) {
+        options.push(("flags", "+ildct+ilme".to_owned()));
+    }
+    if let Some(weighted) = settings.explicit_weighted_prediction.as_deref() {
+        let prediction = if weighted == "ENABLED" { "smart" } else { "none" };
+        options.push(("weightp", prediction.to_owned()));
     }
     let cadence = Cadence::new(settings, rate, cuts);
     cadence.options(
@@ -57,6 +76,15 @@ pub(crate) fn encoder(
         options,
         segment_seconds: cadence.segment_seconds,
     })
+}
+
+/// Tells the encoder which field comes first: it writes that before it sees a picture.
+pub(crate) fn order_fields(options: &mut Vec<(&'static str, String)>, top: bool) {
+    let order = if top { "tff=1" } else { "bff=1" };
+    match options.iter_mut().find(|(name, _)| *name == "x264-params") {
+        Some((_, own)) => own.extend([":", order]),
+        None => options.push(("x264-params", order.to_owned())),
+    }
 }
 
 /// x264's effort per picture. `MediaConvert`'s default level is `SINGLE_PASS_HQ`.

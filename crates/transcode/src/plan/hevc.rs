@@ -5,7 +5,7 @@ use mediaconvert_job::model::EncoderSettings;
 use super::h264::{self, Cadence, Encoder, decimal};
 use crate::plan::Refusal;
 use crate::plan::streaming::Cuts;
-use crate::probe::Ratio;
+use crate::probe::{Mastering, Ratio};
 
 /// Options for one output. `path` is that of the settings; `cuts` are the group's, where it is segmented.
 pub(crate) fn encoder(
@@ -61,6 +61,21 @@ pub(crate) fn encoder(
         options,
         segment_seconds: cadence.segment_seconds,
     })
+}
+
+/// Adds HDR10 metadata to the options of an encode.
+pub(crate) fn describe(options: &mut [(&'static str, String)], metadata: &Mastering) {
+    let Some((_, own)) = options.iter_mut().find(|(name, _)| *name == "x265-params") else {
+        return;
+    };
+    let [green, blue, red, white] = metadata.primaries.map(|(x, y)| format!("({x},{y})"));
+    let (brightest, darkest) = metadata.luminance;
+    let (content, average) = metadata.light;
+    let display = format!("G{green}B{blue}R{red}WP{white}L({brightest},{darkest})");
+    own.push_str(&format!(":hdr10=1:repeat-headers=1:master-display={display}"));
+    if content > 0 {
+        own.push_str(&format!(":max-cll={content},{average}"));
+    }
 }
 
 /// One step quicker than x264's for the same level: x265 takes about four times as long.

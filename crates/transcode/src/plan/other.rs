@@ -4,6 +4,7 @@ use mediaconvert_job::model::EncoderSettings;
 
 use super::h264::{Cadence, Encoder, decimal, rate_control};
 use crate::plan::Refusal;
+use crate::plan::interlace::is_interlaced;
 use crate::plan::streaming::Cuts;
 use crate::probe::Ratio;
 
@@ -92,7 +93,17 @@ pub(crate) fn mpeg2(
     options.push(("g", decimal(pictures.round().max(1.0))));
     // Closed GOPs whose distance nothing changes.
     options.push(("sc_threshold", "1000000000".to_owned()));
-    options.push(("flags", "+cgop".to_owned()));
+    let interlaced = is_interlaced(settings);
+    let flags = if interlaced { "+cgop+ildct+ilme" } else { "+cgop" };
+    options.push(("flags", flags.to_owned()));
+    let precision = settings.intra_dc_precision.as_deref();
+    let precision = precision.and_then(|name| name.strip_prefix("INTRA_DC_PRECISION_"));
+    // The encoder counts from 8 bits on.
+    options.extend(
+        precision
+            .and_then(|bits| bits.parse::<u32>().ok())
+            .map(|bits| ("dc", bits.saturating_sub(8).to_string())),
+    );
     Ok(Encoder {
         options,
         segment_seconds: cuts.map(|cuts| cuts.length),
@@ -120,6 +131,9 @@ pub(crate) fn prores(
     let mut options = start("prores_ks", pixels);
     options.push(("vendor", "apl0".to_owned()));
     options.push(("profile", (*profile).to_owned()));
+    if is_interlaced(settings) {
+        options.push(("flags", "+ildct".to_owned()));
+    }
     Ok(Encoder {
         options,
         segment_seconds: cuts.map(|cuts| cuts.length),

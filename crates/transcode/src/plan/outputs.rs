@@ -1,30 +1,31 @@
 //! Walks the groups and outputs of a job, collects encodes, and shares the equal ones.
 
-use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
-use mediaconvert_job::model::{
-    self, EncoderSettings, FrameCaptureSettings, Input, JobSettings, TimecodeConfig,
-};
+use mediaconvert_job::model::{self, Input, JobSettings, TimecodeConfig};
 use mediaconvert_job::names::{self, Destination, Identifiers};
 
 use crate::plan::captions::Captions;
 use crate::plan::clips::Clip;
-use crate::plan::color::{self, Conversion};
 use crate::plan::deinterlace::Fields;
 use crate::plan::files::{default_extension, muxer, unique_names};
-use crate::plan::picture::{Frame, Picture, Rotate, SQUARE};
+use crate::plan::picture::{Frame, Rotate};
+use crate::plan::side::{SideFile, SideFiles};
 use crate::plan::streaming::{self, Clock, Cuts, Encryption, First, Form};
 use crate::plan::{
-    AudioEncode, CaptionFiles, CaptionTrack, Capture, Decode, Group, GroupKind, Media, Output, Plan, Refusal,
-    Stretch, VideoEncode, WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, WARN_ONE_PASS, Warning, audio, clips, owned,
-    video,
+    AudioEncode, CaptionTrack, Capture, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
+    WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, Warning, audio, clips, color, images, side, video,
 };
-use crate::probe::{MediaInfo, Ratio};
+use crate::probe::MediaInfo;
+
+mod decode;
+mod videos;
 
 /// Collects what the outputs need.
 struct Planner<'a> {
     input: &'a Input,
     source: &'a MediaInfo,
     timecode: &'a TimecodeConfig,
+    names: Vec<SideFile>,
+    files: Option<&'a SideFiles>,
     started: &'a str,
     /// The source's picture, turned as asked.
     frame: Option<Frame>,
@@ -35,6 +36,8 @@ struct Planner<'a> {
     tracks: Vec<CaptionTrack>,
     scripts: Vec<String>,
     warnings: Vec<Warning>,
+    /// An output prefers bright colors where HDR becomes SDR.
+    vibrant: bool,
     /// What outputs want done with fields.
     fields: Option<Fields>,
     clips: Vec<Clip>,
@@ -43,7 +46,7 @@ struct Planner<'a> {
 pub(crate) fn plan(
     job: &JobSettings,
     source: &MediaInfo,
-    files: Option<&CaptionFiles>,
+    files: Option<&SideFiles>,
     started: &str,
 ) -> Result<Plan, Refusal> {
     let input = match job.inputs.as_slice() {
@@ -51,6 +54,7 @@ pub(crate) fn plan(
         [] => return Err(Refusal::setting("/inputs", "a job needs an input")),
         _ => return Err(Refusal::setting("/inputs/1", "the local engine takes one input")),
     };
+    let source = &color::overridden(source, input)?;
     let rotate = Rotate::new(input.video_selector.rotate.as_deref());
     let frame = source
         .video
@@ -65,15 +69,18 @@ pub(crate) fn plan(
         input,
         source,
         timecode: &job.timecode_config,
+        names: side::of(job),
+        files,
         started,
         frame,
         videos: Vec::new(),
         audio: Vec::new(),
         captures: Vec::new(),
-        captions: Captions::new(input, files, spans),
+        captions: Captions::new(input, files.map(|files| &files.captions), spans),
         tracks: Vec::new(),
         scripts: Vec::new(),
         warnings: Vec::new(),
+        vibrant: false,
         fields: None,
         clips,
     };
@@ -95,33 +102,18 @@ pub(crate) fn plan(
 impl Planner<'_> {
     fn finish(mut self, groups: Vec<Group>, rotate: &Rotate) -> Result<Plan, Refusal> {
         let used = !self.videos.is_empty() || !self.captures.is_empty();
-        let track = self.source.video.as_ref().or(self.source.cover.as_ref());
+        let source = self.source;
+        let track = source.video.as_ref().or(source.cover.as_ref());
         let frame = self.frame.or_else(|| self.cover());
         let picture = match (track.filter(|_| used), frame) {
-            (Some(track), Some(frame)) => {
-                let Conversion { filters, warning } = color::conversion(track)?;
-                // Outputs of ten bits keep the colors as they are.
-                let converted = self.videos.iter().any(|video| !video.deep) || self.videos.is_empty();
-                self.warnings.extend(warning.filter(|_| converted));
-                let rate = self.common_rate();
-                let mut prepare = rotate.filters(track);
-                prepare.extend(Fields::filters(self.fields, track));
-                prepare.extend(self.spacing(rate));
-                Some(Decode {
-                    stream: track.index,
-                    frame,
-                    prepare,
-                    color: filters,
-                    rate,
-                })
-            }
+            (Some(track), Some(frame)) => Some(self.decode(track, frame, rotate)?),
             _ => None,
         };
         let duration_ms = match self.clips.as_slice() {
             [] => self.source.duration_ms,
             clips => clips::duration_ms(clips, self.source),
         };
-        Ok(Plan {
+        let plan = Plan {
             warnings: self.warnings,
             duration_ms,
             picture,
@@ -137,39 +129,9 @@ impl Planner<'_> {
             captions: self.tracks,
             scripts: self.scripts,
             groups,
-        })
-    }
-
-    /// Even spacing from 0 on: it makes keyframes fall on the same pictures in every rendition. A cover is one picture that
-    /// lasts no time, and would not survive a rate.
-    fn spacing(&self, rate: Ratio) -> Vec<String> {
-        if self.source.video.is_none() {
-            return Vec::new();
-        }
-        if self.clips.is_empty() {
-            return vec![format!("fps=fps={rate}:start_time=0")];
-        }
-        let own = self.source_rate();
-        let mut filters = vec![format!("fps=fps={own}:start_time=0")];
-        filters.extend(clips::picture_filters(&self.clips, own));
-        filters.extend((own != rate).then(|| format!("fps=fps={rate}")));
-        filters
-    }
-
-    fn source_rate(&self) -> Ratio {
-        self.source
-            .video
-            .as_ref()
-            .map_or(Ratio { num: 25, den: 1 }, |track| track.frame_rate)
-    }
-
-    /// The rate of all encodes where they agree, so that no picture is scaled to be thrown away.
-    fn common_rate(&self) -> Ratio {
-        let mut rates = self.videos.iter().map(|video| video.rate);
-        match rates.next() {
-            Some(first) if rates.all(|rate| rate == first) => first,
-            _ => self.source_rate(),
-        }
+        };
+        images::check(plan.images())?;
+        Ok(plan)
     }
 
     fn group(&mut self, index: usize, group: &model::OutputGroup) -> Result<Group, Refusal> {
@@ -302,69 +264,6 @@ impl Planner<'_> {
         Ok((media, seconds))
     }
 
-    /// The cover of a source without video.
-    fn cover(&self) -> Option<Frame> {
-        let cover = self.source.cover.as_ref().filter(|_| self.source.video.is_none());
-        cover.map(|cover| Frame::turned(cover, 0))
-    }
-
-    fn frame(&self, path: &str) -> Result<Frame, Refusal> {
-        let refuse = |code, message: &str| Refusal {
-            code,
-            path: format!("{path}/videoDescription"),
-            message: message.to_owned(),
-        };
-        if self
-            .source
-            .video
-            .as_ref()
-            .is_some_and(|track| track.codec.is_empty())
-        {
-            return Err(refuse(
-                UNSUPPORTED_CODEC,
-                "unsupported codec: the video track cannot be decoded",
-            ));
-        }
-        self.frame
-            .ok_or_else(|| refuse(NO_VIDEO, "the input has no video track"))
-    }
-
-    fn video(
-        &mut self,
-        output: &model::Output,
-        video: &model::VideoDescription,
-        cuts: Option<Cuts>,
-        path: &str,
-    ) -> Result<(usize, Option<f64>), Refusal> {
-        let frame = self.frame(path)?;
-        let codecs = format!("{path}/videoDescription/codecSettings");
-        let codec = video::Codec::of(video, &codecs)?;
-        let settings = codec.settings(video);
-        let own = format!("{codecs}/{}", codec.member);
-        let picture = Picture::fit(frame, video, pixel_shape(settings, frame, &own)?);
-        let rate = self.rate(settings, &own)?;
-        let script = self.captions.script(output, picture.size(), path)?;
-        let script = script.map(|script| shared(&mut self.scripts, script));
-        self.deinterlace(video, rate, path)?;
-        let encoder = codec.encoder(video, rate, cuts, &own)?;
-        if settings
-            .quality_tuning_level
-            .as_deref()
-            .is_some_and(|level| level.starts_with("MULTI_PASS"))
-        {
-            let level = settings.quality_tuning_level.as_deref().unwrap_or_default();
-            self.warn(WARN_ONE_PASS, format!("{level} is encoded in one slower pass"));
-        }
-        let encode = VideoEncode {
-            picture,
-            script,
-            deep: is_deep(video, &encoder.options),
-            options: owned(encoder.options),
-            rate,
-        };
-        Ok((shared(&mut self.videos, encode), encoder.segment_seconds))
-    }
-
     fn warn(&mut self, code: u32, message: String) {
         shared(&mut self.warnings, Warning { code, message });
     }
@@ -381,67 +280,6 @@ impl Planner<'_> {
                 "the log of loudness (loudnessLogging) is not written".to_owned(),
             );
         }
-    }
-
-    /// Takes in what an output wants done with fields. One decode feeds all outputs, so they have to agree.
-    fn deinterlace(
-        &mut self,
-        video: &model::VideoDescription,
-        rate: Ratio,
-        path: &str,
-    ) -> Result<(), Refusal> {
-        let Some(settings) = &video.video_preprocessors.deinterlacer else {
-            return Ok(());
-        };
-        let path = format!("{path}/videoDescription/videoPreprocessors/deinterlacer");
-        let wanted = Fields::wanted(settings, rate, &path)?;
-        if *self.fields.get_or_insert(wanted) == wanted {
-            return Ok(());
-        }
-        Err(Refusal::setting(
-            path,
-            "the local engine deinterlaces all outputs of a job alike",
-        ))
-    }
-
-    fn rate(&self, settings: &EncoderSettings, path: &str) -> Result<Ratio, Refusal> {
-        if settings.framerate_control.as_deref() != Some("SPECIFIED") {
-            return Ok(self.source_rate());
-        }
-        match (settings.framerate_numerator, settings.framerate_denominator) {
-            (Some(num), Some(den)) if num > 0 && den > 0 => Ok(Ratio { num, den }),
-            (Some(_), _) => Err(Refusal::setting(
-                path,
-                "framerateDenominator is a required property",
-            )),
-            _ => Err(Refusal::setting(
-                path,
-                "framerateNumerator is a required property",
-            )),
-        }
-    }
-
-    fn capture(&mut self, video: &model::VideoDescription, stem: &str, path: &str) -> Result<usize, Refusal> {
-        let FrameCaptureSettings {
-            framerate_numerator,
-            framerate_denominator,
-            max_captures,
-            quality,
-        } = video.codec_settings.frame_capture_settings;
-        let worse = f64::from(100 - quality.unwrap_or(80).clamp(1, 100)) / 99.0;
-        let frame = self.frame(path).or_else(|refusal| self.cover().ok_or(refusal))?;
-        let picture = Picture::fit(frame, video, SQUARE);
-        self.captures.push(Capture {
-            picture,
-            rate: Ratio {
-                num: framerate_numerator.unwrap_or(1).max(1),
-                den: framerate_denominator.unwrap_or(1).max(1),
-            },
-            max_captures: max_captures.unwrap_or(10_000_000),
-            quantizer: quantizer(worse),
-            pattern: format!("{stem}.%07d.jpg"),
-        });
-        Ok(self.captures.len() - 1)
     }
 
     /// Names of an output.
@@ -492,41 +330,10 @@ impl Planner<'_> {
     }
 }
 
-/// Whether an encode keeps ten bits, and with them the colors of HDR: unless the job asks for others.
-fn is_deep(video: &model::VideoDescription, options: &[(&str, String)]) -> bool {
-    let corrector = video.video_preprocessors.color_corrector.as_ref();
-    let conversion = corrector.and_then(|corrector| corrector.color_space_conversion.as_deref());
-    conversion.is_none_or(|conversion| conversion == "NONE")
-        && options
-            .iter()
-            .any(|(name, value)| *name == "pix_fmt" && value.ends_with("10le"))
-}
-
 /// The index of a thing that is equal, or of a new one.
 fn shared<T: PartialEq>(known: &mut Vec<T>, new: T) -> usize {
     known.iter().position(|old| *old == new).unwrap_or_else(|| {
         known.push(new);
         known.len() - 1
     })
-}
-
-fn pixel_shape(settings: &EncoderSettings, frame: Frame, path: &str) -> Result<Ratio, Refusal> {
-    if settings.par_control.as_deref() != Some("SPECIFIED") {
-        return Ok(frame.sample_aspect);
-    }
-    match (settings.par_numerator, settings.par_denominator) {
-        (Some(num), Some(den)) if num > 0 && den > 0 => Ok(Ratio { num, den }),
-        (Some(_), _) => Err(Refusal::setting(path, "parDenominator is a required property")),
-        _ => Err(Refusal::setting(path, "parNumerator is a required property")),
-    }
-}
-
-/// `worse` runs from 0 (best) to 1. The eye sees steps at the good end first, hence the square.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 2 and 31"
-)]
-fn quantizer(worse: f64) -> u32 {
-    (2.0 + 29.0 * worse * worse).round() as u32
 }

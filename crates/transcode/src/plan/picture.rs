@@ -1,8 +1,10 @@
 //! Sizes: how a source picture is fitted into the size that an output asks for.
 
-use mediaconvert_job::model::VideoDescription;
+use mediaconvert_job::error_code::BAD_SETTING;
+use mediaconvert_job::model::{Rectangle, VideoDescription};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Refusal;
 use crate::probe::{Ratio, VideoTrack};
 
 /// The rotation of the picture.
@@ -53,9 +55,20 @@ pub(crate) struct Frame {
     pub(crate) sample_aspect: Ratio,
 }
 
-/// The picture of an output: the whole source picture scaled to `scaled`, then padded or cropped to `shape`.
+/// A rectangle of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Area {
+    pub(crate) x: u32,
+    pub(crate) y: u32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// The picture of an output: the source picture, or a part of it, scaled to `scaled`, then padded or cropped to `shape`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Picture {
+    /// The part of the source picture that is shown; absent: all of it.
+    pub(crate) part: Option<Area>,
     pub(crate) scaled: (u32, u32),
     pub(crate) shape: Shape,
     pub(crate) sample_aspect: Ratio,
@@ -70,6 +83,11 @@ pub(crate) enum Shape {
     Pad(u32, u32),
     /// Its middle.
     Crop(u32, u32),
+    /// At this place of a black picture of this size.
+    Place {
+        at: (u32, u32),
+        size: (u32, u32),
+    },
 }
 
 pub(crate) const SQUARE: Ratio = Ratio { num: 1, den: 1 };
@@ -94,9 +112,106 @@ impl Frame {
     }
 }
 
+/// The rectangles of a job for one output; those of the input have precedence.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Areas {
+    crop: Option<Rectangle>,
+    position: Option<Rectangle>,
+}
+
+impl Areas {
+    pub(crate) fn of(input: (Option<Rectangle>, Option<Rectangle>), wanted: &VideoDescription) -> Self {
+        Self {
+            crop: input.0.or(wanted.crop),
+            position: input.1.or(wanted.position),
+        }
+    }
+}
+
+impl Area {
+    /// A rectangle inside a picture. `place` names the picture in `MediaConvert`'s words.
+    fn inside(
+        rectangle: Rectangle,
+        (width, height): (u32, u32),
+        place: &str,
+        path: &str,
+    ) -> Result<Self, Refusal> {
+        let Rectangle {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = rectangle;
+        let fits = |from: u32, length: u32, whole| {
+            length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
+        };
+        if fits(x, w, width) && fits(y, h, height) {
+            return Ok(Self {
+                x,
+                y,
+                width: w,
+                height: h,
+            });
+        }
+        Err(Refusal {
+            code: BAD_SETTING,
+            path: path.to_owned(),
+            message: format!(
+                "{place} [{w},{h},{x},{y}] lies outside {} resolution [{width}x{height}]",
+                if place.starts_with("Crop") {
+                    "input"
+                } else {
+                    "output"
+                }
+            ),
+        })
+    }
+}
+
 impl Picture {
+    /// Fits a part of `frame` into what `wanted` says, at the place that the job says. `path` is that of the video description.
+    pub(crate) fn place(
+        frame: Frame,
+        areas: Areas,
+        wanted: &VideoDescription,
+        sample_aspect: Ratio,
+        path: &str,
+    ) -> Result<Self, Refusal> {
+        let mut shown = frame;
+        let mut part = None;
+        if let Some(crop) = areas.crop {
+            let area = Area::inside(
+                crop,
+                (frame.width, frame.height),
+                "Crop rectangle",
+                &format!("{path}/crop"),
+            )?;
+            (shown.width, shown.height) = (area.width, area.height);
+            part = Some(area);
+        }
+        let mut picture = Self::fit(shown, wanted, sample_aspect);
+        if let Some(position) = areas.position {
+            let size = Self::fit(
+                frame,
+                &VideoDescription {
+                    scaling_behavior: None,
+                    ..wanted.clone()
+                },
+                sample_aspect,
+            )
+            .size();
+            let area = Area::inside(position, size, "Position rectangle", &format!("{path}/position"))?;
+            picture.scaled = (area.width, area.height);
+            picture.shape = Shape::Place {
+                at: (area.x, area.y),
+                size,
+            };
+        }
+        Ok(Self { part, ..picture })
+    }
+
     /// Fits `frame` into what `wanted` says. `sample_aspect` is the output's pixel shape.
-    pub(crate) fn fit(frame: Frame, wanted: &VideoDescription, sample_aspect: Ratio) -> Self {
+    fn fit(frame: Frame, wanted: &VideoDescription, sample_aspect: Ratio) -> Self {
         // The source in the output's pixels, before any scaling.
         let natural = (
             f64::from(frame.width) * frame.sample_aspect.as_f64() / sample_aspect.as_f64(),
@@ -127,6 +242,7 @@ impl Picture {
             shape
         };
         Self {
+            part: None,
             scaled,
             shape,
             sample_aspect,
@@ -143,6 +259,7 @@ impl Picture {
         match shape {
             Shape::Whole => None,
             Shape::Pad(width, height) | Shape::Crop(width, height) => Some((width, height)),
+            Shape::Place { size, .. } => Some(size),
         }
     }
 }
@@ -264,6 +381,54 @@ mod tests {
         assert_eq!((square.scaled, square.shape), ((1024, 576), Shape::Whole));
         let kept = Picture::fit(anamorphic, &wanted(720, 576, "DEFAULT"), anamorphic.sample_aspect);
         assert_eq!((kept.scaled, kept.shape), ((720, 576), Shape::Whole));
+    }
+
+    #[test]
+    fn a_part_of_the_source_is_put_at_a_place_of_the_output() {
+        let rectangle = |x, y, width, height| Some(Rectangle { x, y, width, height });
+        let place = |input, output: (Option<Rectangle>, Option<Rectangle>)| {
+            let wanted = VideoDescription {
+                crop: output.0,
+                position: output.1,
+                ..wanted(1280, 720, "STRETCH_TO_OUTPUT")
+            };
+            Picture::place(frame(640, 480), Areas::of(input, &wanted), &wanted, SQUARE, "/v")
+        };
+        let cropped = place((None, None), (rectangle(0, 60, 640, 360), None)).expect("fits");
+        assert_eq!(
+            cropped.part,
+            Some(Area {
+                x: 0,
+                y: 60,
+                width: 640,
+                height: 360
+            })
+        );
+        assert_eq!((cropped.scaled, cropped.shape), ((1280, 720), Shape::Whole));
+        let placed = place((None, rectangle(160, 0, 960, 720)), (None, rectangle(0, 0, 2, 2))).expect("fits");
+        let shape = Shape::Place {
+            at: (160, 0),
+            size: (1280, 720),
+        };
+        assert_eq!(
+            (placed.scaled, placed.shape, placed.size()),
+            ((960, 720), shape, (1280, 720))
+        );
+        for (areas, message) in [
+            (
+                (rectangle(2, 0, 640, 480), None),
+                "/v/crop: Crop rectangle [640,480,2,0] lies outside input resolution [640x480]",
+            ),
+            (
+                (None, rectangle(0, u32::MAX - 1, 2, 2)),
+                "/v/position: Position rectangle [2,2,0,4294967294] lies outside output resolution [1280x720]",
+            ),
+        ] {
+            assert_eq!(
+                place((None, None), areas).expect_err("is outside").to_string(),
+                message
+            );
+        }
     }
 
     proptest! {

@@ -50,8 +50,10 @@ fn track() -> VideoTrack {
         full_range: false,
         sample_aspect: SQUARE,
         interlaced: false,
+        top_field_first: None,
         embedded_captions: false,
         dolby_vision_profile: None,
+        mastering: None,
         bit_rate: None,
     }
 }
@@ -64,6 +66,7 @@ fn audio_track(index: u32, language: &str) -> AudioTrack {
         sample_rate: 44_100,
         language: Some(language.to_owned()),
         bit_rate: None,
+        id: None,
     }
 }
 

@@ -3,11 +3,13 @@
 mod captions;
 mod codecs;
 mod packaging;
+mod picture;
 mod refused;
 
 use self::captions::{BURN_IN, CAPTION_SOURCE, CAPTIONS};
 use self::codecs::{AV1, CODECS, H264, H265, MPEG2, PRORES, VIDEO_CODEC, VPX};
 use self::packaging::{CMAF, DASH, FRAGMENTS, HLS};
+use self::picture::{COLOR, IMAGES, NOISE, VIDEO};
 use self::refused::{REFUSED, REFUSED_CODECS, REFUSED_GROUP, REFUSED_INPUT, REFUSED_OUTPUT};
 use super::Support::{self, Approximated, Harmless, Only, Supported};
 
@@ -15,7 +17,7 @@ const NO_ADS: &str = "no ads are signalled";
 const NO_METADATA: &str = "no metadata is inserted";
 const NO_TRICK_PLAY: &str = "no pictures for trick play are made";
 const BOXES: &str = "boxes are the muxer's choice";
-const TIMECODE: &str = "no output carries a timecode, and nothing is clipped by one";
+const TIMECODE: &str = "no output carries a timecode, except in its picture";
 const PIDS: &str = "the muxer numbers its streams; players read the numbers from the program map";
 const NO_CAPTIONS: &str = "no captions are made";
 const FIRST_PROGRAM: Support = Approximated(
@@ -30,7 +32,6 @@ const ACL: Support = Approximated(
 );
 const CADENCE: &str = "keyframes are on the cadence alone";
 const DOLBY: &str = "the encoder writes no metadata for broadcasters' decoders beside the dialogue level";
-const PROGRESSIVE: &str = "outputs are progressive";
 const XHE: &str = "applies to xHE-AAC only";
 pub(super) const PASSTHROUGH: Support = Approximated(
     &["WHEN_POSSIBLE"],
@@ -46,6 +47,7 @@ pub type Section = (&'static str, &'static [(&'static str, Support)]);
 pub const TABLE: &[Section] = &[
     ("", JOB),
     ("/inputs/*", INPUT),
+    ("/inputs/*/imageInserter", IMAGES),
     ("/outputGroups/*", GROUP),
     ("/outputGroups/*/outputGroupSettings/hlsGroupSettings", HLS),
     ("/outputGroups/*/outputGroupSettings/cmafGroupSettings", FRAGMENTS),
@@ -57,6 +59,18 @@ pub const TABLE: &[Section] = &[
     ("/outputGroups/*/outputGroupSettings/dashIsoGroupSettings", DASH),
     ("/outputGroups/*/outputs/*", OUTPUT),
     ("/outputGroups/*/outputs/*/videoDescription", VIDEO),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/videoPreprocessors/colorCorrector",
+        COLOR,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/videoPreprocessors/imageInserter",
+        IMAGES,
+    ),
+    (
+        "/outputGroups/*/outputs/*/videoDescription/videoPreprocessors/noiseReducer",
+        NOISE,
+    ),
     (
         "/outputGroups/*/outputs/*/videoDescription/codecSettings/h264Settings",
         H264,
@@ -142,23 +156,36 @@ const INPUT: &[(&str, Support)] = &[
         Harmless("the advanced filter is off"),
     ),
     ("programNumber", FIRST_PROGRAM),
-    ("filterEnable", Only(&["AUTO", "DISABLE"])),
-    ("filterStrength", Only(&["0"])),
-    ("deblockFilter", Only(&["DISABLED"])),
-    ("denoiseFilter", Only(&["DISABLED"])),
+    ("crop/*", Supported),
+    ("position/*", Supported),
+    ("filterEnable", Supported),
+    ("filterStrength", Supported),
+    ("deblockFilter", Supported),
+    ("denoiseFilter", Supported),
     (
         "psiControl",
         Harmless("the demuxer uses the tables if they are intact"),
     ),
-    ("inputScanType", Only(&["AUTO"])),
+    ("inputScanType", Only(&["AUTO", "PSF"])),
     ("videoSelector/embeddedTimecodeOverride", Only(&["NONE"])),
     ("videoSelector/programNumber", FIRST_PROGRAM),
     ("videoSelector/selectorType", Only(&["AUTO"])),
     ("videoSelector/rotate", Supported),
-    ("videoSelector/colorSpace", Only(&["FOLLOW"])),
-    ("videoSelector/colorSpaceUsage", Only(&["FALLBACK"])),
-    ("videoSelector/alphaBehavior", Only(&["DISCARD"])),
-    ("videoSelector/sampleRange", Only(&["FOLLOW"])),
+    (
+        "videoSelector/colorSpace",
+        Only(&["FOLLOW", "REC_601", "REC_709", "HDR10", "HLG_2020"]),
+    ),
+    ("videoSelector/colorSpaceUsage", Only(&["FALLBACK", "FORCE"])),
+    ("videoSelector/hdr10Metadata/*", Supported),
+    (
+        "videoSelector/maxLuminance",
+        Harmless("the curve of the tone mapping has no such limit"),
+    ),
+    ("videoSelector/alphaBehavior", Only(&["DISCARD", "REMAP_TO_LUMA"])),
+    (
+        "videoSelector/sampleRange",
+        Only(&["FOLLOW", "FULL_RANGE", "LIMITED_RANGE"]),
+    ),
     ("videoSelector/padVideo", Only(&["DISABLED"])),
     ("audioSelectors/*/tracks/*", Supported),
     ("audioSelectors/*/selectorType", Only(&["TRACK", "LANGUAGE_CODE"])),
@@ -311,65 +338,6 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/mpdSettings/klvMetadata", Only(&["NONE"])),
     ("containerSettings/mpdSettings/timedMetadata", Only(&["NONE"])),
     ("containerSettings/mpdSettings/c2paManifest", Only(&["EXCLUDE"])),
-];
-
-const VIDEO: &[(&str, Support)] = &[
-    ("width", Supported),
-    ("height", Supported),
-    (
-        "scalingBehavior",
-        Only(&["DEFAULT", "STRETCH_TO_OUTPUT", "FIT", "FIT_NO_UPSCALE", "FILL"]),
-    ),
-    ("sharpness", Supported),
-    ("antiAlias", Harmless("scaling always filters")),
-    ("afdSignaling", Only(&["NONE"])),
-    ("respondToAfd", Only(&["NONE"])),
-    ("fixedAfd", Harmless("no active format is signaled")),
-    ("colorMetadata", Only(&["INSERT"])),
-    ("dropFrameTimecode", Harmless(TIMECODE)),
-    ("timecodeInsertion", Only(&["DISABLED"])),
-    ("timecodeTrack", Only(&["DISABLED"])),
-    ("chromaPositionMode", Only(&["AUTO"])),
-    (
-        "videoPreprocessors/colorCorrector/colorSpaceConversion",
-        Only(&["NONE", "FORCE_709"]),
-    ),
-    ("videoPreprocessors/colorCorrector/brightness", Only(&["50"])),
-    ("videoPreprocessors/colorCorrector/contrast", Only(&["50"])),
-    ("videoPreprocessors/colorCorrector/hue", Only(&["0"])),
-    ("videoPreprocessors/colorCorrector/saturation", Only(&["50"])),
-    (
-        "codecSettings/codec",
-        Only(&[
-            "H_264",
-            "H_265",
-            "AV1",
-            "VP8",
-            "VP9",
-            "MPEG2",
-            "PRORES",
-            "FRAME_CAPTURE",
-        ]),
-    ),
-    (
-        "videoPreprocessors/deinterlacer/mode",
-        Only(&["DEINTERLACE", "INVERSE_TELECINE", "ADAPTIVE"]),
-    ),
-    (
-        "videoPreprocessors/deinterlacer/control",
-        Only(&["NORMAL", "FORCE_ALL_FRAMES"]),
-    ),
-    (
-        "videoPreprocessors/deinterlacer/algorithm",
-        Harmless("one motion-adaptive filter is used for all algorithms"),
-    ),
-    ("codecSettings/frameCaptureSettings/framerateNumerator", Supported),
-    (
-        "codecSettings/frameCaptureSettings/framerateDenominator",
-        Supported,
-    ),
-    ("codecSettings/frameCaptureSettings/maxCaptures", Supported),
-    ("codecSettings/frameCaptureSettings/quality", Supported),
 ];
 
 const SOUND: &[(&str, Support)] = &[

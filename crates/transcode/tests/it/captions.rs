@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use transcode::exec::Limits;
-use transcode::plan::{CaptionFiles, Plan, caption_files, with_captions};
+use transcode::plan::{Plan, SideFiles, caption_files, with_files};
 use transcode::probe::probe;
 use transcode::produced::Produced;
 
@@ -38,8 +38,11 @@ fn video(container: &str) -> Value {
     output
 }
 
-fn files() -> CaptionFiles {
-    CaptionFiles::from([(URL.to_owned(), SRT.as_bytes().to_vec())])
+fn files() -> SideFiles {
+    SideFiles {
+        captions: [(URL.to_owned(), SRT.as_bytes().to_vec())].into(),
+        ..SideFiles::default()
+    }
 }
 
 async fn encoded(world: &World, settings: &Value) -> Produced {
@@ -49,7 +52,7 @@ async fn encoded(world: &World, settings: &Value) -> Produced {
         &["-f", "lavfi", "-i", "color=c=black:s=160x90:r=25:d=4"],
     );
     let source = probe(&input, &Limits::default()).await.expect("is probed");
-    let plan = with_captions(settings, &source, &files(), "20260101T000000").expect("is planned");
+    let plan = with_files(settings, &source, &files(), "20260101T000000").expect("is planned");
     let text = serde_json::to_string(&plan).expect("is JSON");
     assert_eq!(serde_json::from_str::<Plan>(&text).expect("reads back"), plan);
     let produced = world.run(&plan, &input).await.expect("is encoded");
@@ -214,7 +217,7 @@ fn captions_follow_the_clips_of_the_input() {
     settings["inputs"][0]["timecodeSource"] = json!("ZEROBASED");
     settings["inputs"][0]["inputClippings"] = json!([
         {"startTimecode": "00:00:01:00", "endTimecode": "00:00:01:24"}, {"startTimecode": "00:00:03:00"}]);
-    let plan = with_captions(&settings, &source, &files(), "").expect("is planned");
+    let plan = with_files(&settings, &source, &files(), "").expect("is planned");
     let plan = serde_json::to_value(&plan).expect("is JSON");
     let times: Vec<_> = plan["captions"][0]["cues"]
         .as_array()
@@ -242,7 +245,10 @@ fn captions_that_cannot_be_made_are_refused_with_their_path() {
     in_video["captionDescriptions"] = captions("M3U8", "", "WEBVTT")["captionDescriptions"].clone();
     let mut unknown = captions("M3U8", "_en", "WEBVTT");
     unknown["captionDescriptions"][0]["captionSelectorName"] = json!("Deutsch");
-    let bad_file = CaptionFiles::from([(URL.to_owned(), b"1\n00:00:02,000 --> 00:00:01,000\nx\n".to_vec())]);
+    let bad_file = SideFiles {
+        captions: [(URL.to_owned(), b"1\n00:00:02,000 --> 00:00:01,000\nx\n".to_vec())].into(),
+        ..SideFiles::default()
+    };
     for (settings, files, message) in [
         (
             hls(json!([in_video])),
@@ -273,7 +279,7 @@ fn captions_that_cannot_be_made_are_refused_with_their_path() {
             "/outputGroups: a job needs an output that is more than captured frames and captions",
         ),
     ] {
-        let refusal = with_captions(&settings, &source, &files, "").expect_err(message);
+        let refusal = with_files(&settings, &source, &files, "").expect_err(message);
         assert_eq!(refusal.to_string(), message);
     }
 }

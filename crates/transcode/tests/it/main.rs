@@ -8,5 +8,6 @@ mod encode;
 mod files;
 mod hostile;
 mod packaging;
+mod pictures;
 mod random;
 mod streaming;

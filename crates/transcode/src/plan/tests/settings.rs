@@ -15,6 +15,10 @@ fn other_value(path: &str, member: &str) -> (Value, &'static [(&'static str, i64
         "segmentLengthControl" => (json!("GOP_MULTIPLE"), &[("segmentLength", 5)]),
         // Without clips it makes no difference.
         "timecodeSource" => (Value::Null, &[]),
+        // Without images and a burn-in they make no difference.
+        "source" if path.starts_with("/timecodeConfig") => (Value::Null, &[]),
+        "dropFrameTimecode" => (Value::Null, &[]),
+        "interlaceMode" => (json!("TOP_FIELD"), &[]),
         "segmentControl" => (json!("SINGLE_FILE"), &[]),
         "manifestDurationFormat" => (json!("INTEGER"), &[]),
         "targetDurationCompatibilityMode" => (json!("LEGACY"), &[]),

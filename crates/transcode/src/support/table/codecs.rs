@@ -1,7 +1,7 @@
 //! Settings of codecs: one table each.
 
-use super::{CADENCE, DOLBY, PASSTHROUGH, PROGRESSIVE, PSYCHOVISUAL};
-use crate::support::Support::{self, Harmless, Only, Refused, Supported};
+use super::{CADENCE, DOLBY, PASSTHROUGH, PSYCHOVISUAL};
+use crate::support::Support::{self, Approximated, Harmless, Only, Refused, Supported};
 
 /// Settings that several video codecs have in common. A row of one codec counts before these.
 pub(super) const VIDEO_CODEC: &[(&str, Support)] = &[
@@ -25,20 +25,56 @@ pub(super) const VIDEO_CODEC: &[(&str, Support)] = &[
     ("spatialAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
     ("temporalAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
     ("flickerAdaptiveQuantization", Harmless(PSYCHOVISUAL)),
-    ("softness", Only(&["0"])),
+    ("softness", Supported),
     ("framerateControl", Supported),
     ("framerateNumerator", Supported),
     ("framerateDenominator", Supported),
-    ("framerateConversionAlgorithm", Only(&["DUPLICATE_DROP"])),
+    (
+        "framerateConversionAlgorithm",
+        Only(&["DUPLICATE_DROP", "INTERPOLATE"]),
+    ),
     ("parControl", Supported),
     ("parNumerator", Supported),
     ("parDenominator", Supported),
-    ("interlaceMode", Only(&["PROGRESSIVE"])),
-    ("scanTypeConversionMode", Harmless(PROGRESSIVE)),
-    ("telecine", Only(&["NONE"])),
+    (
+        "interlaceMode",
+        Only(&[
+            "PROGRESSIVE",
+            "TOP_FIELD",
+            "BOTTOM_FIELD",
+            "FOLLOW_TOP_FIELD",
+            "FOLLOW_BOTTOM_FIELD",
+        ]),
+    ),
+    (
+        "scanTypeConversionMode",
+        Only(&["INTERLACED", "INTERLACED_OPTIMIZE"]),
+    ),
+    ("telecine", Only(&["NONE", "HARD"])),
     ("slowPal", Only(&["DISABLED"])),
     ("syntax", Only(&["DEFAULT"])),
-    ("unregisteredSeiTimecode", Only(&["DISABLED"])),
+    (
+        "unregisteredSeiTimecode",
+        Approximated(&["ENABLED"], "no timecode is written into the stream"),
+    ),
+    (
+        "hrdBufferFinalFillPercentage",
+        Approximated(
+            &[],
+            "the encoder does not steer how full the buffer is at the end",
+        ),
+    ),
+    (
+        "qvbrSettings/maxAverageBitrate",
+        Approximated(&[], "the quality level and maxBitrate decide"),
+    ),
+    (
+        "bandwidthReductionFilter/*",
+        Approximated(
+            &["LOW", "MEDIUM", "HIGH", "AUTO"],
+            "no filter reduces the bit rate",
+        ),
+    ),
     (
         "endOfStreamMarkers",
         Harmless("the encoder writes none, and players need none"),
@@ -55,16 +91,40 @@ pub(super) const H264: &[(&str, Support)] = &[
         "qualityTuningLevel",
         Only(&["SINGLE_PASS", "SINGLE_PASS_HQ", "MULTI_PASS_HQ"]),
     ),
-    ("codecProfile", Only(&["BASELINE", "MAIN", "HIGH"])),
+    (
+        "codecProfile",
+        Only(&[
+            "BASELINE",
+            "MAIN",
+            "HIGH",
+            "HIGH_10BIT",
+            "HIGH_422",
+            "HIGH_422_10BIT",
+        ]),
+    ),
+    ("explicitWeightedPrediction", Supported),
     ("entropyEncoding", Supported),
     ("gopBReference", Supported),
     ("dynamicSubGop", Supported),
     ("sceneChangeDetect", Supported),
     ("adaptiveQuantization", Supported),
-    ("fieldEncoding", Harmless(PROGRESSIVE)),
-    ("repeatPps", Only(&["DISABLED"])),
+    (
+        "fieldEncoding",
+        Approximated(&["FORCE_FIELD"], "x264 codes both fields of a frame together"),
+    ),
+    (
+        "syntax",
+        Approximated(&["RP2027"], "the syntax is the default one"),
+    ),
+    (
+        "repeatPps",
+        Approximated(&["ENABLED"], "parameter sets are repeated at keyframes alone"),
+    ),
     ("writeMp4PackagingType", Only(&["AVC1"])),
-    ("saliencyAwareEncoding", Only(&["DISABLED"])),
+    (
+        "saliencyAwareEncoding",
+        Approximated(&["PREFERRED"], PSYCHOVISUAL),
+    ),
 ];
 
 pub(super) const H265: &[(&str, Support)] = &[
@@ -83,6 +143,8 @@ pub(super) const H265: &[(&str, Support)] = &[
         ]),
     ),
     ("writeMp4PackagingType", Only(&["HVC1", "HEV1"])),
+    ("interlaceMode", Only(&["PROGRESSIVE"])),
+    ("telecine", Only(&["NONE"])),
     (
         "gopBReference",
         Harmless("x265 decides about B-pictures that are references"),
@@ -130,8 +192,20 @@ pub(super) const VPX: &[(&str, Support)] = &[("rateControlMode", Only(&["VBR"]))
 pub(super) const MPEG2: &[(&str, Support)] = &[
     ("rateControlMode", Only(&["VBR", "CBR"])),
     ("codecProfile", Only(&["MAIN", "PROFILE_422"])),
-    ("intraDcPrecision", Only(&["AUTO", "INTRA_DC_PRECISION_8"])),
-    ("dynamicSubGop", Only(&["STATIC"])),
+    (
+        "intraDcPrecision",
+        Only(&[
+            "AUTO",
+            "INTRA_DC_PRECISION_8",
+            "INTRA_DC_PRECISION_9",
+            "INTRA_DC_PRECISION_10",
+            "INTRA_DC_PRECISION_11",
+        ]),
+    ),
+    (
+        "dynamicSubGop",
+        Approximated(&["ADAPTIVE"], "the number of B-pictures is fixed"),
+    ),
 ];
 
 pub(super) const PRORES: &[(&str, Support)] = &[
