@@ -10,7 +10,7 @@ import { fromPlayback } from "./link.js";
  * @typedef {{
  *   id: string, state: string, progress: number, title: string, reason?: string, created_at: string,
  *   source: {key: string, size: number, uploaded_at: string, duration_ms?: number, width?: number, height?: number,
- *     rotation?: number, pixel_aspect?: string},
+ *     rotation?: number, pixel_aspect?: string, cover?: {width: number, height: number}},
  *   jobs?: {attempt: number, state: string, error?: JobError}[],
  *   outputs?: {hls?: {variants: Rendition[]}, mp4?: Rendition[]}[],
  *   left_out?: {what: string, why: string}[],

@@ -129,7 +129,8 @@ async function watch(id) {
     ]);
     if (location.hash !== here) return;
     const view = watchView(link, record?.title ?? titleOf(id), record ? factsOf(record) : "", () => api.playback(id));
-    if (record) shape(view, displayed(record.source));
+    // Without video, a cover is the picture.
+    if (record) shape(view, displayed(record.source) ?? displayed(record.source.cover ?? {}));
     const missing = leftOut(record?.left_out);
     if (missing) {
       const line = document.createElement("p");
