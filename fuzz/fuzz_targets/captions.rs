@@ -6,7 +6,7 @@ use captions::{Cue, Format, MAX_MS, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    for format in [Format::Srt, Format::WebVtt, Format::Ttml, Format::Sami] {
+    for format in [Format::Srt, Format::WebVtt, Format::Ttml, Format::Sami, Format::Stl] {
         let Ok(cues) = read(format, bytes, None) else { continue };
         assert!(cues.is_sorted_by_key(|cue| (cue.start, cue.end)));
         for cue in &cues {

@@ -6,6 +6,7 @@
 //! | WebVTT (`.vtt`) | [`Format::WebVtt`] | [`write::webvtt`], [`segments`] |
 //! | TTML, IMSC text (`.ttml`, `.xml`, `.dfxp`) | [`Format::Ttml`] | [`write::ttml`] |
 //! | SAMI (`.smi`) | [`Format::Sami`] | [`write::sami`] |
+//! | EBU STL (`.stl`) | [`Format::Stl`] | – |
 //! | `SubStation` Alpha (`.ass`), for burn-in | – | [`ass`] |
 //!
 //! Architecture invariant: this crate is pure. It takes values and returns values; it has no async, reads no
@@ -16,6 +17,7 @@ mod inline;
 mod sami;
 pub mod segments;
 mod srt;
+mod stl;
 mod text;
 mod time;
 mod ttml;
@@ -39,6 +41,8 @@ pub enum Format {
     WebVtt,
     Ttml,
     Sami,
+    /// EBU Tech 3264, times from the start of the program.
+    Stl,
 }
 
 /// A stretch of text and how it looks. Lines are separated by `\n`.
@@ -125,12 +129,13 @@ impl Error {
 /// with a cue that ends before its start, or without any cue is an error. Cues without text or without length are
 /// left out.
 pub fn read(format: Format, bytes: &[u8], language: Option<&str>) -> Result<Vec<Cue>, Error> {
-    let text = text::decode(bytes)?;
+    let text = || text::decode(bytes);
     let mut cues = match format {
-        Format::Srt => srt::read(&text),
-        Format::WebVtt => webvtt::read(&text),
-        Format::Ttml => ttml::read(&text),
-        Format::Sami => sami::read(&text, language),
+        Format::Srt => srt::read(&text()?),
+        Format::WebVtt => webvtt::read(&text()?),
+        Format::Ttml => ttml::read(&text()?),
+        Format::Sami => sami::read(&text()?, language),
+        Format::Stl => stl::read(bytes),
     }?;
     if cues.is_empty() {
         return Err(Error::new(
@@ -149,6 +154,7 @@ impl Format {
             Self::Srt => "SubRip, with times such as `00:00:01,000 --> 00:00:02,500`",
             Self::WebVtt => "WebVTT, with times such as `00:00:01.000 --> 00:00:02.500`",
             Self::Ttml => "TTML, with `<p begin=\"1s\" end=\"2.5s\">`",
+            Self::Stl => "EBU STL, with texts in blocks of 128 bytes",
             Self::Sami => "SAMI, with `<SYNC Start=1000>`",
         }
     }

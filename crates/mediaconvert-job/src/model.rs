@@ -169,7 +169,17 @@ settings! {
     }
 }
 settings! {
-    CaptionSourceSettings { source_type: Option<String>, file_source_settings: FileSourceSettings }
+    CaptionSourceSettings {
+        source_type: Option<String>,
+        file_source_settings: FileSourceSettings,
+        embedded_source_settings: EmbeddedSourceSettings,
+    }
+}
+settings! {
+    EmbeddedSourceSettings {
+        /// 1 to 4; 1 if absent.
+        source608_channel_number: Option<u32>,
+    }
 }
 settings! {
     FileSourceSettings {

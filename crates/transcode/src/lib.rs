@@ -8,6 +8,7 @@
 mod adts;
 mod bounds;
 pub mod boxes;
+pub mod closed;
 pub mod confine;
 pub mod dash;
 pub mod exec;

@@ -44,6 +44,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::arguments::START_SECONDS;
+pub(crate) use self::captions::closed_key;
 pub use self::captions::{CaptionFiles, CaptionFormat, CaptionTrack, caption_files};
 pub(crate) use self::loudness::Loudness;
 pub use self::side::{SideFile, SideFiles, SideKind, side_files};

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use transcode::Failure;
 use transcode::exec::TranscodeError;
 use transcode::plan::{self, CaptionFiles, SideFile, SideFiles, SideKind};
+use transcode::probe::MediaInfo;
 use transcode::produced::{Produced, ProducedFile};
 
 use super::super::MediaConvert;
@@ -66,7 +67,8 @@ impl Attempt<'_> {
         })
         .await?;
 
-        let captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
+        let mut captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
+        Box::pin(self.closed_captions(&mut captions, &info, &input, &folder.path().join("closed"))).await?;
         let beside = Box::pin(self.beside(&out, captions)).await?;
         let plan = plan::with_files(&self.job.settings, &info, &beside, &self.started())
             .map_err(|refusal| refusal.failure())?;
@@ -216,6 +218,23 @@ impl Attempt<'_> {
             }
         }
         Ok(files)
+    }
+
+    /// Decodes captions in pictures and in SCC files.
+    async fn closed_captions(
+        &self,
+        captions: &mut CaptionFiles,
+        info: &MediaInfo,
+        input: &Path,
+        work: &Path,
+    ) -> Result<(), Stop> {
+        let limits = self.service.encode_limits(self.job.input());
+        let read = transcode::closed::read(&self.job.settings, captions, info, input, work, &limits);
+        let read = self.unless_stopped(read).await?;
+        read.map_err(|error| match error {
+            TranscodeError::Files(error) => folder_failure(&error).into(),
+            error => error.failure(self.job.input()).into(),
+        })
     }
 
     async fn transcode(

@@ -26,9 +26,13 @@ pub(crate) fn encoder(
     let level = f64::from(settings.qvbr_settings.qvbr_quality_level.unwrap_or(7))
         + settings.qvbr_settings.qvbr_quality_level_fine_tune.unwrap_or(0.0);
     let quality = (35.0 + (7.0 - level) * 4.0).round().clamp(10.0, 60.0);
-    // In pictures, as MediaConvert has it; it has no other unit and no default for AV1.
-    let pictures = settings
-        .gop_size
+    // In pictures unless the job says otherwise; MediaConvert has no default for AV1.
+    let unit = match settings.gop_size_units.as_deref() {
+        Some("SECONDS") => rate.as_f64(),
+        _ => 1.0,
+    };
+    let size = settings.gop_size.map(|size| size * unit);
+    let pictures = size
         .filter(|size| *size >= 1.0)
         .unwrap_or(2.0 * rate.as_f64())
         .round();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use captions::write::{self, Looks};
 use captions::{Align, Cue, Format, ass};
 use mediaconvert_job::model::{
-    self, BurninSettings, CaptionDescription, CaptionSelector, CaptionStyleSettings, FileSourceSettings,
-    Input,
+    self, BurninSettings, CaptionDescription, CaptionSelector, CaptionSourceSettings, CaptionStyleSettings,
+    FileSourceSettings, Input,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,6 +94,11 @@ pub fn caption_files(settings: &Value) -> Vec<String> {
     files.sort_unstable();
     files.dedup();
     files
+}
+
+/// The key of captions that are embedded in the input's pictures, among those of files.
+pub(crate) fn closed_key(channel: u64) -> String {
+    format!("embedded:{channel}")
 }
 
 /// Reads captions for the outputs of a job.
@@ -189,10 +194,14 @@ impl<'a> Captions<'a> {
             let path = format!("{path}/captionDescriptions/{number}");
             let settings = &description.destination_settings;
             let kind = settings.destination_type.as_deref().unwrap_or_default();
+            if kind == "EMBEDDED" {
+                self.check_embedded(description, &path)?;
+                continue;
+            }
             if kind != "BURN_IN" {
                 let path = format!("{path}/destinationSettings/destinationType");
                 let message = format!(
-                    "the local engine does not put {kind} into an output with video, only BURN_IN. Give captions that are \
+                    "the local engine does not put {kind} into an output with video, only BURN_IN and EMBEDDED. Give captions that are \
                      a file or a rendition an output of their own"
                 );
                 return Err(Refusal::setting(path, message));
@@ -212,6 +221,28 @@ impl<'a> Captions<'a> {
             script = Some(ass::script(&cues, &look(burnin, size, &path)?));
         }
         Ok(script)
+    }
+
+    /// Captions stay in pictures that have them, and are not put into others.
+    fn check_embedded(&self, description: &CaptionDescription, path: &str) -> Result<(), Refusal> {
+        let name = description.caption_selector_name.as_deref().unwrap_or_default();
+        let selector = self.input.caption_selectors.get(name);
+        let kind = selector.and_then(|selector| selector.source_settings.source_type.as_deref());
+        if matches!(kind, Some("EMBEDDED" | "NULL_SOURCE")) {
+            return Ok(());
+        }
+        let path = format!("{path}/destinationSettings/destinationType");
+        let message = "the local engine embeds captions only from a source that has them embedded";
+        Err(Refusal::setting(path, message))
+    }
+
+    /// Whether an output keeps the captions that are embedded in the source.
+    pub(crate) fn are_embedded(output: &model::Output) -> bool {
+        let mut kinds = output
+            .caption_descriptions
+            .iter()
+            .map(|description| &description.destination_settings.destination_type);
+        kinds.any(|kind| is(kind.as_ref(), "EMBEDDED"))
     }
 
     fn cues(&self, description: &CaptionDescription, path: &str) -> Result<Vec<Cue>, Refusal> {
@@ -249,6 +280,10 @@ impl<'a> Captions<'a> {
             "SRT" => Format::Srt,
             "WEBVTT" => Format::WebVtt,
             "SMI" => Format::Sami,
+            // ffmpeg has made WebVTT of it.
+            "SCC" => Format::WebVtt,
+            "STL" => Format::Stl,
+            "EMBEDDED" => return Ok(self.closed(settings)),
             "NULL_SOURCE" => return Ok(Vec::new()),
             _ => Format::Ttml,
         };
@@ -267,8 +302,13 @@ impl<'a> Captions<'a> {
         let bytes = files
             .get(url)
             .ok_or_else(|| Refusal::setting(&path, "the file was not read"))?;
-        let cues = captions::read(format, bytes, selector.custom_language_code.as_deref())
-            .map_err(|error| Refusal::setting(&path, format!("{url}: {error}")))?;
+        let is_scc = is(settings.source_type.as_ref(), "SCC");
+        let cues = captions::read(format, bytes, selector.custom_language_code.as_deref());
+        let cues = cues.map_err(|error| {
+            let scc = "the file has no captions: expected SCC, which begins with `Scenarist_SCC V1.0`";
+            let why = if is_scc { scc.to_owned() } else { error.to_string() };
+            Refusal::setting(&path, format!("{url}: {why}"))
+        })?;
         let unit = if is(time_delta_units.as_ref(), "MILLISECONDS") {
             1
         } else {
@@ -278,6 +318,19 @@ impl<'a> Captions<'a> {
             &cues,
             time_delta.unwrap_or(0).saturating_mul(unit),
         ))
+    }
+}
+
+impl Captions<'_> {
+    /// Captions from the pictures; none if there are none.
+    fn closed(&self, settings: &CaptionSourceSettings) -> Vec<Cue> {
+        let channel = settings.embedded_source_settings.source608_channel_number;
+        let webvtt = self
+            .files
+            .and_then(|files| files.get(&closed_key(channel.unwrap_or(1).into())));
+        webvtt
+            .and_then(|webvtt| captions::read(Format::WebVtt, webvtt, None).ok())
+            .unwrap_or_default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests that run ffmpeg on generated clips.
 
 mod captions;
+mod closed;
 mod codecs;
 mod common;
 mod confine;
@@ -11,3 +12,4 @@ mod packaging;
 mod pictures;
 mod random;
 mod streaming;
+mod templates;

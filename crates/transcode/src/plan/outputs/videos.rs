@@ -4,6 +4,7 @@ use mediaconvert_job::error_code::{NO_VIDEO, UNSUPPORTED_CODEC};
 use mediaconvert_job::model::{self, EncoderSettings, FrameCaptureSettings};
 
 use super::{Planner, shared};
+use crate::plan::captions::Captions;
 use crate::plan::color;
 use crate::plan::deinterlace::Fields;
 use crate::plan::picture::{Frame, SQUARE};
@@ -66,6 +67,9 @@ impl Planner<'_> {
         let script = script.map(|script| shared(&mut self.scripts, script));
         self.deinterlace(video, rate, path)?;
         let mut encoder = codec.encoder(video, rate, cuts, &own)?;
+        if Captions::are_embedded(output) {
+            self.embed_captions(video, rate, &mut encoder.options, path)?;
+        }
         if let Some(top) = treatment.top_first.filter(|_| video.codec() == "H_264") {
             h264::order_fields(&mut encoder.options, top);
         }
@@ -102,6 +106,30 @@ impl Planner<'_> {
             rate,
         };
         Ok((shared(&mut self.videos, encode), encoder.segment_seconds))
+    }
+
+    /// Keeps captions in the pictures. They are spread over frames, so that their rate has to stay.
+    fn embed_captions(
+        &self,
+        video: &model::VideoDescription,
+        rate: Ratio,
+        options: &mut [(&'static str, String)],
+        path: &str,
+    ) -> Result<(), Refusal> {
+        let refuse = |message: &str| Err(Refusal::setting(format!("{path}/captionDescriptions"), message));
+        if rate != self.source_rate() {
+            return refuse("embedded captions are kept only at the frame rate of the source");
+        }
+        match options.iter_mut().find(|(name, _)| *name == "a53cc") {
+            Some((_, value)) => *value = "1".to_owned(),
+            None => {
+                return refuse(&format!(
+                    "the local engine keeps embedded captions in H_264 only, not in {}",
+                    video.codec()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Warns of values in the middle of a range, which the support table cannot name.

@@ -1,6 +1,8 @@
 //! Settings of captions.
 
-use crate::support::Support::{self, Harmless, Only, Supported};
+use crate::support::Support::{self, Approximated, Harmless, Only, Supported};
+
+const NO_708: Support = Approximated(&["UPCONVERT"], "captions stay CEA-608");
 
 pub(super) const CAPTION_SOURCE: &[(&str, Support)] = &[
     ("customLanguageCode", Supported),
@@ -18,19 +20,39 @@ pub(super) const CAPTION_SOURCE: &[(&str, Support)] = &[
             "SMPTE_TT",
             "TT_3GPP",
             "SMI",
+            "STL",
+            "SCC",
+            "EMBEDDED",
             "NULL_SOURCE",
         ]),
     ),
     ("sourceSettings/fileSourceSettings/sourceFile", Supported),
     ("sourceSettings/fileSourceSettings/timeDelta", Supported),
     ("sourceSettings/fileSourceSettings/timeDeltaUnits", Supported),
-    (
-        "sourceSettings/fileSourceSettings/convert608To708",
-        Only(&["DISABLED"]),
-    ),
+    ("sourceSettings/fileSourceSettings/convert608To708", NO_708),
     (
         "sourceSettings/fileSourceSettings/convertPaintToPop",
-        Only(&["DISABLED"]),
+        Harmless("captions are read whole"),
+    ),
+    (
+        "sourceSettings/fileSourceSettings/framerate/**",
+        Approximated(
+            &[],
+            "a frame in the times of an SCC file counts as a thirtieth of a second",
+        ),
+    ),
+    ("sourceSettings/embeddedSourceSettings/convert608To708", NO_708),
+    (
+        "sourceSettings/embeddedSourceSettings/source608ChannelNumber",
+        Only(&["1", "3"]),
+    ),
+    (
+        "sourceSettings/embeddedSourceSettings/source608TrackNumber",
+        Only(&["1"]),
+    ),
+    (
+        "sourceSettings/embeddedSourceSettings/terminateCaptions",
+        Harmless("captions end with their input"),
     ),
     (
         "sourceSettings/fileSourceSettings/byteRateLimit",
@@ -49,7 +71,15 @@ pub(super) const CAPTIONS: &[(&str, Support)] = &[
     ("languageDescription", Supported),
     (
         "destinationSettings/destinationType",
-        Only(&["BURN_IN", "WEBVTT", "SRT", "TTML", "IMSC", "SMI"]),
+        Only(&["BURN_IN", "EMBEDDED", "WEBVTT", "SRT", "TTML", "IMSC", "SMI"]),
+    ),
+    (
+        "destinationSettings/embeddedDestinationSettings/destination608ChannelNumber",
+        Only(&["1"]),
+    ),
+    (
+        "destinationSettings/embeddedDestinationSettings/destination708ServiceNumber",
+        Harmless("captions of the source pass through as they are"),
     ),
     (
         "destinationSettings/webvttDestinationSettings/stylePassthrough",

@@ -178,6 +178,7 @@ pub(super) const H265: &[(&str, Support)] = &[
 
 pub(super) const AV1: &[(&str, Support)] = &[
     ("rateControlMode", Only(&["QVBR"])),
+    ("bitrate", Harmless("it applies to CBR, which is refused")),
     ("bitDepth", Only(&["BIT_8", "BIT_10"])),
     ("filmGrainSynthesis", Supported),
     (
