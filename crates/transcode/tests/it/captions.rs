@@ -254,7 +254,7 @@ fn captions_that_cannot_be_made_are_refused_with_their_path() {
             hls(json!([in_video])),
             files(),
             "/outputGroups/0/outputs/0/captionDescriptions/0/destinationSettings/destinationType: \
-            the local engine does not put WEBVTT into an output with video, only BURN_IN. Give captions that are a file or a \
+            the local engine does not put WEBVTT into an output with video, only BURN_IN and EMBEDDED. Give captions that are a file or a \
             rendition an output of their own",
         ),
         (
