@@ -169,8 +169,15 @@ fn audio_properties(audio: &AudioTrack) -> Value {
     ])
 }
 
-/// `inputDetails` of the event.
-pub(super) fn input_details(url: &str, info: &MediaInfo) -> Value {
+/// `inputDetails` of the event: each input with its number.
+pub(super) fn input_details<'a>(inputs: impl Iterator<Item = (&'a str, &'a MediaInfo)>) -> Value {
+    let inputs = (1..).zip(inputs);
+    inputs
+        .map(|(id, (url, info))| input_detail(id, url, info))
+        .collect()
+}
+
+fn input_detail(id: u32, url: &str, info: &MediaInfo) -> Value {
     let video = info.video.iter().map(|video| {
         present([
             ("streamId", (video.index + 1).into()),
@@ -206,12 +213,12 @@ pub(super) fn input_details(url: &str, info: &MediaInfo) -> Value {
             "language": audio.language.as_deref().unwrap_or("und").to_uppercase(),
         })
     });
-    json!([{
-        "id": 1,
+    json!({
+        "id": id,
         "uri": url,
         "video": video.collect::<Vec<_>>(),
         "audio": audio.collect::<Vec<_>>(),
-    }])
+    })
 }
 
 /// An object of the members that have a value.
@@ -409,7 +416,8 @@ mod tests {
 
     #[test]
     fn a_phone_video_in_the_event() {
-        insta::assert_json_snapshot!(input_details("s3://b/input/a.MOV", &phone()));
+        let phone = phone();
+        insta::assert_json_snapshot!(input_details([("s3://b/input/a.MOV", &phone)].into_iter()));
     }
 
     #[test]

@@ -124,6 +124,37 @@ async fn a_job_from_upload_to_outputs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_inputs_become_one_film() {
+    let stack = TestStack::new().await;
+    stack.put("input/intro.mp4", clip("320x180", 1)).await;
+    let mut settings = testing::settings("s3://vod/input/film.mp4", "s3://vod/output/a/video");
+    let mut intro = settings["inputs"][0].clone();
+    intro["fileInput"] = "s3://vod/input/intro.mp4".into();
+    settings["inputs"].as_array_mut().unwrap().insert(0, intro);
+    stack.start("input/film.mp4", clip("160x120", 2), &settings).await;
+    let events = stack.until("COMPLETE").await;
+    let inputs = &events[1]["detail"]["inputDetails"];
+    let found: Vec<_> = (0..2)
+        .map(|index| (inputs[index]["id"].as_u64(), inputs[index]["uri"].as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Some(1), Some("s3://vod/input/intro.mp4")),
+            (Some(2), Some("s3://vod/input/film.mp4"))
+        ]
+    );
+    let complete = &events.last().unwrap()["detail"]["outputGroupDetails"][0]["outputDetails"][0];
+    let duration = complete["durationInMs"].as_u64().unwrap();
+    assert!((2990..3100).contains(&duration), "{complete}");
+
+    settings["inputs"][0]["fileInput"] = "s3://vod/input/gone.mp4".into();
+    let (code, message) = stack.failure(&settings).await;
+    assert_eq!(code, 1404);
+    assert!(message.contains("s3://vod/input/gone.mp4"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_have_their_codes() {
     let stack = TestStack::new().await;
     stack.put("input/text.mp4", b"this is not a video".to_vec()).await;

@@ -248,6 +248,14 @@ impl Job {
             .unwrap_or_default()
     }
 
+    /// The URLs of all inputs, as given.
+    pub fn inputs(&self) -> Vec<&str> {
+        let inputs = self.settings["inputs"].as_array().into_iter().flatten();
+        inputs
+            .map(|input| input["fileInput"].as_str().unwrap_or_default())
+            .collect()
+    }
+
     /// Work on the job starts.
     pub fn start(&mut self, now: Timestamp) -> Event {
         self.status = Status::Progressing;

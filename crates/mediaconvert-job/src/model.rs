@@ -19,7 +19,13 @@ macro_rules! settings {
 
 settings! {
     /// `JobSettings`.
-    JobSettings { inputs: Vec<Input>, output_groups: Vec<OutputGroup>, timecode_config: TimecodeConfig }
+    JobSettings {
+        inputs: Vec<Input>,
+        output_groups: Vec<OutputGroup>,
+        timecode_config: TimecodeConfig,
+        /// Number of the input whose size and rate are the defaults, from 1.
+        follow_source: Option<u32>,
+    }
 }
 settings! {
     /// The timecode of outputs.

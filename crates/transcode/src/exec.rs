@@ -38,17 +38,33 @@ pub async fn run(
     cancel: &CancellationToken,
     progress: impl FnMut(Progress),
 ) -> Result<Produced, TranscodeError> {
-    let input = std::path::absolute(input).map_err(TranscodeError::Files)?;
+    run_inputs(plan, &[input.to_owned()], work, limits, cancel, progress).await
+}
+
+/// Runs a plan with the files of all inputs, in their order. See [`run`].
+pub async fn run_inputs(
+    plan: &Plan,
+    inputs: &[PathBuf],
+    work: &Path,
+    limits: &Limits,
+    cancel: &CancellationToken,
+    progress: impl FnMut(Progress),
+) -> Result<Produced, TranscodeError> {
+    let inputs = inputs.iter().map(std::path::absolute);
+    let inputs: Vec<PathBuf> = inputs.collect::<Result<_, _>>().map_err(TranscodeError::Files)?;
     let work = std::path::absolute(work).map_err(TranscodeError::Files)?;
-    let size = tokio::fs::metadata(&input).await.map_or(0, |file| file.len());
+    let mut size = 0;
+    for input in &inputs {
+        size += tokio::fs::metadata(input).await.map_or(0, |file| file.len());
+    }
     let bounds = Bounds::new(limits.play_time, size);
     bounds.check(plan)?;
     prepare(plan, &work).await.map_err(TranscodeError::Files)?;
-    let plan = &measure::loudness(plan, &input, &work, limits, cancel).await?;
-    let arguments = plan.arguments(&input);
+    let plan = &measure::loudness(plan, &inputs, &work, limits, cancel).await?;
+    let arguments = plan.arguments_for(&inputs);
     tracing::debug!(command = process::quoted("ffmpeg", &arguments), "start encoder");
     let reach = Reach {
-        input: &input,
+        inputs: &inputs,
         work: &work,
         file_size: limits.disk,
     };
@@ -76,7 +92,7 @@ pub async fn run(
             child.wait().await.map_err(TranscodeError::Start)
         } => status,
     };
-    let messages = failure::redacted(&messages, &input, &work);
+    let messages = failure::redacted(&messages, &inputs, &work);
     match outcome {
         Ok(status) if status.success() => {}
         Ok(status) => {
@@ -93,11 +109,7 @@ pub async fn run(
     }
     let produced = collect(plan, &work, limits).await?;
     if is_cut_short(plan, &produced, &messages) {
-        let length = tokio::fs::metadata(&input)
-            .await
-            .map_err(TranscodeError::Files)?
-            .len();
-        return Err(TranscodeError::Truncated { length });
+        return Err(TranscodeError::Truncated { length: size });
     }
     Ok(produced)
 }

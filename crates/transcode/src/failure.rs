@@ -1,7 +1,7 @@
 //! Derives an error from an exit status and the last messages, in `MediaConvert`'s terms.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The last messages, joined to one line, without paths of this machine.
-pub(crate) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
+pub(crate) fn redacted(messages: &[u8], inputs: &[PathBuf], work: &Path) -> String {
     let text = String::from_utf8_lossy(messages);
     let lines: Vec<&str> = text
         .lines()
@@ -169,10 +169,15 @@ pub(crate) fn redacted(messages: &[u8], input: &Path, work: &Path) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join(" | ");
-    let mut text = last
-        .replace(&format!("file:{}", input.display()), "input")
-        .replace(&*input.to_string_lossy(), "input");
-    for folder in [Some(work), input.parent()]
+    let mut text = last;
+    // The last first: the name of another may begin with that of the first.
+    for input in inputs.iter().rev() {
+        text = text
+            .replace(&format!("file:{}", input.display()), "input")
+            .replace(&*input.to_string_lossy(), "input");
+    }
+    let parent = inputs.first().and_then(|input| input.parent());
+    for folder in [Some(work), parent]
         .into_iter()
         .flatten()
         .filter(|folder| folder.as_os_str().len() > 1)
@@ -331,11 +336,11 @@ mod tests {
     #[test]
     fn messages_name_no_path_of_this_machine() {
         let messages = b"one\n\nfile:/srv/in/x.mp4: bad\n/srv/work/g0/o0.mp4: bad too\n";
-        let text = redacted(messages, Path::new("/srv/in/x.mp4"), Path::new("/srv/work"));
+        let text = redacted(messages, &["/srv/in/x.mp4".into()], Path::new("/srv/work"));
         assert_eq!(text, "one | input: bad | [work]/g0/o0.mp4: bad too");
         let many = "line\n".repeat(50);
         assert_eq!(
-            redacted(many.as_bytes(), Path::new("/a"), Path::new("/b"))
+            redacted(many.as_bytes(), &["/a".into()], Path::new("/b"))
                 .split(" | ")
                 .count(),
             LINES

@@ -1,7 +1,7 @@
 //! Measures the loudness of audio that is to be normalized, before it is encoded.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use crate::process::{self, Limits, Reach};
 /// The plan with the gain of each audio encode that is normalized.
 pub(crate) async fn loudness(
     plan: &Plan,
-    input: &Path,
+    inputs: &[PathBuf],
     work: &Path,
     limits: &Limits,
     cancel: &CancellationToken,
@@ -22,12 +22,12 @@ pub(crate) async fn loudness(
         let Some(loudness) = plan.audio[index].loudness else {
             continue;
         };
-        let arguments = plan.measuring(index, input);
+        let arguments = plan.measuring(index, inputs);
         let measured = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(TranscodeError::Canceled),
             () = tokio::time::sleep(limits.time) => return Err(TranscodeError::TimedOut(limits.time)),
-            measured = run(&arguments, input, work, limits) => measured?,
+            measured = run(&arguments, inputs, work, limits) => measured?,
         };
         plan.audio[index].loudness = Some(loudness.measured(measured));
     }
@@ -37,12 +37,12 @@ pub(crate) async fn loudness(
 /// Runs a measurement. Dropping the future kills it.
 async fn run(
     arguments: &[OsString],
-    input: &Path,
+    inputs: &[PathBuf],
     work: &Path,
     limits: &Limits,
 ) -> Result<f64, TranscodeError> {
     let reach = Reach {
-        input,
+        inputs,
         work,
         file_size: limits.disk,
     };
@@ -60,7 +60,7 @@ async fn run(
     if !status.success() {
         return Err(failure::of_encoder(
             status,
-            &failure::redacted(&messages, input, work),
+            &failure::redacted(&messages, inputs, work),
         ));
     }
     // Audio without a sample has no summary; nothing is to be corrected then.

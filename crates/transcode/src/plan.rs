@@ -24,6 +24,7 @@ mod h264;
 mod hevc;
 mod images;
 mod interlace;
+mod joint;
 mod loudness;
 mod other;
 mod outputs;
@@ -75,12 +76,17 @@ pub const WARN_NO_LOUDNESS_LOG: u32 = 900_004;
 /// A setting is approximated; the message has its path and says how.
 pub const WARN_APPROXIMATED: u32 = 900_005;
 
+/// The largest number of inputs of a job (user guide, "Feature limits").
+pub const MAX_INPUTS: usize = 150;
+
 /// All that a job makes, and what it is made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub warnings: Vec<Warning>,
     /// Play time of the source in milliseconds.
     pub duration_ms: u64,
+    /// Several inputs, which are joined to one first; absent if there is one.
+    pub(crate) joint: Option<joint::Joint>,
     /// The picture that all video encodes and captures start from; absent if there are none.
     pub(crate) picture: Option<Decode>,
     /// The parts of the input that are taken, in its own frames; all of it if there are none.
@@ -249,6 +255,11 @@ impl Plan {
         of_source.chain(of_videos).chain(of_captures)
     }
 
+    /// Number of the input files.
+    pub fn inputs(&self) -> usize {
+        self.joint.as_ref().map_or(1, |joint| joint.parts.len())
+    }
+
     /// Frame rates of the video encodes.
     pub fn rates(&self) -> impl Iterator<Item = Ratio> + '_ {
         self.videos.iter().map(|video| video.rate)
@@ -305,24 +316,31 @@ impl VideoEncode {
 /// `settings` are in the wire's spelling, with the input and the destinations filled in. `started` is the
 /// job's start in UTC as `YYYYMMDDTHHMMSS`, for names that contain it.
 ///
-/// Files beside the input are unknown: this is for jobs without them, and for jobs that are only checked.
+/// Files beside the input are unknown, and all inputs are alike: this is for jobs with one input and no other file, and for jobs
+/// that are only checked.
 pub fn plan(settings: &Value, source: &MediaInfo, started: &str) -> Result<Plan, Refusal> {
-    planned(settings, source, None, started)
+    let inputs = settings["inputs"].as_array().map_or(1, Vec::len).max(1);
+    planned(
+        settings,
+        &vec![source.clone(); inputs.min(MAX_INPUTS)],
+        None,
+        started,
+    )
 }
 
-/// Plans a job with the files that [`caption_files`] and [`side_files`] name.
+/// Plans a job with a source for each input, and the files that [`caption_files`] and [`side_files`] name.
 pub fn with_files(
     settings: &Value,
-    source: &MediaInfo,
+    sources: &[MediaInfo],
     files: &SideFiles,
     started: &str,
 ) -> Result<Plan, Refusal> {
-    planned(settings, source, Some(files), started)
+    planned(settings, sources, Some(files), started)
 }
 
 fn planned(
     settings: &Value,
-    source: &MediaInfo,
+    sources: &[MediaInfo],
     files: Option<&SideFiles>,
     started: &str,
 ) -> Result<Plan, Refusal> {
@@ -330,7 +348,7 @@ fn planned(
     // The table has seen all of it, so what remains is a value of the wrong type.
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
-    let mut plan = outputs::plan(&job, source, files, started)?;
+    let mut plan = outputs::plan(&job, sources, files, started)?;
     let approximations = support::approximations(settings).into_iter();
     plan.warnings.extend(approximations.map(|message| Warning {
         code: WARN_APPROXIMATED,

@@ -10,7 +10,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
@@ -62,10 +62,10 @@ impl Default for Limits {
     }
 }
 
-/// The files that a process may access: its input, and its work folder.
+/// The files that a process may access: its inputs, and its work folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach<'a> {
-    pub(crate) input: &'a Path,
+    pub(crate) inputs: &'a [PathBuf],
     pub(crate) work: &'a Path,
     /// Bytes of each file that it may write to `work`.
     pub(crate) file_size: u64,
@@ -79,7 +79,7 @@ pub(crate) async fn spawn(
     limits: &Limits,
 ) -> io::Result<Child> {
     let confinement = Confinement {
-        read: vec![reach.input.to_owned()],
+        read: reach.inputs.to_vec(),
         write: (reach.file_size > 0).then(|| reach.work.to_owned()),
         file_size: reach.file_size,
         limits_only: !confine().await,

@@ -1,6 +1,6 @@
 //! One attempt at one job: from its input to its outputs in the bucket.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -52,15 +52,15 @@ impl Attempt<'_> {
         let folder = Scratch::new(&self.service.settings().work, &self.job.id)
             .await
             .map_err(|error| folder_failure(&error))?;
-        let (input, out) = (folder.path().join("input"), folder.path().join("out"));
-        self.fetch(&input).await?;
-
-        let url = self.job.input();
-        let probed = self
-            .unless_stopped(transcode::probe::probe(&input, &self.service.probe_limits()))
-            .await?;
-        let info = probed.map_err(|error| error.failure(url))?;
-        let details = inspect::input_details(url, &info);
+        let out = folder.path().join("out");
+        let urls = self.job.inputs();
+        let (mut files, mut sources) = (Vec::new(), Vec::new());
+        for (index, url) in urls.iter().enumerate() {
+            let file = folder.path().join(format!("input{index}"));
+            sources.push(self.input(index, url, &file).await?);
+            files.push(file);
+        }
+        let details = inspect::input_details(urls.iter().copied().zip(&sources));
         self.store(move |job, _| {
             job.enter(Phase::Transcoding);
             vec![Event::InputInformation(details)]
@@ -70,11 +70,13 @@ impl Attempt<'_> {
         let mut captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
         Box::pin(self.closed_captions(&mut captions, &info, &input, &folder.path().join("closed"))).await?;
         let beside = Box::pin(self.beside(&out, captions)).await?;
-        let plan = plan::with_files(&self.job.settings, &info, &beside, &self.started())
+        let plan = plan::with_files(&self.job.settings, &sources, &beside, &self.started())
             .map_err(|refusal| refusal.failure())?;
         self.warn(&plan.warnings).await?;
-        let produced = Box::pin(self.transcode(&plan, &input, &out)).await?;
-        drop(tokio::fs::remove_file(&input).await); // Frees disk space; otherwise it goes with the folder.
+        let produced = Box::pin(self.transcode(&plan, &files, &out)).await?;
+        for file in &files {
+            drop(tokio::fs::remove_file(file).await); // Frees disk space; otherwise it goes with the folder.
+        }
 
         self.store(|job, _| {
             job.enter(Phase::Uploading);
@@ -123,11 +125,20 @@ impl Attempt<'_> {
         }
     }
 
-    async fn fetch(&self, path: &Path) -> Result<(), Stop> {
-        let url = self.job.input();
+    /// Fetches an input and finds out what it is.
+    async fn input(&self, index: usize, url: &str, file: &Path) -> Result<MediaInfo, Stop> {
+        self.fetch(index, url, file).await?;
+        let limits = self.service.probe_limits();
+        let probed = self
+            .unless_stopped(transcode::probe::probe(file, &limits))
+            .await?;
+        Ok(probed.map_err(|error| error.failure(url))?)
+    }
+
+    async fn fetch(&self, index: usize, url: &str, path: &Path) -> Result<(), Stop> {
         let location = Location::parse(url).ok_or_else(|| Failure {
             code: code::BAD_SETTING,
-            message: "/inputs/0/fileInput: the local engine reads s3:// only".to_owned(),
+            message: format!("/inputs/{index}/fileInput: the local engine reads s3:// only"),
         })?;
         let fetching = Box::pin(transfer::fetch(self.service.s3(), &location, path));
         let fetched = self.unless_stopped(fetching).await?;
@@ -240,7 +251,7 @@ impl Attempt<'_> {
     async fn transcode(
         &self,
         plan: &transcode::plan::Plan,
-        input: &Path,
+        inputs: &[PathBuf],
         out: &Path,
     ) -> Result<Produced, Stop> {
         let (sender, receiver) = watch::channel(Progress::default());
@@ -248,7 +259,7 @@ impl Attempt<'_> {
             self.service.encode_limits(self.job.input()),
             self.stop.child_token(),
         );
-        let run = transcode::exec::run(plan, input, out, &limits, &stop, |progress| {
+        let run = transcode::exec::run_inputs(plan, inputs, out, &limits, &stop, |progress| {
             sender.send_replace(Progress {
                 percent: progress.percent,
                 frames: Some(progress.frames),

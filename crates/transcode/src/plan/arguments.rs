@@ -13,8 +13,13 @@ pub(crate) const START_SECONDS: u32 = 2;
 impl Plan {
     /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>
     pub fn arguments(&self, input: &Path) -> Vec<OsString> {
+        self.arguments_for(&[input])
+    }
+
+    /// The same for the files of all inputs.
+    pub fn arguments_for(&self, files: &[impl AsRef<Path>]) -> Vec<OsString> {
         let mut arguments = Arguments::default();
-        inputs(&mut arguments, input, "error");
+        inputs(&mut arguments, files, "error");
         self.side_inputs(&mut arguments);
         arguments.flag("-filter_complex").add(&self.filters());
         self.streams(&mut arguments);
@@ -25,11 +30,15 @@ impl Plan {
     }
 
     /// ffmpeg's arguments for measuring the loudness of an audio encode: its summary is among the messages.
-    pub(crate) fn measuring(&self, audio: usize, input: &Path) -> Vec<OsString> {
+    pub(crate) fn measuring(&self, audio: usize, files: &[impl AsRef<Path>]) -> Vec<OsString> {
         let mut arguments = Arguments::default();
-        inputs(&mut arguments, input, "info");
-        let filters = self.audio_filters(audio, &self.audio[audio]);
-        let graph = format!("{filters},ebur128=framelog=verbose[a]");
+        inputs(&mut arguments, files, "info");
+        let track = &self.audio[audio];
+        let joint = self.joint.as_ref();
+        let mut chains = joint.map_or(Vec::new(), |joint| joint.chains(false, &[(audio, track.stream)]));
+        let filters = self.audio_filters(audio, track);
+        chains.push(format!("{filters},ebur128=framelog=verbose[a]"));
+        let graph = chains.join(";");
         arguments
             .flag("-filter_complex")
             .add(&graph)
@@ -162,7 +171,7 @@ fn segmenting(group: &Group, muxer: &str, path: &str) -> Vec<String> {
     }
 }
 
-fn inputs(arguments: &mut Arguments, input: &Path, messages: &str) {
+fn inputs(arguments: &mut Arguments, files: &[impl AsRef<Path>], messages: &str) {
     // Never ask or read the terminal; files of an earlier try may exist.
     arguments.flag("-nostdin").flag("-hide_banner").flag("-y");
     arguments.flag("-loglevel").add(messages);
@@ -173,11 +182,13 @@ fn inputs(arguments: &mut Arguments, input: &Path, messages: &str) {
         .add("0.5")
         .flag("-progress")
         .add("pipe:1");
-    reading(arguments, FORMAT_WHITELIST);
-    // With its protocol in front no name can be taken for an option or another protocol.
-    let mut file = OsString::from("file:");
-    file.push(input);
-    arguments.flag("-i").0.push(file);
+    for input in files {
+        reading(arguments, FORMAT_WHITELIST);
+        // With its protocol in front no name can be taken for an option or another protocol.
+        let mut file = OsString::from("file:");
+        file.push(input.as_ref());
+        arguments.flag("-i").0.push(file);
+    }
 }
 
 /// What parses a file may open that file and nothing else: no playlists, no network.

@@ -32,15 +32,7 @@ pub(crate) fn encode(
         sample_rate,
         layout: (layout, channels),
     } = codec.choose(settings, track, &path)?;
-    let mut filters = Vec::new();
-    match selector.offset.unwrap_or(0) {
-        0 => {}
-        late if late > 0 => filters.push(format!("adelay={late}:all=1")),
-        early => filters.push(format!(
-            "atrim=start={},asetpts=PTS-STARTPTS",
-            f64::from(early.unsigned_abs()) / 1000.0
-        )),
-    }
+    let mut filters = shifted(selector.offset.unwrap_or(0));
     // Gaps become silence, and audio that starts late starts with silence: players expect both tracks from 0.
     filters.push("aresample=async=1:first_pts=0".to_owned());
     Ok(AudioEncode {
@@ -57,6 +49,18 @@ pub(crate) fn encode(
             .as_ref()
             .and_then(Loudness::new),
     })
+}
+
+/// Filters that shift audio by milliseconds.
+pub(crate) fn shifted(offset: i32) -> Vec<String> {
+    match offset {
+        0 => Vec::new(),
+        late if late > 0 => vec![format!("adelay={late}:all=1")],
+        early => vec![format!(
+            "atrim=start={},asetpts=PTS-STARTPTS",
+            f64::from(early.unsigned_abs()) / 1000.0
+        )],
+    }
 }
 
 /// The selector that a description names, or the only one there is.
@@ -86,7 +90,7 @@ fn selector<'a>(
 }
 
 /// The track that a selector means.
-fn select<'a>(
+pub(crate) fn select<'a>(
     name: &str,
     selector: &AudioSelector,
     source: &'a MediaInfo,

@@ -103,19 +103,23 @@ pub(crate) fn closed_key(channel: u64) -> String {
 
 /// Reads captions for the outputs of a job.
 pub(crate) struct Captions<'a> {
-    input: &'a Input,
+    inputs: &'a [Input],
     /// Absent where a job is only checked: captions are then empty.
     files: Option<&'a CaptionFiles>,
-    /// The parts of the input that are shown, one after the other: starts and ends in milliseconds.
-    spans: Vec<(u64, u64)>,
+    /// The parts of each input that are shown, one after the other: starts and ends in milliseconds.
+    spans: Vec<Vec<(u64, u64)>>,
     /// No output with captions has been planned in this group.
     pub(crate) first: bool,
 }
 
 impl<'a> Captions<'a> {
-    pub(crate) fn new(input: &'a Input, files: Option<&'a CaptionFiles>, spans: Vec<(u64, u64)>) -> Self {
+    pub(crate) fn new(
+        inputs: &'a [Input],
+        files: Option<&'a CaptionFiles>,
+        spans: Vec<Vec<(u64, u64)>>,
+    ) -> Self {
         Self {
-            input,
+            inputs,
             files,
             spans,
             first: true,
@@ -247,31 +251,36 @@ impl<'a> Captions<'a> {
 
     fn cues(&self, description: &CaptionDescription, path: &str) -> Result<Vec<Cue>, Refusal> {
         let name = description.caption_selector_name.as_deref().unwrap_or_default();
-        let Some(selector) = self.input.caption_selectors.get(name) else {
+        if !self
+            .inputs
+            .iter()
+            .any(|input| input.caption_selectors.contains_key(name))
+        {
             let path = format!("{path}/captionSelectorName");
             return Err(Refusal::setting(
                 path,
                 format!("the input has no caption selector `{name}`"),
             ));
-        };
-        let path = format!(
-            "/inputs/0/captionSelectors/{}/sourceSettings",
-            name.replace('~', "~0").replace('/', "~1")
-        );
-        let cues = self.source(selector, &path)?;
-        Ok(self.shown(&cues))
-    }
-
-    /// Captions on the timeline of the outputs.
-    fn shown(&self, cues: &[Cue]) -> Vec<Cue> {
+        }
         let mut shown = Vec::new();
         let mut end = 0_i64;
-        for &(from, to) in &self.spans {
-            let start = i64::try_from(from).unwrap_or(i64::MAX);
-            shown.extend(captions::shift(&captions::cut(cues, from, to), end - start));
-            end += i64::try_from(to.saturating_sub(from)).unwrap_or(0);
+        for (index, (input, spans)) in self.inputs.iter().zip(&self.spans).enumerate() {
+            let cues = input.caption_selectors.get(name).map(|selector| {
+                let path = format!(
+                    "/inputs/{index}/captionSelectors/{}/sourceSettings",
+                    name.replace('~', "~0").replace('/', "~1")
+                );
+                self.source(selector, &path)
+            });
+            let cues = cues.transpose()?.unwrap_or_default();
+            // On the timeline of the outputs.
+            for &(from, to) in spans {
+                let start = i64::try_from(from).unwrap_or(i64::MAX);
+                shown.extend(captions::shift(&captions::cut(&cues, from, to), end - start));
+                end += i64::try_from(to.saturating_sub(from)).unwrap_or(0);
+            }
         }
-        shown
+        Ok(shown)
     }
 
     fn source(&self, selector: &CaptionSelector, path: &str) -> Result<Vec<Cue>, Refusal> {

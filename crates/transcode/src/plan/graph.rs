@@ -11,13 +11,23 @@ impl Plan {
     /// ffmpeg's `-filter_complex`. Labels: `v0…` for video, `c0…` for captures, `a0…` for audio.
     pub(crate) fn filters(&self) -> String {
         let mut chains = Vec::new();
+        if let Some(joint) = &self.joint {
+            let encodes = self.audio.iter().enumerate();
+            let encodes: Vec<_> = encodes.map(|(index, track)| (index, track.stream)).collect();
+            chains.extend(joint.chains(self.picture.is_some(), &encodes));
+        }
         if let Some(decode) = &self.picture {
             let graph = Graph {
+                input: match self.joint {
+                    Some(_) => "jv".to_owned(),
+                    None => format!("0:{}", decode.stream),
+                },
+                inputs: self.inputs(),
                 decode,
                 videos: &self.videos,
                 captures: &self.captures,
             };
-            chains = graph.chains();
+            chains.extend(graph.chains());
         }
         let tracks = self.audio.iter().enumerate();
         chains.extend(tracks.map(|(index, track)| {
@@ -36,6 +46,9 @@ impl Plan {
             format,
             ..
         } = track;
+        if self.joint.is_some() {
+            return format!("[ja{index}]{filters},{format}");
+        }
         if self.clips.is_empty() {
             return format!("[0:{stream}]{filters},{format}");
         }
@@ -46,6 +59,10 @@ impl Plan {
 
 /// All that the graph of pictures is made from.
 struct Graph<'a> {
+    /// The label that it begins at.
+    input: String,
+    /// Number of the input files.
+    inputs: usize,
     decode: &'a Decode,
     videos: &'a [VideoEncode],
     captures: &'a [Capture],
@@ -107,8 +124,8 @@ impl<'a> Graph<'a> {
     fn chains(&self) -> Vec<String> {
         let nodes = self.nodes();
         let mut branches: Vec<Branch<'_>> = Vec::new();
-        // The input is the first, and images follow in this order.
-        let mut image = 1 + self.decode.images.len();
+        // The inputs come first, and images follow in this order.
+        let mut image = self.inputs + self.decode.images.len();
         for (index, node) in nodes.iter().enumerate() {
             branches.push(Branch {
                 from: node.parent,
@@ -146,17 +163,16 @@ impl<'a> Graph<'a> {
     /// The decoded picture, with a copy for each branch that starts at it.
     fn source(&self, branches: &[Branch<'_>], chains: &mut Vec<String>) {
         let Decode {
-            stream,
             prepare,
             images,
             select,
             ..
         } = self.decode;
         let mut filters = prepare.clone();
-        let mut input = format!("0:{stream}");
+        let mut input = self.input.clone();
         if !images.is_empty() {
             chains.push(format!("[{input}]{}[sp0]", joined(&filters)));
-            input = overlaid(images, 1, "s", chains);
+            input = overlaid(images, self.inputs, "s", chains);
             filters.clear();
         }
         filters.extend(select.iter().cloned());

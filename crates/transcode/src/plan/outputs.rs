@@ -7,12 +7,13 @@ use crate::plan::captions::Captions;
 use crate::plan::clips::Clip;
 use crate::plan::deinterlace::Fields;
 use crate::plan::files::{default_extension, muxer, unique_names};
+use crate::plan::joint::{self, Joint};
 use crate::plan::picture::{Frame, Rotate};
 use crate::plan::side::{SideFile, SideFiles};
 use crate::plan::streaming::{self, Clock, Cuts, Encryption, First, Form};
 use crate::plan::{
-    AudioEncode, CaptionTrack, Capture, Group, GroupKind, Media, Output, Plan, Refusal, Stretch, VideoEncode,
-    WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, Warning, audio, clips, color, images, side, video,
+    AudioEncode, CaptionTrack, Capture, Group, GroupKind, MAX_INPUTS, Media, Output, Plan, Refusal, Stretch,
+    VideoEncode, WARN_HE_AAC, WARN_NO_LOUDNESS_LOG, Warning, audio, clips, color, images, side, video,
 };
 use crate::probe::MediaInfo;
 
@@ -41,19 +42,33 @@ struct Planner<'a> {
     /// What outputs want done with fields.
     fields: Option<Fields>,
     clips: Vec<Clip>,
+    joint: Option<Joint>,
+    /// The place of the first picture in the first input, in milliseconds.
+    first_ms: u64,
 }
 
 pub(crate) fn plan(
     job: &JobSettings,
-    source: &MediaInfo,
+    sources: &[MediaInfo],
     files: Option<&SideFiles>,
     started: &str,
 ) -> Result<Plan, Refusal> {
-    let input = match job.inputs.as_slice() {
-        [input] => input,
-        [] => return Err(Refusal::setting("/inputs", "a job needs an input")),
-        _ => return Err(Refusal::setting("/inputs/1", "the local engine takes one input")),
+    let joined;
+    let (input, source, joint) = match (job.inputs.as_slice(), sources) {
+        ([], _) => return Err(Refusal::setting("/inputs", "a job needs an input")),
+        ([input], [source, ..]) => (input, source, None),
+        (inputs, sources) if inputs.len() == sources.len() && inputs.len() <= MAX_INPUTS => {
+            joined = joint::join(job, sources)?;
+            (&joined.input, &joined.source, Some(&joined))
+        }
+        _ => {
+            let message = format!("a job has at most {MAX_INPUTS} inputs, each with a file");
+            return Err(Refusal::setting("/inputs", message));
+        }
     };
+    if let (None, Some(2..)) = (joint, job.follow_source) {
+        return Err(Refusal::setting("/followSource", "the job has one input"));
+    }
     let source = &color::overridden(source, input)?;
     let rotate = Rotate::new(input.video_selector.rotate.as_deref());
     let frame = source
@@ -61,10 +76,12 @@ pub(crate) fn plan(
         .as_ref()
         .map(|track| Frame::turned(track, rotate.degrees(track)));
     let clips = clips::of(input, source)?;
-    let spans = match clips.as_slice() {
-        [] => vec![(0, source.duration_ms)],
-        clips => clips::spans(clips, source),
+    let spans = match (joint, clips.as_slice()) {
+        (Some(joined), _) => joined.spans.clone(),
+        (None, []) => vec![vec![(0, source.duration_ms)]],
+        (None, clips) => vec![clips::spans(clips, source)],
     };
+    let first_ms = spans.iter().flatten().next().map_or(0, |span| span.0);
     let mut planner = Planner {
         input,
         source,
@@ -76,10 +93,12 @@ pub(crate) fn plan(
         videos: Vec::new(),
         audio: Vec::new(),
         captures: Vec::new(),
-        captions: Captions::new(input, files.map(|files| &files.captions), spans),
+        captions: Captions::new(&job.inputs, files.map(|files| &files.captions), spans),
+        joint: joint.map(|joined| joined.joint.clone()),
+        first_ms,
         tracks: Vec::new(),
         scripts: Vec::new(),
-        warnings: Vec::new(),
+        warnings: joint.map_or(Vec::new(), |joined| joined.warnings.clone()),
         vibrant: false,
         fields: None,
         clips,
@@ -116,6 +135,7 @@ impl Planner<'_> {
         let plan = Plan {
             warnings: self.warnings,
             duration_ms,
+            joint: self.joint,
             picture,
             source_rate: clips::rate(self.source),
             clips: self.clips,
@@ -193,11 +213,10 @@ impl Planner<'_> {
 
     /// The first picture of the outputs, in the terms of timecodes.
     fn first_picture(&self) -> First<'_> {
-        let spans = clips::spans(&self.clips, self.source);
         First {
             rate: clips::rate(self.source),
             timecode: self.source.timecode.as_deref(),
-            at_ms: spans.first().map_or(0, |span| span.0),
+            at_ms: self.first_ms,
         }
     }
 

@@ -130,7 +130,7 @@ impl Areas {
 
 impl Area {
     /// A rectangle inside a picture. `place` names the picture in `MediaConvert`'s words.
-    fn inside(
+    pub(crate) fn inside(
         rectangle: Rectangle,
         (width, height): (u32, u32),
         place: &str,

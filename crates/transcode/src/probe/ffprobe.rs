@@ -35,7 +35,7 @@ pub(super) async fn run(path: &Path, show: &[&str], limits: &Limits) -> Result<V
         .collect();
     let work = path.parent().unwrap_or(Path::new("/"));
     let reach = Reach {
-        input: &path,
+        inputs: std::slice::from_ref(&path),
         work,
         file_size: 0,
     };
@@ -60,7 +60,7 @@ pub(super) async fn run(path: &Path, show: &[&str], limits: &Limits) -> Result<V
     }
     Err(failure::of_probe(
         status,
-        &failure::redacted(&messages, &path, work),
+        &failure::redacted(&messages, std::slice::from_ref(&path), work),
     ))
 }
 

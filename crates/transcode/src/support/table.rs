@@ -131,7 +131,7 @@ const JOB: &[(&str, Support)] = &[
         "extendedDataServices/**",
         Harmless("broadcasters' data in line 21 is not carried"),
     ),
-    ("followSource", Only(&["1"])),
+    ("followSource", Supported),
     (
         "timecodeConfig/source",
         Only(&["EMBEDDED", "ZEROBASED", "SPECIFIEDSTART"]),

@@ -52,7 +52,8 @@ async fn encoded(world: &World, settings: &Value) -> Produced {
         &["-f", "lavfi", "-i", "color=c=black:s=160x90:r=25:d=4"],
     );
     let source = probe(&input, &Limits::default()).await.expect("is probed");
-    let plan = with_files(settings, &source, &files(), "20260101T000000").expect("is planned");
+    let sources = std::slice::from_ref(&source);
+    let plan = with_files(settings, sources, &files(), "20260101T000000").expect("is planned");
     let text = serde_json::to_string(&plan).expect("is JSON");
     assert_eq!(serde_json::from_str::<Plan>(&text).expect("reads back"), plan);
     let produced = world.run(&plan, &input).await.expect("is encoded");
@@ -217,7 +218,7 @@ fn captions_follow_the_clips_of_the_input() {
     settings["inputs"][0]["timecodeSource"] = json!("ZEROBASED");
     settings["inputs"][0]["inputClippings"] = json!([
         {"startTimecode": "00:00:01:00", "endTimecode": "00:00:01:24"}, {"startTimecode": "00:00:03:00"}]);
-    let plan = with_files(&settings, &source, &files(), "").expect("is planned");
+    let plan = with_files(&settings, std::slice::from_ref(&source), &files(), "").expect("is planned");
     let plan = serde_json::to_value(&plan).expect("is JSON");
     let times: Vec<_> = plan["captions"][0]["cues"]
         .as_array()
@@ -279,7 +280,7 @@ fn captions_that_cannot_be_made_are_refused_with_their_path() {
             "/outputGroups: a job needs an output that is more than captured frames and captions",
         ),
     ] {
-        let refusal = with_files(&settings, &source, &files, "").expect_err(message);
+        let refusal = with_files(&settings, std::slice::from_ref(&source), &files, "").expect_err(message);
         assert_eq!(refusal.to_string(), message);
     }
 }

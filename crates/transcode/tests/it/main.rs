@@ -8,6 +8,7 @@ mod confine;
 mod encode;
 mod files;
 mod hostile;
+mod joined;
 mod packaging;
 mod pictures;
 mod random;

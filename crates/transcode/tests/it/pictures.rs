@@ -55,7 +55,8 @@ async fn encode(world: &World, settings: &Value, input: &Path, images: &[(&str, 
             .expect("is given");
         std::fs::copy(path, world.work().join(&file.name)).expect("is copied");
     }
-    let plan = with_files(settings, &source, &files, "20260101T000000").expect("is planned");
+    let plan =
+        with_files(settings, std::slice::from_ref(&source), &files, "20260101T000000").expect("is planned");
     let text = serde_json::to_string(&plan).expect("is JSON");
     assert_eq!(serde_json::from_str::<Plan>(&text).expect("reads back"), plan);
     let produced = world.run(&plan, input).await.expect("is encoded");

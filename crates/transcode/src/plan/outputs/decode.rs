@@ -28,7 +28,9 @@ impl Planner<'_> {
         let mut prepare = color::stated(track, self.input);
         prepare.extend(rotate.filters(track));
         if !interlaced {
-            prepare.extend(Fields::filters(self.fields, track));
+            // Those of several inputs are progressive by now.
+            let fields = self.fields.filter(|_| self.joint.is_none());
+            prepare.extend(Fields::filters(fields, track));
         }
         prepare.extend(preprocess::input_filters(self.input));
         let mut select = Vec::new();

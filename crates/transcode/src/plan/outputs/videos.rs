@@ -166,6 +166,10 @@ impl Planner<'_> {
         };
         let path = format!("{path}/videoDescription/videoPreprocessors/deinterlacer");
         let wanted = Fields::wanted(settings, rate, &path)?;
+        if wanted == Fields::InverseTelecine && self.joint.is_some() {
+            let message = "the local engine takes film out of fields in a job with one input only";
+            return Err(Refusal::setting(path, message));
+        }
         if *self.fields.get_or_insert(wanted) == wanted {
             return Ok(());
         }
