@@ -78,7 +78,7 @@ fn frame_rate(codec: &Place<'_>) -> Vec<Violation> {
     found
 }
 
-/// API reference, `respondToAfd`: "Do not choose this when AfdSignaling is set to NONE."
+/// API reference, `respondToAfd`: "Do not choose this when `AfdSignaling` is set to NONE."
 fn active_format(output: &Output<'_>) -> Option<Violation> {
     let video = &output.value["videoDescription"];
     let is_off = video["afdSignaling"].as_str().unwrap_or("NONE") == "NONE";
