@@ -25,7 +25,7 @@ fn settings(inputs: Value) -> Value {
     settings
 }
 
-fn input(name: &str, more: Value) -> Value {
+fn input(name: &str, more: &Value) -> Value {
     let mut input = json!({"fileInput": format!("s3://vod/input/{name}"), "timecodeSource": "ZEROBASED",
         "audioSelectors": {"Audio Selector 1": {"defaultSelection": "DEFAULT"}}});
     for (member, value) in more.as_object().expect("is an object") {
@@ -150,7 +150,7 @@ async fn inputs_are_joined_in_their_order() {
         {"sourceSettings": {"sourceType": "SRT", "fileSourceSettings": {"sourceFile": "s3://vod/input/a.srt"}}}}});
     let captioned = json!({"captionSelectors": {"c": {"sourceSettings": {"sourceType": "SRT",
         "fileSourceSettings": {"sourceFile": "s3://vod/input/b.srt"}}}}});
-    let mut settings = settings(json!([input("a.mp4", clip), input("b.mp4", captioned)]));
+    let mut settings = settings(json!([input("a.mp4", &clip), input("b.mp4", &captioned)]));
     let captions = json!({"nameModifier": "_c", "containerSettings": {"container": "RAW"}, "captionDescriptions":
         [{"captionSelectorName": "c", "destinationSettings": {"destinationType": "SRT"}}]});
     settings["outputGroups"][0]["outputs"][0]["nameModifier"] = json!("_v");
@@ -193,9 +193,9 @@ async fn an_input_without_sound_or_picture_is_silent_or_black() {
     let sound = world.clip("c.wav", &["-f", "lavfi", "-i", "sine=f=660:r=48000:d=1"]);
     let files = [first(&world), second(&world, false), sound];
     let inputs = json!([
-        input("a.mp4", json!({})),
-        input("b.mp4", json!({})),
-        input("c.wav", json!({}))
+        input("a.mp4", &json!({})),
+        input("b.mp4", &json!({})),
+        input("c.wav", &json!({}))
     ]);
     let mut settings = settings(inputs);
     // Loudness is measured over all inputs.
@@ -222,10 +222,10 @@ async fn an_input_that_cannot_be_joined_is_named() {
         sources.push(probe(file, &Limits::default()).await.expect("is media"));
     }
     let late = json!({"inputClippings": [{"startTimecode": "00:00:09:00"}]});
-    let plain = settings(json!([input("a.mp4", json!({})), input("b.mp4", json!({}))]));
+    let plain = settings(json!([input("a.mp4", &json!({})), input("b.mp4", &json!({}))]));
     for (change, start) in [
         (
-            json!({"inputs": [input("a.mp4", json!({})), input("b.mp4", late)]}),
+            json!({"inputs": [input("a.mp4", &json!({})), input("b.mp4", &late)]}),
             "/inputs/1/inputClippings/0: ",
         ),
         (json!({"followSource": 3}), "/followSource: "),
@@ -237,7 +237,7 @@ async fn an_input_that_cannot_be_joined_is_named() {
             json!({"inputs": [input("a.mp4", &json!({})), input("b.mp4", &json!({"crop": {"x": 0, "y": 0, "width": 200, "height": 2}}))]}),
             "/inputs/1/crop: ",
         ),
-        (json!({"inputs": [input("a.mp4", json!({}))]}), ""),
+        (json!({"inputs": [input("a.mp4", &json!({}))]}), ""),
     ] {
         let mut settings = plain.clone();
         for (member, value) in change.as_object().expect("is an object") {
