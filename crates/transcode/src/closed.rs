@@ -19,19 +19,19 @@ const WEBVTT: &str = "closed.vtt";
 /// Bytes of the WebVTT that is written. A film has about 100,000.
 const LARGEST: &str = "8000000";
 
-/// Adds the captions embedded in `input` to `files`, and turns SCC files among them into WebVTT. `work` is a folder for
-/// this alone; it is created.
+/// Adds the captions embedded in the input of this number, from 0, to `files`, and turns SCC files of it among them into WebVTT.
+/// `work` is a folder for this alone; it is created.
 pub async fn read(
     settings: &Value,
     files: &mut CaptionFiles,
-    info: &MediaInfo,
-    input: &Path,
+    number: usize,
+    (info, input): (&MediaInfo, &Path),
     work: &Path,
     limits: &Limits,
 ) -> Result<(), TranscodeError> {
     let work = std::path::absolute(work).map_err(TranscodeError::Files)?;
     let input = std::path::absolute(input).map_err(TranscodeError::Files)?;
-    for source in sources(settings) {
+    for source in sources(settings, number) {
         tokio::fs::create_dir_all(&work)
             .await
             .map_err(TranscodeError::Files)?;
@@ -52,7 +52,7 @@ pub async fn read(
             }
             Some("EMBEDDED") if info.video.is_some() => {
                 let channel = source["embeddedSourceSettings"]["source608ChannelNumber"].as_u64();
-                let key = closed_key(channel.unwrap_or(1));
+                let key = closed_key(number, channel.unwrap_or(1));
                 if files.contains_key(&key) {
                     continue;
                 }
@@ -69,9 +69,9 @@ pub async fn read(
     Ok(())
 }
 
-/// The caption sources of the first input.
-fn sources(settings: &Value) -> impl Iterator<Item = &Value> {
-    let selectors = settings["inputs"][0]["captionSelectors"].as_object();
+/// The caption sources of an input.
+fn sources(settings: &Value, number: usize) -> impl Iterator<Item = &Value> {
+    let selectors = settings["inputs"][number]["captionSelectors"].as_object();
     let selectors = selectors.into_iter().flat_map(|selectors| selectors.values());
     selectors.map(|selector| &selector["sourceSettings"])
 }
@@ -108,13 +108,14 @@ async fn decoded(
     work: &Path,
     limits: &Limits,
 ) -> Result<Vec<u8>, TranscodeError> {
+    let inputs = &[input.to_owned()];
     let before = ["-nostdin", "-v", "error", "-y"].map(str::to_owned);
     let after = ["-f", "webvtt", "-fs", LARGEST].map(str::to_owned);
     let output = format!("file:{WEBVTT}");
     let arguments = before.iter().chain(from).chain(&after).chain([&output]);
     let arguments: Vec<OsString> = arguments.map(OsString::from).collect();
     let reach = Reach {
-        input,
+        inputs,
         work,
         file_size: limits.disk,
     };
@@ -131,7 +132,7 @@ async fn decoded(
         () = tokio::time::sleep(limits.time) => return Err(TranscodeError::TimedOut(limits.time)),
     };
     if !status.success() {
-        let messages = failure::redacted(&messages, input, work);
+        let messages = failure::redacted(&messages, inputs, work);
         return Err(failure::of_encoder(status, &messages));
     }
     tokio::fs::read(work.join(WEBVTT))

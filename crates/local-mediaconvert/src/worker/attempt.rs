@@ -68,7 +68,10 @@ impl Attempt<'_> {
         .await?;
 
         let mut captions = Box::pin(self.captions(&folder.path().join("captions"))).await?;
-        Box::pin(self.closed_captions(&mut captions, &info, &input, &folder.path().join("closed"))).await?;
+        let closed = folder.path().join("closed");
+        for (number, (info, file)) in sources.iter().zip(&files).enumerate() {
+            Box::pin(self.closed_captions(&mut captions, number, (info, file), &closed)).await?;
+        }
         let beside = Box::pin(self.beside(&out, captions)).await?;
         let plan = plan::with_files(&self.job.settings, &sources, &beside, &self.started())
             .map_err(|refusal| refusal.failure())?;
@@ -235,12 +238,12 @@ impl Attempt<'_> {
     async fn closed_captions(
         &self,
         captions: &mut CaptionFiles,
-        info: &MediaInfo,
-        input: &Path,
+        number: usize,
+        input: (&MediaInfo, &Path),
         work: &Path,
     ) -> Result<(), Stop> {
         let limits = self.service.encode_limits(self.job.input());
-        let read = transcode::closed::read(&self.job.settings, captions, info, input, work, &limits);
+        let read = transcode::closed::read(&self.job.settings, captions, number, input, work, &limits);
         let read = self.unless_stopped(read).await?;
         read.map_err(|error| match error {
             TranscodeError::Files(error) => folder_failure(&error).into(),

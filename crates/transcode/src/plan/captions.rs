@@ -96,9 +96,9 @@ pub fn caption_files(settings: &Value) -> Vec<String> {
     files
 }
 
-/// The key of captions that are embedded in the input's pictures, among those of files.
-pub(crate) fn closed_key(channel: u64) -> String {
-    format!("embedded:{channel}")
+/// The key of captions that are embedded in the pictures of an input, among those of files.
+pub(crate) fn closed_key(input: usize, channel: u64) -> String {
+    format!("embedded:{input}:{channel}")
 }
 
 /// Reads captions for the outputs of a job.
@@ -230,9 +230,13 @@ impl<'a> Captions<'a> {
     /// Captions stay in pictures that have them, and are not put into others.
     fn check_embedded(&self, description: &CaptionDescription, path: &str) -> Result<(), Refusal> {
         let name = description.caption_selector_name.as_deref().unwrap_or_default();
-        let selector = self.input.caption_selectors.get(name);
-        let kind = selector.and_then(|selector| selector.source_settings.source_type.as_deref());
-        if matches!(kind, Some("EMBEDDED" | "NULL_SOURCE")) {
+        let selectors = self
+            .inputs
+            .iter()
+            .filter_map(|input| input.caption_selectors.get(name));
+        let mut kinds = selectors.map(|selector| selector.source_settings.source_type.as_deref());
+        let is_embedded = |kind| matches!(kind, Some("EMBEDDED" | "NULL_SOURCE"));
+        if kinds.next().is_some_and(is_embedded) && kinds.all(is_embedded) {
             return Ok(());
         }
         let path = format!("{path}/destinationSettings/destinationType");
@@ -270,7 +274,7 @@ impl<'a> Captions<'a> {
                     "/inputs/{index}/captionSelectors/{}/sourceSettings",
                     name.replace('~', "~0").replace('/', "~1")
                 );
-                self.source(selector, &path)
+                self.source(index, selector, &path)
             });
             let cues = cues.transpose()?.unwrap_or_default();
             // On the timeline of the outputs.
@@ -283,7 +287,7 @@ impl<'a> Captions<'a> {
         Ok(shown)
     }
 
-    fn source(&self, selector: &CaptionSelector, path: &str) -> Result<Vec<Cue>, Refusal> {
+    fn source(&self, input: usize, selector: &CaptionSelector, path: &str) -> Result<Vec<Cue>, Refusal> {
         let settings = &selector.source_settings;
         let format = match settings.source_type.as_deref().unwrap_or_default() {
             "SRT" => Format::Srt,
@@ -292,7 +296,7 @@ impl<'a> Captions<'a> {
             // ffmpeg has made WebVTT of it.
             "SCC" => Format::WebVtt,
             "STL" => Format::Stl,
-            "EMBEDDED" => return Ok(self.closed(settings)),
+            "EMBEDDED" => return Ok(self.closed(input, settings)),
             "NULL_SOURCE" => return Ok(Vec::new()),
             _ => Format::Ttml,
         };
@@ -332,11 +336,11 @@ impl<'a> Captions<'a> {
 
 impl Captions<'_> {
     /// Captions from the pictures; none if there are none.
-    fn closed(&self, settings: &CaptionSourceSettings) -> Vec<Cue> {
+    fn closed(&self, input: usize, settings: &CaptionSourceSettings) -> Vec<Cue> {
         let channel = settings.embedded_source_settings.source608_channel_number;
         let webvtt = self
             .files
-            .and_then(|files| files.get(&closed_key(channel.unwrap_or(1).into())));
+            .and_then(|files| files.get(&closed_key(input, channel.unwrap_or(1).into())));
         webvtt
             .and_then(|webvtt| captions::read(Format::WebVtt, webvtt, None).ok())
             .unwrap_or_default()

@@ -89,10 +89,23 @@ fn beside(captions: CaptionFiles) -> SideFiles {
 async fn encode(world: &World, settings: &Value, input: &Path, mut files: CaptionFiles) -> String {
     let limits = Limits::default();
     let info = probe(input, &limits).await.expect("is probed");
-    closed::read(settings, &mut files, &info, input, &world.path("closed"), &limits)
-        .await
-        .expect("is read");
-    let plan = with_files(settings, &info, &beside(files), "20260101T000000").expect("is planned");
+    closed::read(
+        settings,
+        &mut files,
+        0,
+        (&info, input),
+        &world.path("closed"),
+        &limits,
+    )
+    .await
+    .expect("is read");
+    let plan = with_files(
+        settings,
+        std::slice::from_ref(&info),
+        &beside(files),
+        "20260101T000000",
+    )
+    .expect("is planned");
     let produced = world.run(&plan, input).await.expect("is encoded");
     world.publish(&produced);
     std::fs::read_to_string(world.published("mp4/video_c.vtt")).expect("is a file")
@@ -169,7 +182,8 @@ async fn captions_that_cannot_be_embedded_are_refused() {
     let embedded =
         json!([{"captionSelectorName": "C", "destinationSettings": {"destinationType": "EMBEDDED"}}]);
     let refused = |settings: &Value| {
-        let refusal = with_files(settings, &info, &SideFiles::default(), "").expect_err("is refused");
+        let refusal = with_files(settings, std::slice::from_ref(&info), &SideFiles::default(), "")
+            .expect_err("is refused");
         refusal.to_string()
     };
     let file =

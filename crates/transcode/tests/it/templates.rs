@@ -55,10 +55,16 @@ async fn encode(world: &World, template: &[u8], options: &[&str]) {
     let info = probe(&input, &limits).await.expect("is probed");
     let mut files = CaptionFiles::new();
     let work = world.path("closed");
-    closed::read(&settings, &mut files, &info, &input, &work, &limits)
+    closed::read(&settings, &mut files, 0, (&info, &input), &work, &limits)
         .await
         .expect("captions are read");
-    let plan = with_files(&settings, &info, &beside(files), "20260101T000000").expect("is planned");
+    let plan = with_files(
+        &settings,
+        std::slice::from_ref(&info),
+        &beside(files),
+        "20260101T000000",
+    )
+    .expect("is planned");
     let produced = world.run(&plan, &input).await.expect("is encoded");
     world.publish(&produced);
 }
