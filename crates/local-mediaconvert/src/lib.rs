@@ -191,5 +191,8 @@ impl MediaConvert {
 }
 
 #[cfg(test)]
+#[path = "beside_tests.rs"]
+mod beside_tests;
+#[cfg(test)]
 #[path = "worker_tests.rs"]
 mod worker_tests;

@@ -614,8 +614,6 @@ settings! {
         bit_depth: Option<u32>,
         dialnorm: Option<u32>,
         lfe_control: Option<String>,
-        /// `NONE` or `LATM_LOAS`.
-        raw_format: Option<String>,
     }
 }
 

@@ -215,8 +215,10 @@ pub struct VideoEncode {
 /// One audio encode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AudioEncode {
-    /// Index of the stream in the source.
-    pub(crate) stream: u32,
+    /// The file in the work folder that it comes from; absent: the source.
+    pub(crate) file: Option<String>,
+    /// Indices of the streams, whose channels are put together.
+    pub(crate) streams: Vec<u32>,
     /// Filters that bring it to its start.
     pub(crate) filters: String,
     /// Filters, after clips have been cut, that bring it to rate and channels.
@@ -247,7 +249,19 @@ pub struct Capture {
 }
 
 impl Plan {
-    /// Images over pictures, in the order of ffmpeg's inputs.
+    /// Files with audio beside the source, in the order of ffmpeg's inputs: they follow the source.
+    pub(crate) fn sounds(&self) -> Vec<&str> {
+        let mut files: Vec<&str> = self
+            .audio
+            .iter()
+            .filter_map(|track| track.file.as_deref())
+            .collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
+    /// Images over pictures, in the order of ffmpeg's inputs: they follow the files with audio.
     pub(crate) fn images(&self) -> impl Iterator<Item = &images::Image> {
         let of_source = self.picture.iter().flat_map(|decode| &decode.images);
         let of_videos = self.videos.iter().flat_map(|video| &video.treatment.images);

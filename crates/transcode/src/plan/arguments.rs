@@ -20,7 +20,8 @@ impl Plan {
     pub fn arguments_for(&self, files: &[impl AsRef<Path>]) -> Vec<OsString> {
         let mut arguments = Arguments::default();
         inputs(&mut arguments, files, "error");
-        self.side_inputs(&mut arguments);
+        self.sound_inputs(&mut arguments);
+        self.image_inputs(&mut arguments);
         arguments.flag("-filter_complex").add(&self.filters());
         self.streams(&mut arguments);
         for (index, capture) in self.captures.iter().enumerate() {
@@ -33,9 +34,12 @@ impl Plan {
     pub(crate) fn measuring(&self, audio: usize, files: &[impl AsRef<Path>]) -> Vec<OsString> {
         let mut arguments = Arguments::default();
         inputs(&mut arguments, files, "info");
+        self.sound_inputs(&mut arguments);
         let track = &self.audio[audio];
         let joint = self.joint.as_ref();
-        let mut chains = joint.map_or(Vec::new(), |joint| joint.chains(false, &[(audio, track.stream)]));
+        let mut chains = joint.map_or(Vec::new(), |joint| {
+            joint.chains(false, &[(audio, track.streams[0])])
+        });
         let filters = self.audio_filters(audio, track);
         chains.push(format!("{filters},ebur128=framelog=verbose[a]"));
         let graph = chains.join(";");
@@ -48,8 +52,16 @@ impl Plan {
         arguments.0
     }
 
+    /// Files with audio beside the source.
+    fn sound_inputs(&self, arguments: &mut Arguments) {
+        for file in self.sounds() {
+            reading(arguments, FORMAT_WHITELIST);
+            arguments.flag("-i").add(&format!("file:{file}"));
+        }
+    }
+
     /// Images, which are inputs of their own.
-    fn side_inputs(&self, arguments: &mut Arguments) {
+    fn image_inputs(&self, arguments: &mut Arguments) {
         for image in self.images() {
             reading(arguments, "image2");
             for option in image.input() {

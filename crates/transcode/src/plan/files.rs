@@ -104,6 +104,11 @@ fn raw(output: &model::Output) -> Option<(&'static str, &'static str)> {
     Some(Codec::of(&description.codec_settings, "").ok()?.raw)
 }
 
+/// Whether a muxer writes files of one track.
+pub(crate) fn is_single(muxer: &str) -> bool {
+    !matches!(muxer, "hls" | "mp4" | "mov" | "mpegts" | "webm" | "ogg")
+}
+
 /// Refuses a codec that the container does not carry.
 fn carries(name: &str, output: &model::Output, path: &str) -> Result<(), Refusal> {
     let Some(container) = CONTAINERS.iter().find(|container| container.name == name) else {

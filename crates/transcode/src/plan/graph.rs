@@ -13,7 +13,7 @@ impl Plan {
         let mut chains = Vec::new();
         if let Some(joint) = &self.joint {
             let encodes = self.audio.iter().enumerate();
-            let encodes: Vec<_> = encodes.map(|(index, track)| (index, track.stream)).collect();
+            let encodes: Vec<_> = encodes.map(|(index, track)| (index, track.streams[0])).collect();
             chains.extend(joint.chains(self.picture.is_some(), &encodes));
         }
         if let Some(decode) = &self.picture {
@@ -22,10 +22,10 @@ impl Plan {
                     Some(_) => "jv".to_owned(),
                     None => format!("0:{}", decode.stream),
                 },
-                inputs: self.inputs(),
                 decode,
                 videos: &self.videos,
                 captures: &self.captures,
+                first_image: self.inputs() + self.sounds().len(),
             };
             chains.extend(graph.chains());
         }
@@ -41,7 +41,8 @@ impl Plan {
     /// Filters of an audio encode before its loudness is corrected, with the stream that they begin at.
     pub(crate) fn audio_filters(&self, index: usize, track: &AudioEncode) -> String {
         let AudioEncode {
-            stream,
+            file,
+            streams,
             filters,
             format,
             ..
@@ -49,11 +50,25 @@ impl Plan {
         if self.joint.is_some() {
             return format!("[ja{index}]{filters},{format}");
         }
+        let sounds = self.sounds();
+        let beside = file
+            .as_deref()
+            .and_then(|file| sounds.iter().position(|sound| *sound == file));
+        let input = beside.map_or(0, |index| self.inputs() + index);
+        let labels: String = streams
+            .iter()
+            .map(|stream| format!("[{input}:{stream}]"))
+            .collect();
+        let merged = match streams.len() {
+            0 | 1 => String::new(),
+            count => format!("amerge=inputs={count},"),
+        };
+        let start = format!("{labels}{merged}{filters}");
         if self.clips.is_empty() {
-            return format!("[0:{stream}]{filters},{format}");
+            return format!("{start},{format}");
         }
         let clips = clips::audio_filters(&self.clips, self.source_rate, &format!("a{index}"));
-        format!("[0:{stream}]{filters},{clips},{format}")
+        format!("{start},{clips},{format}")
     }
 }
 
@@ -61,11 +76,11 @@ impl Plan {
 struct Graph<'a> {
     /// The label that it begins at.
     input: String,
-    /// Number of the input files.
-    inputs: usize,
     decode: &'a Decode,
     videos: &'a [VideoEncode],
     captures: &'a [Capture],
+    /// ffmpeg's input of the first image.
+    first_image: usize,
 }
 
 /// One size in the cascade.
@@ -124,8 +139,8 @@ impl<'a> Graph<'a> {
     fn chains(&self) -> Vec<String> {
         let nodes = self.nodes();
         let mut branches: Vec<Branch<'_>> = Vec::new();
-        // The inputs come first, and images follow in this order.
-        let mut image = self.inputs + self.decode.images.len();
+        // Those of the source come first.
+        let mut image = self.first_image + self.decode.images.len();
         for (index, node) in nodes.iter().enumerate() {
             branches.push(Branch {
                 from: node.parent,
@@ -172,7 +187,7 @@ impl<'a> Graph<'a> {
         let mut input = self.input.clone();
         if !images.is_empty() {
             chains.push(format!("[{input}]{}[sp0]", joined(&filters)));
-            input = overlaid(images, self.inputs, "s", chains);
+            input = overlaid(images, self.first_image, "s", chains);
             filters.clear();
         }
         filters.extend(select.iter().cloned());

@@ -220,10 +220,27 @@ fn supported(input: &Input) -> Result<(), Refusal> {
             !input.image_inserter.insertable_images.is_empty(),
         ),
     ];
-    match settings.iter().find(|(_, is_set)| *is_set) {
-        Some((member, _)) => Err(Refusal::setting(format!("/inputs/0/{member}"), MESSAGE)),
-        None => Ok(()),
+    if let Some((member, _)) = settings.iter().find(|(_, is_set)| *is_set) {
+        return Err(Refusal::setting(format!("/inputs/0/{member}"), MESSAGE));
     }
+    for (name, selector) in &input.audio_selectors {
+        let several = |numbers: &[u32]| numbers.len() > 1;
+        let settings = [
+            (
+                "externalAudioFileInput",
+                selector.external_audio_file_input.is_some(),
+            ),
+            ("remixSettings", selector.remix_settings.is_some()),
+            ("tracks/1", several(&selector.tracks)),
+            ("streams/1", several(&selector.streams)),
+            ("pids/1", several(&selector.pids)),
+        ];
+        if let Some((member, _)) = settings.iter().find(|(_, is_set)| *is_set) {
+            let path = format!("/inputs/0/audioSelectors/{name}/{member}");
+            return Err(Refusal::setting(path, MESSAGE));
+        }
+    }
+    Ok(())
 }
 
 fn canvas(input: &Input, sources: &[MediaInfo], followed: usize) -> Canvas {
@@ -405,8 +422,8 @@ fn tracks<'a>(name: &str, inputs: &'a [Input], sources: &'a [MediaInfo]) -> Resu
         let selector = input.audio_selectors.get(name);
         // A selector of another name takes over where it is the default.
         let selector = selector.or_else(|| input.audio_selectors.values().find(is_default));
-        let found =
-            selector.and_then(|selector| Some((selector, audio::select(name, selector, source).ok()?)));
+        let found = selector
+            .and_then(|selector| Some((selector, audio::select::track(name, selector, source).ok()?)));
         if found.is_some_and(|(_, track)| !track.is_readable()) {
             return Err(Refusal {
                 code: UNSUPPORTED_CODEC,
@@ -490,6 +507,7 @@ fn whole_input(first: &Input, names: &[&String], tracks: &[Tracks<'_>]) -> Input
     };
     Input {
         file_input: first.file_input.clone(),
+        audio_selector_groups: first.audio_selector_groups.clone(),
         audio_selectors: names
             .iter()
             .map(|name| (*name).clone())

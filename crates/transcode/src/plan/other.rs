@@ -93,6 +93,8 @@ pub(crate) fn mpeg2(
     options.push(("g", decimal(pictures.round().max(1.0))));
     // Closed GOPs whose distance nothing changes.
     options.push(("sc_threshold", "1000000000".to_owned()));
+    // Otherwise a closed GOP ends before B-pictures that would not fit.
+    options.push(("mpv_flags", "+strict_gop".to_owned()));
     let interlaced = is_interlaced(settings);
     let flags = if interlaced { "+cgop+ildct+ilme" } else { "+cgop" };
     options.push(("flags", flags.to_owned()));

@@ -6,7 +6,7 @@ use mediaconvert_job::names::{self, Destination, Identifiers};
 use crate::plan::captions::Captions;
 use crate::plan::clips::Clip;
 use crate::plan::deinterlace::Fields;
-use crate::plan::files::{default_extension, muxer, unique_names};
+use crate::plan::files::{default_extension, is_single, muxer, unique_names};
 use crate::plan::joint::{self, Joint};
 use crate::plan::picture::{Frame, Rotate};
 use crate::plan::side::{SideFile, SideFiles};
@@ -248,15 +248,8 @@ impl Planner<'_> {
             return Ok((Media::Capture(self.capture(video, stem, path)?), None));
         }
         let (muxer, options) = muxer(output, group, path)?;
-        let tracks = usize::from(video.is_some()) + output.audio_descriptions.len();
-        if tracks == 0 {
+        if video.is_none() && output.audio_descriptions.is_empty() {
             return Err(Refusal::setting(path, "an output needs video or audio"));
-        }
-        // The packed audio of an HLS group, and each file of a CMAF or DASH group.
-        if tracks > 1 && matches!(muxer, "adts" | "dash") {
-            let message = "the local engine writes one track into each output of this kind: give each audio \
-                           description, and the video, an output of its own";
-            return Err(Refusal::setting(path, message));
         }
         let mut seconds = None;
         let video = match video {
@@ -270,9 +263,15 @@ impl Planner<'_> {
         let mut audio = Vec::new();
         for (number, description) in output.audio_descriptions.iter().enumerate() {
             let path = format!("{path}/audioDescriptions/{number}");
-            let encode = audio::encode(description, self.input, self.source, &path)?;
+            let encodes = self.sound().encodes(description, &path)?;
             self.warn_of_audio(description);
-            audio.push(shared(&mut self.audio, encode));
+            audio.extend(encodes.into_iter().map(|encode| shared(&mut self.audio, encode)));
+        }
+        // The packed audio of an HLS group, and each file of a CMAF or DASH group.
+        if usize::from(video.is_some()) + audio.len() > 1 && is_single(muxer) {
+            let message = "the local engine writes one track into each output of this kind: give each audio \
+                           description, and the video, an output of its own";
+            return Err(Refusal::setting(path, message));
         }
         let media = Media::Streams {
             video,
@@ -281,6 +280,15 @@ impl Planner<'_> {
             options: options.to_owned(),
         };
         Ok((media, seconds))
+    }
+
+    fn sound(&self) -> audio::Context<'_> {
+        audio::Context {
+            input: self.input,
+            source: self.source,
+            names: &self.names,
+            files: self.files,
+        }
     }
 
     fn warn(&mut self, code: u32, message: String) {

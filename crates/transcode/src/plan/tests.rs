@@ -287,7 +287,7 @@ fn audio_is_selected_by_track_language_or_default() {
     for (member, value, expected) in [
         ("tracks", json!([2]), Some(2)),
         ("tracks", json!([3]), None),
-        ("tracks", json!([1, 2]), None),
+        ("tracks", json!([1, 2]), Some(1)),
         ("languageCode", json!("KOR"), Some(2)),
         ("languageCode", json!("FRA"), Some(1)),
     ] {
@@ -299,7 +299,7 @@ fn audio_is_selected_by_track_language_or_default() {
         }
         let found = plan(&settings, &source(track()), "")
             .ok()
-            .map(|plan| plan.audio[0].stream);
+            .map(|plan| plan.audio[0].streams[0]);
         assert_eq!(found, expected, "{member} {value}");
     }
     let mut settings = default_settings();
@@ -307,7 +307,7 @@ fn audio_is_selected_by_track_language_or_default() {
         "A": {"tracks": [1], "defaultSelection": "NOT_DEFAULT"}, "B": {"tracks": [2], "defaultSelection": "DEFAULT"}
     });
     remove_everywhere(&mut settings, "audioSourceName");
-    assert_eq!(planned(&settings, &source(track())).audio[0].stream, 2);
+    assert_eq!(planned(&settings, &source(track())).audio[0].streams, [2]);
 }
 
 fn remove_everywhere(value: &mut Value, name: &str) {

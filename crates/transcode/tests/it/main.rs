@@ -12,5 +12,6 @@ mod joined;
 mod packaging;
 mod pictures;
 mod random;
+mod sound;
 mod streaming;
 mod templates;
