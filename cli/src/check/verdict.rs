@@ -136,8 +136,8 @@ pub(super) fn judge(template: &Template) -> Verdict {
     }
     let mut verdict = by_the_engine(&settings);
     if body["accelerationSettings"]["mode"] == "ENABLED" {
-        let message = "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back";
-        verdict.local.insert(0, message.to_owned());
+        let message = "/accelerationSettings/mode: ENABLED: the job runs without acceleration";
+        verdict.approximations.insert(0, message.to_owned());
     }
     verdict
 }

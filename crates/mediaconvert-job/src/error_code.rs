@@ -12,8 +12,6 @@ pub const NO_AUDIO: u32 = 1021;
 pub const UNSUPPORTED_CODEC: u32 = 1030;
 /// A setting is wrong or not supported.
 pub const BAD_SETTING: u32 = 1040;
-/// The settings do not allow accelerated transcoding.
-pub const ACCELERATION: u32 = 1041;
 /// The content of the input cannot be decoded.
 pub const UNDECODABLE: u32 = 1075;
 /// The input ends early.

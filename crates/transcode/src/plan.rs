@@ -11,6 +11,7 @@
 //! Files are written under short names of our own (`g0/o1_00001.ts`), because names that users choose would
 //! have to be escaped for three parsers; [`crate::produced`] gives them their real names.
 
+mod abr;
 mod arguments;
 mod audio;
 mod av1;
@@ -358,12 +359,20 @@ fn planned(
     files: Option<&SideFiles>,
     started: &str,
 ) -> Result<Plan, Refusal> {
+    let first = sources.first();
+    let automated = first.and_then(|source| abr::expand(settings, source));
+    let given = settings;
+    let settings = automated.as_ref().map_or(given, |(settings, _)| settings);
     support::check(settings)?;
     // The table has seen all of it, so what remains is a value of the wrong type.
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
     let mut plan = outputs::plan(&job, sources, files, started)?;
-    let approximations = support::approximations(settings).into_iter();
+    let mut approximations = support::approximations(given);
+    approximations.extend(automated.map(|(_, count)| {
+        format!("automated ABR is approximated: {count} renditions of a fixed ladder, without an analysis of the input")
+    }));
+    let approximations = approximations.into_iter();
     plan.warnings.extend(approximations.map(|message| Warning {
         code: WARN_APPROXIMATED,
         message,

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transcode::Failure;
 use transcode::exec::TranscodeError;
-use transcode::plan::{self, CaptionFiles, SideFile, SideFiles, SideKind};
+use transcode::plan::{self, CaptionFiles, SideFile, SideFiles, SideKind, Warning};
 use transcode::probe::MediaInfo;
 use transcode::produced::{Produced, ProducedFile};
 
@@ -75,7 +75,9 @@ impl Attempt<'_> {
         let beside = Box::pin(self.beside(&out, captions)).await?;
         let plan = plan::with_files(&self.job.settings, &sources, &beside, &self.started())
             .map_err(|refusal| refusal.failure())?;
-        self.warn(&plan.warnings).await?;
+        let mut warnings = plan.warnings.clone();
+        warnings.extend(self.acceleration());
+        self.warn(&warnings).await?;
         let produced = Box::pin(self.transcode(&plan, &files, &out)).await?;
         for file in &files {
             drop(tokio::fs::remove_file(file).await); // Frees disk space; otherwise it goes with the folder.
@@ -90,6 +92,16 @@ impl Attempt<'_> {
         Ok(produced.output_group_details())
     }
 
+    /// A warning where the job demands what only AWS has.
+    fn acceleration(&self) -> Option<Warning> {
+        let settings = self.job.acceleration_settings.as_ref()?;
+        let message = "/accelerationSettings/mode: ENABLED: the job runs without acceleration";
+        (settings["mode"] == "ENABLED").then(|| Warning {
+            code: plan::WARN_APPROXIMATED,
+            message: message.to_owned(),
+        })
+    }
+
     /// Refuses what AWS accepts at CreateJob and this engine cannot do, and jobs that kill the process each time.
     fn check_attempt(&self) -> Result<(), Failure> {
         let job = &self.job;
@@ -101,18 +113,6 @@ impl Attempt<'_> {
             return Err(Failure {
                 code: code::INTERNAL,
                 message,
-            });
-        }
-        if job
-            .acceleration_settings
-            .as_ref()
-            .is_some_and(|settings| settings["mode"] == "ENABLED")
-        {
-            let message =
-                "/accelerationSettings/mode: ENABLED is not available locally, PREFERRED falls back";
-            return Err(Failure {
-                code: code::ACCELERATION,
-                message: message.to_owned(),
             });
         }
         // AWS accepts such a job and fails it, too.

@@ -18,6 +18,8 @@ pub(super) struct Output<'a> {
     pub(super) value: &'a Value,
     /// Absent in a preset.
     pub(super) group: Option<&'static GroupType>,
+    /// Whether its group is made by automated ABR, which sets rates.
+    pub(super) is_automated: bool,
     /// Whether it is a preset, in which captions have no selector.
     pub(super) is_preset: bool,
 }
@@ -28,6 +30,7 @@ impl<'a> Output<'a> {
             path: String::new(),
             value: settings,
             group: None,
+            is_automated: false,
             is_preset: true,
         }
     }
@@ -51,6 +54,7 @@ pub(super) fn outputs(settings: &Value) -> Vec<Output<'_>> {
                     path: output.path,
                     value: output.value,
                     group: kind,
+                    is_automated: !group.value["automatedEncodingSettings"].is_null(),
                     is_preset: false,
                 }),
         );

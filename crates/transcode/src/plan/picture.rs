@@ -121,9 +121,11 @@ pub(crate) struct Areas {
 
 impl Areas {
     pub(crate) fn of(input: (Option<Rectangle>, Option<Rectangle>), wanted: &VideoDescription) -> Self {
+        // An empty object asks for nothing.
+        let given = |area: Option<Rectangle>| area.filter(|area| (area.width, area.height) != (0, 0));
         Self {
-            crop: input.0.or(wanted.crop),
-            position: input.1.or(wanted.position),
+            crop: given(input.0).or(given(wanted.crop)),
+            position: given(input.1).or(given(wanted.position)),
         }
     }
 }

@@ -214,6 +214,14 @@ const INPUT: &[(&str, Support)] = &[
 ];
 
 const GROUP: &[(&str, Support)] = &[
+    ("automatedEncodingSettings/abrSettings/maxAbrBitrate", Supported),
+    ("automatedEncodingSettings/abrSettings/minAbrBitrate", Supported),
+    ("automatedEncodingSettings/abrSettings/maxRenditions", Supported),
+    (
+        "automatedEncodingSettings/abrSettings/maxQualityLevel",
+        Harmless("the quality level of the output counts"),
+    ),
+    ("automatedEncodingSettings/abrSettings/rules/**", Supported),
     ("name", Harmless("a label")),
     ("customName", Harmless("a label")),
     (

@@ -113,6 +113,14 @@ fn automated_abr_has_one_video_and_sound_rules() {
     };
     const ABR: &str = "/outputGroups/0/automatedEncodingSettings/abrSettings";
     assert_eq!(with(json!({"maxRenditions": 5})), "");
+    let no_rates = changed(|document| {
+        let group = &mut document["outputGroups"][0];
+        group["automatedEncodingSettings"] = json!({"abrSettings": {}});
+        group["outputs"].as_array_mut().expect("a list").truncate(1);
+        group["outputs"][0]["videoDescription"]["codecSettings"]["h264Settings"] =
+            json!({"rateControlMode": "QVBR"});
+    });
+    assert_eq!(no_rates, "");
     let two = changed(|document| {
         document["outputGroups"][0]["automatedEncodingSettings"] = json!({"abrSettings": {}});
     });
