@@ -1,7 +1,7 @@
 //! Settings of groups of segments.
 
 use super::{ACL, NO_ADS, NO_METADATA, NO_TRICK_PLAY, S3};
-use crate::support::Support::{self, Harmless, Only, Supported};
+use crate::support::Support::{self, Approximated, Harmless, Only, Supported};
 
 const ONE_FILE: &str = "all files are sent when the job is done";
 
@@ -14,7 +14,13 @@ pub(super) const HLS: &[(&str, Support)] = &[
     ("minSegmentLength", Harmless("applies to ad breaks only")),
     ("minFinalSegmentLength", Supported),
     ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
-    ("directoryStructure", Only(&["SINGLE_DIRECTORY"])),
+    (
+        "directoryStructure",
+        Approximated(
+            &["SUBDIRECTORY_PER_STREAM"],
+            "all files of a group are in one folder",
+        ),
+    ),
     ("manifestDurationFormat", Supported),
     ("targetDurationCompatibilityMode", Supported),
     ("codecSpecification", Supported),
