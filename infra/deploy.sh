@@ -270,7 +270,7 @@ release() {
     local name
     {
         cat "$HERE/template.yaml"
-        for name in BucketName OutputBucketName Source {Submit,Complete,Signer,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} {Signing,Jwt}SecretArn \
+        for name in BucketName OutputBucketName Source {Submit,Complete,Signer,Owner,Reconcile}Code RulesOff Auth{Issuer,Audience,JwksUrl} {Signing,Jwt}SecretArn \
             SubnetIds SecurityGroupIds; do
             printf '%s=%s\n' "$name" "${SET[$name]-$(parameter "$name")}"
         done

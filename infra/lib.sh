@@ -9,7 +9,7 @@ PLAN=no
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 export AWS_PAGER=""
-readonly FUNCTIONS=(submit complete signer reconcile)
+readonly FUNCTIONS=(submit complete signer owner reconcile)
 # shellcheck source=scripts/common.sh
 source "$ROOT/scripts/common.sh"
 # shellcheck source=infra/buckets.sh

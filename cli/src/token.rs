@@ -1,8 +1,9 @@
-//! `vod token`: makes tokens for the signer's API with the stack's key.
+//! `vod token`: makes tokens for the API with the stack's key.
 
 use anyhow::bail;
 use clap::ValueEnum;
 use serde_json::json;
+use vod_state::Grant;
 
 use crate::output;
 use crate::sign::ttl;
@@ -10,7 +11,7 @@ use crate::stack::outputs::Outputs;
 use crate::stack::tokens::Minter;
 use crate::stack::{Choice, cloud};
 
-/// Make a token for the signer's API (Authorization: Bearer …)
+/// Make a token for the API (Authorization: Bearer …)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Scopes of the token, separated by commas or repeated. The page needs both defaults
@@ -22,6 +23,15 @@ pub(crate) struct Args {
     /// Only for assets whose id matches this pattern (* matches any text); repeatable
     #[arg(long, value_name = "PATTERN")]
     asset: Vec<String>,
+    /// The user that the token is for (claim sub). Only the same user continues an upload
+    #[arg(long, value_name = "NAME")]
+    sub: Option<String>,
+    /// Uploads only to this folder below input/, such as users/7/
+    #[arg(long, value_name = "FOLDER/")]
+    upload_prefix: Option<String>,
+    /// Uploads only files of at most this many bytes
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
     /// Print the token and its claims as JSON
     #[arg(long)]
     json: bool,
@@ -43,8 +53,17 @@ enum Scope {
 /// Runs `vod token`.
 pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
     let (scope, seconds) = (scope(&args.scope), i64::try_from(args.ttl)?);
+    let grant = Grant {
+        scope: &scope,
+        assets: &args.asset,
+        subject: args.sub.as_deref(),
+        upload_prefix: args.upload_prefix.as_deref(),
+        max_bytes: args.max_bytes,
+        seconds,
+        ..Grant::default()
+    };
     let token = match &choice.stack {
-        None => choice.secrets()?.token(&scope, &args.asset, seconds)?,
+        None => choice.secrets()?.grant(&grant)?,
         Some(name) => {
             let aws = choice.aws().await?;
             // The distribution need not be there to make a token for it.
@@ -52,9 +71,7 @@ pub(crate) async fn run(choice: &Choice, args: &Args) -> anyhow::Result<()> {
             if outputs.has_provider {
                 bail!("only an identity provider makes tokens for stack `{name}` (AuthJwksUrl)");
             }
-            Minter::new(aws, &outputs)
-                .mint(&scope, &args.asset, seconds)
-                .await?
+            Minter::new(aws, &outputs).mint(&grant).await?
         }
     };
     if args.json {

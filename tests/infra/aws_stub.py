@@ -31,7 +31,7 @@ import cloudformation
 import s3_rules
 
 ACCOUNT = "123456789012"
-FUNCTIONS = ["Submit", "Complete", "Signer", "Reconcile"]
+FUNCTIONS = ["Submit", "Complete", "Signer", "Owner", "Reconcile"]
 _LOADER = botocore.session.get_session()
 _MOTO = DomainDispatcherApplication(create_backend_app)
 # The clients of this process reach moto's backends without HTTP, and so without a record.

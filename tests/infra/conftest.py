@@ -14,7 +14,7 @@ import aws_stub
 import cloudformation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["submit", "complete", "signer", "reconcile"]
+FUNCTIONS = ["submit", "complete", "signer", "owner", "reconcile"]
 TARGET = pathlib.Path(os.environ.get("VOD_TARGET", ROOT / "target")) / "debug"
 
 

@@ -88,7 +88,7 @@ def test_an_action_in_the_wrong_place_is_noticed(action):
 ARNS = {
     "<UploadQueue.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:film-UploadQueue-1", "<JobEventDeadLetters.Arn>": f"arn:aws:sqs:us-east-1:{ACCOUNT}:film-Dead-1",
     "<MediaConvertRole.Arn>": f"arn:aws:iam::{ACCOUNT}:role/film-MediaConvertRole-1",
-    **{f"<{name}Logs.Arn>": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/film-{name.lower()}:*" for name in ("Submit", "Complete", "Signer", "Reconcile")},
+    **{f"<{name}Logs.Arn>": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/film-{name.lower()}:*" for name in ("Submit", "Complete", "Signer", "Owner", "Reconcile")},
 }
 PASSED = {"iam:PassedToService": "mediaconvert.amazonaws.com"}
 # From AWS's own policy for functions in a VPC (AWSLambdaVPCAccessExecutionRole).

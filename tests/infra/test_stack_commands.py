@@ -20,7 +20,7 @@ class Hybrid:
         stack = aws.stacks["vod"]
         stack["parameters"]["AuthIssuer"] = ""
         stack["outputs"].update(Bucket=local["bucket"], OutputBucket=local["bucket"], Url=local["edge"])
-        stack["outputs"].update({f"{name.capitalize()}Function": name for name in ("submit", "complete", "signer", "reconcile")})
+        stack["outputs"].update({f"{name.capitalize()}Function": name for name in ("submit", "complete", "signer", "owner", "reconcile")})
         aws.client("secretsmanager").put_secret_value(SecretId="vod/jwt", SecretString=secrets["jwt_secret"] + "\n")
         self.environment = {
             "AWS_ACCESS_KEY_ID": local["access_key"], "AWS_SECRET_ACCESS_KEY": local["secret_key"], "AWS_REGION": local["region"],

@@ -26,13 +26,14 @@ PARAMETERS = {
     "SubmitCode": "submit-1.zip",
     "CompleteCode": "complete-1.zip",
     "SignerCode": "signer-1.zip",
+    "OwnerCode": "owner-1.zip",
     "ReconcileCode": "reconcile-1.zip",
     "PublicKeyOne": KEY,
     "SigningSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/signing-a1",
     "JwtSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:film/jwt-a1",
 }
 SITES = ["https://blog.example.org", "http://localhost:3000"]
-FUNCTIONS = ["Submit", "Complete", "Signer", "Reconcile"]
+FUNCTIONS = ["Submit", "Complete", "Signer", "Owner", "Reconcile"]
 BUCKET = "arn:aws:s3:::film-111122223333-us-east-1"
 RULES = []
 
@@ -225,7 +226,7 @@ OUTPUTS = "arn:aws:s3:::film-outputs"
     drop("SubmitFunction/Properties/Environment/Variables/OUTPUT_BUCKET"),
     put("SignerFunction/Properties/Environment/Variables/OUTPUT_BUCKET", {"Ref": "BucketName"}),
     drop("ReconcileFunction/Properties/Environment/Variables/OUTPUT_BUCKET"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/TargetOriginId", "bucket"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/TargetOriginId", "bucket"),
     put("Distribution/Properties/DistributionConfig/Origins/1/Fn::If/1/OriginAccessControlId", {"Ref": "AWS::NoValue"}),
     put("Distribution/Properties/DistributionConfig/Origins/1/Fn::If/1/S3OriginConfig/OriginAccessIdentity", ""),
 )
@@ -449,6 +450,8 @@ def functions_get_the_variables_that_they_read(template):
             # Both create jobs, with the same configuration.
             more, needed = _config("crates/pipeline/src/config.rs")
             known, required = known | more, required | needed
+        if name in ("Signer", "Owner"):
+            known = known | _config("crates/vod-http/src/tokens.rs")[0]
         given = set(_environment(built, name))
         assert given <= known, f"{name} never reads {given - known}"
         assert required <= given, f"{name} lacks {required - given}"
@@ -464,14 +467,15 @@ def _config(path):
 @noticed(
     put("SignerFunction/Properties/Environment/Variables/AUTH_JWT_SECRET", {"Ref": "JwtSecretArn"}),
     drop("SignerFunction/Properties/Environment/Variables/AUTH_JWKS_URL"),
+    drop("OwnerFunction/Properties/Environment/Variables/AUTH_JWKS_URL"),
 )
 def viewers_come_with_our_tokens_or_a_providers(template):
-    ours = _environment(stack(template), "Signer")
-    assert ours["AUTH_JWT_SECRET"] == PARAMETERS["JwtSecretArn"] and "AUTH_JWKS_URL" not in ours
     url = "https://id.example.com/jwks"
     built = stack(template, AuthJwksUrl=url, AuthIssuer="https://id.example.com", AuthAudience="vod")
-    theirs = _environment(built, "Signer")
-    assert theirs.get("AUTH_JWKS_URL") == url and "AUTH_JWT_SECRET" not in theirs and built.rules_hold()
+    for name in ("Signer", "Owner"):
+        ours, theirs = _environment(stack(template), name), _environment(built, name)
+        assert ours["AUTH_JWT_SECRET"] == PARAMETERS["JwtSecretArn"] and "AUTH_JWKS_URL" not in ours
+        assert theirs.get("AUTH_JWKS_URL") == url and "AUTH_JWT_SECRET" not in theirs and built.rules_hold()
     assert not stack(template, AuthJwksUrl=url, AuthIssuer="x").rules_hold()
 
 
@@ -532,7 +536,7 @@ def releases_go_live_by_alias_and_back_on_alarm(template):
         assert PARAMETERS["Release"] in built.properties(f"{name}Function")["Description"]
         assert PARAMETERS["Release"] == built.properties(f"{name}Version")["Description"]
         group = built.properties(f"{name}Shift")
-        watched = {f"{name}ReleaseErrors": "Errors"} | ({"SignerServerErrors": "Url5xxCount"} if name == "Signer" else {})
+        watched = {f"{name}ReleaseErrors": "Errors"} | ({f"{name}ServerErrors": "Url5xxCount"} if name in ("Signer", "Owner") else {})
         assert group["AlarmConfiguration"]["Alarms"] == [{"Name": f"<{alarm}>"} for alarm in watched]
         assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
         assert set(group["AutoRollbackConfiguration"]["Events"]) == {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"}
@@ -588,20 +592,20 @@ def _config_of(template, **changes):
 
 
 @noticed(
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/PathPattern", "/output/*.ts"),
-    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/TrustedKeyGroups"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/PathPattern", "/output/*.ts"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/4/TrustedKeyGroups"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/PathPattern", "/*"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/TargetOriginId", "bucket"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/PathPattern", "*.js"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/PathPattern", "*.m3u8"),
-    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/1"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/5/PathPattern", "*.js"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/6/PathPattern", "*.m3u8"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/3"),
 )
 def behaviors_are_in_order_and_output_is_signed(template):
     config = _config_of(template)
     order = [(b["PathPattern"], b["TargetOriginId"]) for b in config["CacheBehaviors"]]
-    expected = [("/play/*", "signer"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*.js", "bucket"), ("/web/*", "bucket")]
+    expected = [("/play/*", "signer"), ("/api/uploads*", "owner"), ("/api/manage/*", "owner"), ("/api/*", "signer"), ("/output/*", "bucket"), ("/web/*.js", "bucket"), ("/web/*", "bucket")]
     assert order == expected, order
-    assert config["CacheBehaviors"][2].get("TrustedKeyGroups") == ["<Keys>"]
+    assert config["CacheBehaviors"][4].get("TrustedKeyGroups") == ["<Keys>"]
 
 
 @noticed(
@@ -626,11 +630,11 @@ def the_default_behavior_serves_the_page_and_nothing_else(template):
 @noticed(
     put("ViewerToSigner/Properties/FunctionCode", "function handler(event) { return event.request; }"),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/FunctionAssociations"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/FunctionAssociations/0/FunctionARN", "<PageOnly.FunctionARN>"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/FunctionAssociations/0/FunctionARN", "<PageOnly.FunctionARN>"),
 )
 def the_signer_learns_host_authorization_and_encodings_of_the_viewer(template):
     built = stack(template)
-    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:4]:
         wanted = [{"EventType": "viewer-request", "FunctionARN": "<ViewerToSigner.FunctionARN>"}]
         assert behavior.get("FunctionAssociations") == wanted
     code = built.properties("ViewerToSigner")["FunctionCode"]
@@ -657,6 +661,10 @@ def _rust_policy(name):
     source = (ROOT / "crates/local-edge/src/headers.rs").read_text()
     body = re.search(rf"const {name}: Policy = &\[(.*?)\n\];", source, re.S).group(1)
     body = re.sub(r"\\\n\s*", "", body)
+    # The page may also connect to the bucket, to which it uploads.
+    page = re.sub(r"\\\n\s*", "", re.search(r'const PAGE: &str = "(.*?)";', source, re.S).group(1))
+    connect = re.search(r'format!\("\{PAGE\}(.*?)\{bucket_origin\}"\)', source).group(1)
+    body = body.replace("PAGE)", f'"{page}{connect}https://{PARAMETERS["BucketName"]}.s3.us-east-1.amazonaws.com")')
     return {k.lower().replace("_", "-"): v for k, v in re.findall(r'\(\s*(\w+),\s*"([^"]*)",?\s*\)', body)}
 
 
@@ -681,16 +689,18 @@ def _headers(built, name):
     put("OutputCaching/Properties/FunctionCode", "function handler(event) { event.response.headers['cache-control'] = "
         "{ value: 'public, max-age=31536000, immutable' }; return event.response; }"),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/ResponseHeadersPolicyId"),
-    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/1/ResponseHeadersPolicyId"),
-    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/ResponseHeadersPolicyId"),
-    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/2/FunctionAssociations"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/3/ResponseHeadersPolicyId"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/4/ResponseHeadersPolicyId"),
+    drop("Distribution/Properties/DistributionConfig/CacheBehaviors/4/FunctionAssociations"),
 )
 def answers_carry_the_same_headers_as_the_local_edge(template):
     built = stack(template)
     config = built.properties("Distribution")["DistributionConfig"]
-    output, scripts, web = config["CacheBehaviors"][2:]
-    for behavior in config["CacheBehaviors"][:3]:
-        assert behavior.get("ResponseHeadersPolicyId") == "<OutputHeaders>", behavior["PathPattern"]
+    output, scripts, web = config["CacheBehaviors"][4:]
+    for behavior in config["CacheBehaviors"][:5]:
+        wanted = "OwnerHeaders" if behavior["TargetOriginId"] == "owner" else "OutputHeaders"
+        assert behavior.get("ResponseHeadersPolicyId") == f"<{wanted}>", behavior["PathPattern"]
+    assert _headers(built, "OwnerHeaders") == _headers(built, "OutputHeaders")
     assert output.get("FunctionAssociations") == [
         {"EventType": "viewer-response", "FunctionARN": "<OutputCaching.FunctionARN>"}
     ]
@@ -722,10 +732,10 @@ CORS_RUST = {"AllowMethods": "METHODS", "AllowHeaders": "HEADERS", "ExposeHeader
     put("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowCredentials", True),
     put("OutputHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowOrigins/Items", ["*"]),
     put("ScriptHeaders/Properties/ResponseHeadersPolicyConfig/CorsConfig/Fn::If/1/AccessControlAllowHeaders/Items", ["*"]),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/1/AllowedMethods", ["GET", "HEAD"]),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/3/AllowedMethods", ["GET", "HEAD"]),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/AllowedMethods", ["GET", "HEAD", "OPTIONS"]),
     drop("Distribution/Properties/DistributionConfig/CacheBehaviors/0/ResponseHeadersPolicyId"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/ResponseHeadersPolicyId", {"Ref": "ScriptHeaders"}),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/6/ResponseHeadersPolicyId", {"Ref": "ScriptHeaders"}),
     put("ViewerToSigner/Properties/FunctionCode/Fn::Sub/1/Origins", "https://evil.example.org"),
     parameter("AllowedOrigins", "AllowedPattern", ".*"),
 )
@@ -733,31 +743,36 @@ def pages_of_allowed_origins_alone_may_read(template):
     built, plain = stack(template, AllowedOrigins=",".join(SITES)), stack(template)
     source = (ROOT / "crates/local-edge/src/cors.rs").read_text()
     local = {name: re.search(rf'const {constant}: &str = "(.*?)";', source).group(1) for name, constant in CORS_RUST.items()}
+    owners = local | {name: re.search(rf'const {CORS_RUST[name]}_OWNER: &str = "(.*?)";', source).group(1) for name in ("AllowMethods", "AllowHeaders")}
     seconds = int(re.search(r'const MAX_AGE: &str = "(\d+)";', source).group(1))
     policies = dict(zip(("/play/*", "/api/*", "/output/*", "/web/*.js"), ("OutputHeaders", "OutputHeaders", "OutputHeaders", "ScriptHeaders")))
+    policies |= {"/api/uploads*": "OwnerHeaders", "/api/manage/*": "OwnerHeaders"}
     for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
         path = behavior["PathPattern"]
         # The page itself is for readers of its own site.
         assert behavior.get("ResponseHeadersPolicyId") == f"<{policies.get(path, 'PageHeaders')}>", path
-        assert ("OPTIONS" in behavior["AllowedMethods"]) is (path in ("/play/*", "/api/*")), path
+        assert ("OPTIONS" in behavior["AllowedMethods"]) is (path == "/play/*" or path.startswith("/api/")), path
     for name in set(policies.values()):
-        assert _leave(built.properties(name)) == (SITES, local, seconds), name
+        assert _leave(built.properties(name)) == (SITES, owners if name == "OwnerHeaders" else local, seconds), name
         assert _leave(plain.properties(name)) is None, name
     assert _leave(built.properties("PageHeaders")) is None
     for behavior in plain.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]:
-        assert behavior["AllowedMethods"] == ["GET", "HEAD"]
-    _preflight(built, plain, local, seconds)
+        owner = behavior["TargetOriginId"] == "owner"
+        assert behavior["AllowedMethods"] == (owners["AllowMethods"].split(", ") if owner else ["GET", "HEAD"])
+    _preflight(built, plain, "/api/x", local, seconds)
+    for path in ("/api/uploads", "/api/uploads/x/1", "/api/manage/assets/x"):
+        _preflight(built, plain, path, owners, seconds)
     pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"]
     assert all(re.fullmatch(pattern, origin) for origin in ["", *SITES])
     for bad in ("*", "https://*", "https://x.org/", "https://x.org/a", "blog.example.org", "https://X.org", "https://x.org' + '"):
         assert not re.fullmatch(pattern, bad), bad
 
 
-def _preflight(built, plain, local, seconds):
+def _preflight(built, plain, path, local, seconds):
     """OPTIONS at the signer is answered by the function, because a Function URL behind access control would not."""
     def ask(stack, origin):
         headers = {"host": {"value": "v.example.com"}} | ({"origin": {"value": origin}} if origin else {})
-        answer = _run(stack.properties("ViewerToSigner")["FunctionCode"], {"request": {"method": "OPTIONS", "uri": "/api/x", "headers": headers}})
+        answer = _run(stack.properties("ViewerToSigner")["FunctionCode"], {"request": {"method": "OPTIONS", "uri": path, "headers": headers}})
         assert answer.get("statusCode") == 204
         return {name: header["value"] for name, header in answer["headers"].items()}
 
@@ -792,7 +807,7 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     assert {name.strip().lower().replace("_", "-") for name in local.split(",") if name.strip()} <= names
     assert policy["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
     assert policy["CookiesConfig"] == {"CookieBehavior": "none"}
-    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:2]:
+    for behavior in built.properties("Distribution")["DistributionConfig"]["CacheBehaviors"][:4]:
         assert behavior["OriginRequestPolicyId"] == "<ToSigner>"
         # CachingDisabled
         assert behavior["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -819,31 +834,35 @@ def no_viewer_gets_the_server_error_of_another(template):
     put("SignerUrl/Properties/AuthType", "NONE"),
     drop("SignerUrl/Properties/Qualifier"),
     drop("DistributionMayCallUrl"),
+    put("OwnerUrl/Properties/AuthType", "NONE"),
+    drop("DistributionMayInvokeOwner"),
     drop("DistributionMayInvoke"),
     put("DistributionMayInvoke/Properties/InvokedViaFunctionUrl", False),
     put("DistributionMayCallUrl/Properties/SourceArn", "*"),
     put("SignerAccess/Properties/OriginAccessControlConfig/OriginAccessControlOriginType", "s3"),
     put("Distribution/Properties/DistributionConfig/Origins/2/OriginAccessControlId", {"Ref": "BucketAccess"}),
 )
-def only_the_distribution_calls_the_signer(template):
+def only_the_distribution_calls_signer_and_owner(template):
     built = stack(template)
-    url = built.properties("SignerUrl")
-    assert (url["AuthType"], url.get("Qualifier")) == ("AWS_IAM", "live")
-    found = [p for p in built.of_type("AWS::Lambda::Permission").values() if p["FunctionName"] == "<SignerAlias>"]
-    assert {p["Action"] for p in found} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
-    for permission in found:
-        assert permission["Principal"] == "cloudfront.amazonaws.com"
-        assert permission["SourceArn"] == "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
-        if permission["Action"] == "lambda:InvokeFunctionUrl":
-            assert permission["FunctionUrlAuthType"] == "AWS_IAM"
-        else:
-            assert permission.get("InvokedViaFunctionUrl") is True
-    access = built.properties("SignerAccess")["OriginAccessControlConfig"]
-    assert access["OriginAccessControlOriginType"] == "lambda"
-    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
-    origin = built.properties("Distribution")["DistributionConfig"]["Origins"][1]
-    assert origin["OriginAccessControlId"] == "<SignerAccess>"
-    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    origins = {o["Id"]: o for o in built.properties("Distribution")["DistributionConfig"]["Origins"]}
+    for name in ("Signer", "Owner"):
+        url = built.properties(f"{name}Url")
+        assert (url["AuthType"], url.get("Qualifier")) == ("AWS_IAM", "live")
+        found = [p for p in built.of_type("AWS::Lambda::Permission").values() if p["FunctionName"] == f"<{name}Alias>"]
+        assert {p["Action"] for p in found} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+        for permission in found:
+            assert permission["Principal"] == "cloudfront.amazonaws.com"
+            assert permission["SourceArn"] == "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
+            if permission["Action"] == "lambda:InvokeFunctionUrl":
+                assert permission["FunctionUrlAuthType"] == "AWS_IAM"
+            else:
+                assert permission.get("InvokedViaFunctionUrl") is True
+        access = built.properties(f"{name}Access")["OriginAccessControlConfig"]
+        assert access["OriginAccessControlOriginType"] == "lambda"
+        assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+        origin = origins[name.lower()]
+        assert origin["OriginAccessControlId"] == f"<{name}Access>"
+        assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
 
 
 def _readers(built, policy="BucketPolicy"):
@@ -923,7 +942,7 @@ def two_slots_hold_the_public_keys(template):
 
 @noticed(
     put("Distribution/Properties/DistributionConfig/ViewerCertificate/Fn::If/1/MinimumProtocolVersion", "TLSv1"),
-    put("Distribution/Properties/DistributionConfig/CacheBehaviors/2/ViewerProtocolPolicy", "allow-all"),
+    put("Distribution/Properties/DistributionConfig/CacheBehaviors/4/ViewerProtocolPolicy", "allow-all"),
     put("Distribution/Properties/DistributionConfig/CacheBehaviors/0/AllowedMethods", ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]),
 )
 def viewers_come_by_https_and_only_read(template):
@@ -1075,7 +1094,7 @@ def each_function_has_its_own_role(template):
 def every_role_carries_the_boundary_that_is_given(template):
     boundary = "arn:aws:iam::111122223333:policy/vod-github-Boundary-1"
     bounded = stack(template, PermissionsBoundary=boundary, ReplicaBucketName="film-replica").of_type("AWS::IAM::Role")
-    assert len(bounded) == 7
+    assert len(bounded) == 8
     assert {role.get("PermissionsBoundary") for role in bounded.values()} == {boundary}
     assert not [name for name, role in stack(template).of_type("AWS::IAM::Role").items() if "PermissionsBoundary" in role]
 

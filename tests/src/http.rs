@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::Client;
@@ -47,16 +47,23 @@ impl Answer {
 
 /// GET of a URL.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
-    let mut request = Request::get(url);
+    send("GET", url, headers, Vec::new())
+}
+
+/// Any request.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<Answer> {
+    let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Empty::<Bytes>::new()).context("not a request")?;
+    let request = request
+        .body(Full::new(Bytes::from(body)))
+        .context("not a request")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let exchange = async {
             let response = client.request(request).await?;
             let (parts, body) = response.into_parts();
@@ -70,6 +77,6 @@ pub fn get(url: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
         tokio::time::timeout(TIMEOUT, exchange)
             .await
             .with_context(|| format!("{url} did not answer"))?
-            .with_context(|| format!("could not get {url}"))
+            .with_context(|| format!("could not {method} {url}"))
     })
 }

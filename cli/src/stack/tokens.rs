@@ -42,7 +42,14 @@ impl Tokens {
     pub(crate) async fn bearer(&self) -> anyhow::Result<String> {
         match self {
             Self::Given(token) => Ok(token.clone()),
-            Self::Minted(minter) => minter.mint(OWN_SCOPES, &[], OWN_SECONDS).await,
+            Self::Minted(minter) => {
+                let grant = Grant {
+                    scope: OWN_SCOPES,
+                    seconds: OWN_SECONDS,
+                    ..Grant::default()
+                };
+                minter.mint(&grant).await
+            }
             Self::Provider => bail!(
                 "an identity provider makes the tokens of this stack (AuthJwksUrl): pass one with --token or VOD_TOKEN"
             ),
@@ -70,18 +77,16 @@ impl Minter {
         }
     }
 
-    /// A token with all claims that the stack's signer requires.
-    pub(crate) async fn mint(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
+    /// A token with the claims of `grant`, and with those that the stack's functions require.
+    pub(crate) async fn mint(&self, grant: &Grant<'_>) -> anyhow::Result<String> {
         let key = self.key.get_or_try_init(|| secret(&self.aws, &self.secret));
         let key = key
             .await
             .context("could not make a token with the stack's key (pass one with --token or VOD_TOKEN)")?;
         let grant = Grant {
-            scope,
-            assets,
-            seconds,
             issuer: self.issuer.as_deref(),
             audience: self.audience.as_deref(),
+            ..*grant
         };
         // The signer trims as well.
         token(key.trim(), &grant)

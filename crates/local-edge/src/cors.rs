@@ -9,12 +9,16 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
+use crate::Function;
 use crate::web_origin::WebOrigin;
 
 /// Methods that a page may use; the template lists the same, as it does for the headers below.
 const METHODS: &str = "GET, HEAD, OPTIONS";
+const METHODS_OWNER: &str = "GET, HEAD, OPTIONS, PUT, PATCH, POST, DELETE";
 /// Headers that a page may send: its token for `/api/`. No player sends another one that needs leave.
 const HEADERS: &str = "Authorization";
+/// Those of a page that uploads: a body comes with its type and its SHA-256.
+const HEADERS_OWNER: &str = "Authorization, Content-Type, X-Amz-Content-Sha256";
 /// Headers that a page may read beside those that it always may.
 const EXPOSED: &str = "Content-Range, ETag, Retry-After";
 /// How long a browser keeps the answer to a preflight, in seconds.
@@ -31,13 +35,17 @@ pub(super) fn covers(path: &str) -> bool {
 }
 
 /// The answer to `OPTIONS`. To a page of any other origin it allows nothing, and its browser stops there.
-pub(super) fn preflight(request: &Parts, origins: &[WebOrigin]) -> Response {
+pub(super) fn preflight(request: &Parts, origins: &[WebOrigin], function: Function) -> Response {
+    let (methods, names) = match function {
+        Function::Signer => (METHODS, HEADERS),
+        Function::Owner => (METHODS_OWNER, HEADERS_OWNER),
+    };
     let mut response = StatusCode::NO_CONTENT.into_response();
     if allowed(request, origins).is_some() {
         let headers = response.headers_mut();
         for (name, value) in [
-            (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
-            (ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
+            (ACCESS_CONTROL_ALLOW_METHODS, methods),
+            (ACCESS_CONTROL_ALLOW_HEADERS, names),
             (ACCESS_CONTROL_MAX_AGE, MAX_AGE),
         ] {
             headers.insert(name, HeaderValue::from_static(value));

@@ -1,7 +1,16 @@
 //! The response headers policies: one table, the same as in the distribution's template.
 
-use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue};
+
+/// What the page may connect to: the edge, and the bucket, to which it uploads.
+pub(super) fn page_policy(bucket_origin: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{PAGE}; connect-src 'self' {bucket_origin}")).ok()
+}
+
+/// The Content-Security-Policy of the page.
+const PAGE: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; worker-src 'self' blob:; \
+                    object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Headers that a behaviour sets on good answers.
 pub(super) type Policy = &'static [(HeaderName, &'static str)];
@@ -19,11 +28,7 @@ pub(super) const WEB: Policy = &[
     (CACHE_CONTROL, "no-cache"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; worker-src 'self' blob:; \
-         object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+    (CONTENT_SECURITY_POLICY, PAGE),
 ];
 
 /// The type of a file by its suffix, for objects that were stored without one.

@@ -20,9 +20,11 @@ pub mod web_origin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http::header::CONTENT_SECURITY_POLICY;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use local_base::clock::Clock;
@@ -80,8 +82,8 @@ struct Edge {
 /// What a path pattern leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
-    /// `/play/*`, `/api/*`: the signer's Function URL.
-    Function,
+    /// `/play/*`, `/api/*`: the signer's Function URL. `/api/uploads*`, `/api/manage/*`: the owner's.
+    Function(Function),
     /// `/output/*`: the bucket, for signed requests only.
     Signed,
     /// `/web/*`, `/`: the bucket.
@@ -93,8 +95,10 @@ enum Behaviour {
 impl Behaviour {
     fn of(path: &str) -> Self {
         let below = |prefix: &str| path.starts_with(prefix);
-        if below("/play/") || below("/api/") {
-            Self::Function
+        if below("/api/uploads") || below("/api/manage/") {
+            Self::Function(Function::Owner)
+        } else if below("/play/") || below("/api/") {
+            Self::Function(Function::Signer)
         } else if below("/output/") {
             Self::Signed
         } else if below("/web/") || path == "/" {
@@ -103,13 +107,46 @@ impl Behaviour {
             Self::Refused
         }
     }
+
+    fn allows(self, method: &Method) -> bool {
+        let writes = match self {
+            // The function answers OPTIONS like any other method.
+            Self::Function(Function::Owner) if *method == Method::OPTIONS => return true,
+            Self::Function(function) => function.writes(),
+            _ => &[],
+        };
+        [Method::GET, Method::HEAD].contains(method) || writes.contains(method)
+    }
+}
+
+/// A function behind the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    Signer,
+    Owner,
+}
+
+impl Function {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Signer => "signer",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// The methods that its behaviors allow beside GET, HEAD and OPTIONS.
+    fn writes(self) -> &'static [Method] {
+        match self {
+            Self::Signer => &[],
+            Self::Owner => &[Method::PUT, Method::POST, Method::PATCH, Method::DELETE],
+        }
+    }
 }
 
 async fn serve(State(edge): State<Edge>, request: Request) -> Response {
-    // A body, which no request here needs, is never read.
-    let (request, _) = request.into_parts();
+    let (request, body) = request.into_parts();
     let mut response = edge
-        .respond(&request)
+        .respond(&request, body)
         .await
         .unwrap_or_else(IntoResponse::into_response);
     if cors::covers(request.uri.path()) {
@@ -140,34 +177,49 @@ impl IntoResponse for Refused {
 }
 
 impl Edge {
-    async fn respond(&self, request: &Parts) -> Result<Response, Refused> {
+    async fn respond(&self, request: &Parts, body: Body) -> Result<Response, Refused> {
         let behaviour = Behaviour::of(request.uri.path());
         // A player's requests need no leave, but for those that carry a token.
         let asks_for_leave = request.method == Method::OPTIONS
-            && behaviour == Behaviour::Function
+            && matches!(behaviour, Behaviour::Function(_))
             && !self.options.allowed_origins.is_empty();
-        if !asks_for_leave && ![Method::GET, Method::HEAD].contains(&request.method) {
+        if !asks_for_leave && !behaviour.allows(&request.method) {
             let text = "This distribution is not configured to allow the HTTP request method that was used for \
                         this request.";
             return Err(Refused::Other(StatusCode::FORBIDDEN, text));
         }
-        if let Some(refused) = limits::check(request) {
+        // The body of another request is never read.
+        let body = if behaviour == Behaviour::Function(Function::Owner) && !asks_for_leave {
+            Some(body)
+        } else {
+            None
+        };
+        if let Some(refused) = limits::check(request, body.is_some()) {
             return Err(refused);
         }
+        let body = limits::read(body).await?;
         let bad_host = Refused::Other(StatusCode::BAD_REQUEST, "Bad request.");
         let viewer = Viewer::of(request, self.options.edge_url.as_ref()).ok_or(bad_host)?;
         let elsewhere = Denied::AccessDenied(Reason::Resource);
         let key = path::key(request.uri.path()).ok_or(elsewhere)?;
         match behaviour {
-            Behaviour::Function if asks_for_leave => {
-                Ok(cors::preflight(request, &self.options.allowed_origins))
+            Behaviour::Function(function) if asks_for_leave => {
+                Ok(cors::preflight(request, &self.options.allowed_origins, function))
             }
-            Behaviour::Function => Ok(self.origin.function(request, &viewer).await),
+            Behaviour::Function(function) => Ok(self.origin.function(function, request, &viewer, body).await),
             Behaviour::Signed => {
                 self.check(request, &viewer)?;
                 Ok(self.object(request, &key, headers::OUTPUT).await)
             }
-            Behaviour::Open => Ok(self.object(request, &key, headers::WEB).await),
+            Behaviour::Open => {
+                let mut response = self.object(request, &key, headers::WEB).await;
+                if let Some(policy) = response.headers_mut().get_mut(CONTENT_SECURITY_POLICY)
+                    && let Some(connecting) = headers::page_policy(&self.options.api_url)
+                {
+                    *policy = connecting;
+                }
+                Ok(response)
+            }
             Behaviour::Refused => Err(elsewhere.into()),
         }
     }

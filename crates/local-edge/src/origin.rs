@@ -1,4 +1,4 @@
-//! The origins behind the edge: the bucket and the signer's Function URL, both on the API port, both over HTTP
+//! The origins behind the edge: the bucket and the Function URLs of signer and owner, all on the API port, all over HTTP
 //! with SigV4, as origin access control does it.
 
 use std::time::{Duration, SystemTime};
@@ -23,15 +23,16 @@ use tracing::warn;
 use vod_core::cloudfront::without_signature;
 
 use super::request::Viewer;
-use super::{answer, headers, path};
+use super::{Function, answer, headers, path};
 
 /// How long an origin may take until it answers (CloudFront's default).
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// Name of the signer among the functions.
-const SIGNER: &str = "signer";
+/// The SHA-256 of a body as the viewer states it. CloudFront signs this and not what it receives, because it does not read a
+/// body before it sends it on ("Restrict access to an AWS Lambda function URL origin", CloudFront developer guide).
+const PAYLOAD_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
 /// What of a viewer's request reaches the bucket: never its query, its cookies or its body.
 const TO_BUCKET: [HeaderName; 6] = [
@@ -131,9 +132,15 @@ impl Origin {
         self.send(request.map(Full::new)).await
     }
 
-    /// The signer's answer.
-    pub(super) async fn function(&self, request: &Parts, viewer: &Viewer) -> Response {
-        match self.call_function(request, viewer).await {
+    /// The answer of a function.
+    pub(super) async fn function(
+        &self,
+        function: Function,
+        request: &Parts,
+        viewer: &Viewer,
+        body: Bytes,
+    ) -> Response {
+        match self.call_function(function, request, viewer, body).await {
             Ok(mut response) => {
                 strip_hop_by_hop(response.headers_mut());
                 response.map(Body::new)
@@ -142,19 +149,33 @@ impl Origin {
         }
     }
 
-    async fn call_function(&self, request: &Parts, viewer: &Viewer) -> Result<Response<Incoming>, Failure> {
+    async fn call_function(
+        &self,
+        function: Function,
+        request: &Parts,
+        viewer: &Viewer,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
         let path = request.uri.path();
         // Once a distribution has trusted keys, its origins never see CloudFront's own parameters.
         let query = without_signature(request.uri.query().unwrap_or_default());
         let question = if query.is_empty() { "" } else { "?" };
-        let uri: Uri = format!("{}/lambda-url/{SIGNER}{path}{question}{query}", self.api_url).parse()?;
-        let mut forwarded = Request::builder()
-            .method(&request.method)
-            .uri(&uri)
-            .body(Bytes::new())?;
+        let uri: Uri = format!(
+            "{}/lambda-url/{}{path}{question}{query}",
+            self.api_url,
+            function.name()
+        )
+        .parse()?;
+        let mut forwarded = Request::builder().method(&request.method).uri(&uri).body(body)?;
         *forwarded.headers_mut() = to_function(&request.headers, viewer)?;
         forwarded.headers_mut().insert(HOST, host(&uri)?);
         self.keys.sign("lambda", &mut forwarded, SystemTime::now())?;
+        if !forwarded.body().is_empty() {
+            let stated = request.headers.get(&PAYLOAD_HASH).cloned();
+            let stated = stated.filter(|stated| stated.to_str().is_ok());
+            let stated = stated.unwrap_or(HeaderValue::from_static("UNSIGNED-PAYLOAD"));
+            forwarded.headers_mut().insert(PAYLOAD_HASH, stated);
+        }
         self.send(forwarded.map(Full::new)).await
     }
 

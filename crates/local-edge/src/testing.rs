@@ -13,13 +13,14 @@ use jiff::Timestamp;
 use local_base::access::{AccessLog, Port};
 use local_lambda::{Functions, Limits};
 use serde_json::{Value, json};
-use signer::auth::{Auth, Expected};
-use signer::{App, Parts as SignerParts, Scheme, Secret};
+use signer::{App, Parts as SignerParts, Scheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use vod_aws::Catalog;
 use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Keyring, Policy, Signature, sign};
+use vod_http::Secret;
+use vod_http::auth::{Auth, Expected};
 use vod_testkit::{TestState, aws, keys};
 
 use super::*;

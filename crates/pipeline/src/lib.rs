@@ -9,6 +9,7 @@
 //! - [`Complete`]: an event of MediaConvert goes on record.
 //! - [`Reconcile`]: uploads, records, jobs and outputs are compared, and what was lost is submitted again.
 //! - [`TakeDown`]: a video is removed, and stays so until its file is uploaded again.
+//! - [`Uploads`]: a file comes in parts that its owner sends straight into the bucket.
 
 mod complete;
 mod config;
@@ -18,6 +19,7 @@ mod services;
 mod submit;
 mod take_down;
 mod templates;
+mod uploads;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,6 +34,7 @@ pub use services::Services;
 pub use submit::Submit;
 pub use take_down::{Removed, RemovedUpload, TakeDown};
 pub use templates::complete_template;
+pub use uploads::{Created, NewFile, UploadError, Uploads};
 
 /// When an invocation ends: at Lambda's deadline (milliseconds since 1970), or after `default` if there is none.
 pub fn deadline(epoch_ms: u64, default: SignedDuration) -> Timestamp {

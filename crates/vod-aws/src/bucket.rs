@@ -240,9 +240,11 @@ impl BucketError {
     /// The permission that the operation needs on AWS.
     pub fn permission(&self) -> &'static str {
         match self.action {
-            "write" => "s3:PutObject",
+            "write" | "presign" => "s3:PutObject",
             "delete" => "s3:DeleteObject",
             "list" => "s3:ListBucket",
+            "abort the upload of" => "s3:AbortMultipartUpload",
+            "list the parts of" => "s3:ListMultipartUploadParts",
             "read the versioning of" => "s3:GetBucketVersioning",
             _ => "s3:GetObject",
         }

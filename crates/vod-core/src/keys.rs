@@ -16,6 +16,9 @@ pub const WEB: &str = "web/";
 /// Tombstones of removed videos.
 pub const REMOVED: &str = "ops/removed/";
 
+/// Reservations of names by uploads that are under way.
+pub const UPLOADS: &str = "ops/uploads/";
+
 /// Longest template name that is kept as it is, in characters.
 const NAME_MAX: usize = 64;
 

@@ -23,3 +23,4 @@ pub mod queues;
 pub mod record;
 pub mod removal;
 pub mod state;
+pub mod upload;

@@ -144,13 +144,17 @@ impl Secrets {
     /// A bearer token for the signer: scopes separated by spaces, valid for `seconds`, and only for `assets` (patterns with `*`)
     /// unless that is empty.
     pub fn token(&self, scope: &str, assets: &[String], seconds: i64) -> anyhow::Result<String> {
-        let grant = Grant {
+        self.grant(&Grant {
             scope,
             assets,
             seconds,
             ..Grant::default()
-        };
-        token(&self.jwt_secret, &grant)
+        })
+    }
+
+    /// A bearer token with these claims.
+    pub fn grant(&self, grant: &Grant<'_>) -> anyhow::Result<String> {
+        token(&self.jwt_secret, grant)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bearer tokens for the signer.
+//! Bearer tokens for signer and owner.
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,15 @@ pub struct Grant<'a> {
     /// Patterns with `*` of the assets that it is valid for; empty for all.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub assets: &'a [String],
+    /// Whose token it is (`sub`); without one it is `vod`.
+    #[serde(skip)]
+    pub subject: Option<&'a str>,
+    /// The folder below `input/` to which it may upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_prefix: Option<&'a str>,
+    /// The largest file that it may upload, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
     /// How long it is valid, in seconds from now.
     #[serde(skip)]
     pub seconds: i64,
@@ -40,7 +49,7 @@ pub fn token(key: &str, grant: &Grant<'_>) -> anyhow::Result<String> {
         .checked_add(SignedDuration::from_secs(grant.seconds))
         .context("the token's time to live is too long")?;
     let claims = Claims {
-        sub: "vod",
+        sub: grant.subject.unwrap_or("vod"),
         grant: *grant,
         iat: now.as_second(),
         exp: until.as_second(),

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use jiff::Timestamp;
 use vod_aws::{Bucket, Catalog};
 use vod_core::cloudfront::Keyring;
 
-use crate::auth::{Auth, Scope, Viewer};
-use crate::problem::Problem;
-use crate::secret::Secret;
+use vod_http::auth::{Auth, Scope, Viewer};
+use vod_http::{Clock, Problem, Secret};
 
 /// How viewers reach the edge; it stands in every URL and policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +30,6 @@ impl Scheme {
 
 /// The name of the signing key in a problem.
 pub(crate) const SIGNING_KEY: &str = "the signing key";
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What an [`App`] is made of: on AWS by [`crate::config::Config::app`], locally by the stack.
 pub struct Parts {

@@ -12,9 +12,9 @@ use vod_core::events::is_newer;
 use vod_core::record::{self, Record};
 
 use crate::app::{App, SIGNING_KEY};
-use crate::auth::{Scope, Viewer};
-use crate::problem::Problem;
 use crate::reach::visible;
+use vod_http::Problem;
+use vod_http::auth::{Scope, Viewer};
 
 /// Records per page, unless asked otherwise.
 const LIMIT_DEFAULT: usize = 50;
@@ -129,7 +129,7 @@ pub(crate) async fn to_watch(
         (None, Some(key)) => newest(app, admitted, key).await?,
         _ => return Err(Problem::bad_request("give either asset or source")),
     };
-    crate::log_asset(&record.id);
+    vod_http::log_asset(&record.id);
     match record.state {
         record::State::Complete => Ok(record),
         state => Err(Problem::not_complete(state)),
@@ -143,7 +143,7 @@ async fn find(app: &App, admitted: &Viewer, id: &str) -> Result<Record, Problem>
         return Err(hidden());
     }
     let id: AssetId = id.parse().map_err(|_| unknown())?;
-    crate::log_asset(&id);
+    vod_http::log_asset(&id);
     let found = app.catalog.get(&id).await?;
     Ok(found.ok_or_else(unknown)?.value)
 }

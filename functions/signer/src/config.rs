@@ -5,9 +5,7 @@ use std::sync::Arc;
 use vod_aws::{AwsConfig, Bucket, Catalog, EnvReader};
 
 use crate::app::{App, Parts, Scheme};
-use crate::auth::{Auth, Expected};
-use crate::secret::Secret;
-use crate::secrets_manager::SecretsManager;
+use vod_http::{Secret, SecretsManager, Tokens};
 
 /// Bucket of the records.
 pub const BUCKET: &str = "BUCKET";
@@ -16,17 +14,6 @@ pub const OUTPUT_BUCKET: &str = "OUTPUT_BUCKET";
 /// Name or ARN of the secret that holds the signing keys:
 /// `{"active":"K2…","keys":[{"id","algorithm":"ES256|RS256","private_pem","public_pem"}]}`.
 pub const SIGNING_SECRET: &str = "SIGNING_SECRET";
-/// Name or ARN of the secret that holds the HS256 key of the viewers' tokens, as text of 32 bytes or more. Required
-/// unless [`AUTH_JWKS_URL`] is set.
-pub const AUTH_JWT_SECRET: &str = "AUTH_JWT_SECRET";
-/// URL of the key set of an identity provider, whose RS256 and ES256 tokens are admitted instead; it needs
-/// [`AUTH_ISSUER`] and [`AUTH_AUDIENCE`], because the provider signs for others as well.
-pub const AUTH_JWKS_URL: &str = "AUTH_JWKS_URL";
-/// What `iss` of a token must be. Optional with a secret: without it any issuer that has the key will do.
-pub const AUTH_ISSUER: &str = "AUTH_ISSUER";
-/// What `aud` of a token must hold. Optional with a secret.
-pub const AUTH_AUDIENCE: &str = "AUTH_AUDIENCE";
-
 /// The configuration, checked.
 pub struct Config {
     aws: AwsConfig,
@@ -34,16 +21,6 @@ pub struct Config {
     output_bucket: String,
     signing_secret: String,
     tokens: Tokens,
-}
-
-/// Who vouches for viewers.
-enum Tokens {
-    /// Whoever has the key in this secret.
-    Secret(String, Expected),
-    /// An identity provider.
-    Jwks(Box<Auth>),
-    /// None is set, which is reported as a problem.
-    Unset,
 }
 
 impl Config {
@@ -64,14 +41,7 @@ impl Config {
     pub fn app(self) -> App {
         let s3 = vod_aws::s3(&self.aws);
         let secrets = SecretsManager::new(&self.aws);
-        let auth = match self.tokens {
-            Tokens::Secret(name, expected) => Secret::remote(secrets.clone(), name, move |text| {
-                Auth::hs256(text, expected.clone()).map_err(|error| error.to_string())
-            }),
-            Tokens::Jwks(auth) => Secret::fixed(*auth),
-            // A key that nobody has admits nobody.
-            Tokens::Unset => unreachable!("`EnvReader::finish` refuses a configuration with problems"),
-        };
+        let auth = self.tokens.auth(secrets.clone());
         App::new(Parts {
             catalog: Catalog::new(s3.clone(), self.bucket.clone()),
             outputs: Bucket::new(s3, self.output_bucket),
@@ -86,29 +56,10 @@ impl Config {
     }
 }
 
-impl Tokens {
-    fn read<F: Fn(&str) -> Option<String>>(env: &mut EnvReader<F>) -> Self {
-        let expected = Expected {
-            issuer: env.optional(AUTH_ISSUER),
-            audience: env.optional(AUTH_AUDIENCE),
-        };
-        if env.optional(AUTH_JWKS_URL).is_none() {
-            return Self::Secret(env.required(AUTH_JWT_SECRET), expected);
-        }
-        if env.optional(AUTH_JWT_SECRET).is_some() {
-            env.problem(format!(
-                "{AUTH_JWT_SECRET} and {AUTH_JWKS_URL} exclude each other"
-            ));
-        }
-        env.required(AUTH_ISSUER);
-        env.required(AUTH_AUDIENCE);
-        let auth = env.parsed(AUTH_JWKS_URL, |url| Auth::jwks(url, expected));
-        auth.map_or(Self::Unset, |auth| Self::Jwks(Box::new(auth)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use vod_http::{AUTH_AUDIENCE, AUTH_ISSUER, AUTH_JWKS_URL, AUTH_JWT_SECRET};
+
     use super::*;
 
     #[test]

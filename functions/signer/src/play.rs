@@ -18,8 +18,8 @@ use vod_core::grant::Grant;
 use vod_core::playlist;
 
 use crate::app::App;
-use crate::problem::Problem;
 use crate::{thumbnails, viewer};
+use vod_http::Problem;
 
 /// Largest playlist that is read, in bytes: with P-256 signatures and gzip, ten hours of two-second segments
 /// stay within Lambda's answer of 6 MB.
@@ -75,7 +75,7 @@ pub(crate) async fn play(
         return Err(other_resource());
     }
     if let Some(Ok(id)) = key.split('/').next().map(str::parse) {
-        crate::log_asset(&id);
+        vod_http::log_asset(&id);
     }
     let keys = app.keyring().await?;
     let request = Request {

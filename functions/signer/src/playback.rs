@@ -17,10 +17,10 @@ use vod_core::record::{OutputSet, Record};
 
 use crate::app::{App, SIGNING_KEY};
 use crate::assets;
-use crate::auth::Scope;
-use crate::problem::Problem;
 use crate::thumbnails;
 use crate::viewer;
+use vod_http::Problem;
+use vod_http::auth::Scope;
 
 /// Longest life of a link: 7 days.
 const TTL_MAX: i64 = 604_800;

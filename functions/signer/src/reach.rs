@@ -4,7 +4,7 @@ use vod_aws::{BucketError, Catalog};
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, record_key};
 
-use crate::auth::Viewer;
+use vod_http::auth::Viewer;
 
 /// Calls of `ListObjectsV2` that one request may make. With a pattern that begins with `*`, most of what they list may
 /// be hidden from the viewer.

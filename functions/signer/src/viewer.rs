@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use http::header::HOST;
 
-use crate::problem::Problem;
+use vod_http::Problem;
 
 /// The host that the viewer used, which stands in every URL and policy. The edge overwrites `x-viewer-host`, so
 /// that no function needs to know its distribution.

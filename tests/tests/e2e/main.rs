@@ -11,3 +11,4 @@ mod red_team;
 mod runtime_api;
 mod service;
 mod templates;
+mod uploads;

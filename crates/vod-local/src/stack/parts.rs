@@ -18,13 +18,14 @@ use local_lambda::events::{Backoff, Delivery, Invoker, Poller};
 use local_lambda::{Functions, Limits};
 use local_mediaconvert::{MediaConvert, Settings};
 use local_s3::{Notification, S3Options, S3Service};
-use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit};
-use signer::auth::{Auth, Expected};
-use signer::{App, Parts, Scheme, Secret};
+use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit, Uploads};
+use signer::{App, Parts, Scheme};
 use tokio::net::TcpListener;
 use transcode::exec::Limits as EncodeLimits;
 use vod_aws::{AwsConfig, Catalog};
 use vod_core::queues::{JOB_EVENTS, UPLOADS};
+use vod_http::Secret;
+use vod_http::auth::{Auth, Expected};
 use vod_state::endpoints::{Endpoints, Programs};
 use vod_state::secrets::{ALL_SCOPES, ChosenSecret, Secrets};
 
@@ -44,6 +45,7 @@ const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 const SUBMIT: Limits = limits(Duration::from_mins(1), 4);
 const COMPLETE: Limits = limits(Duration::from_secs(30), 4);
 const SIGNER: Limits = limits(Duration::from_secs(10), 64);
+const OWNER: Limits = limits(Duration::from_secs(30), 64);
 /// Events are under way for seconds here, and the user is waiting.
 const DELAYS: Delays = Delays {
     grace: SignedDuration::from_mins(1),
@@ -206,6 +208,7 @@ impl Base {
         let submit = Submit::new(self.services("submit"), config);
         let (submit, complete, reconcile) = (Arc::new(submit), Arc::new(complete), Arc::new(reconcile));
         let signer = signer::router(self.signer()?);
+        let owner = owner::router(self.owner()?);
         let functions = Functions::builder(REGION)
             .function("submit", SUBMIT, move |event| {
                 let submit = Arc::clone(&submit);
@@ -219,7 +222,8 @@ impl Base {
                 let reconcile = Arc::clone(&reconcile);
                 async move { reconcile::handle(&reconcile, event).await }
             })
-            .http("signer", SIGNER, signer);
+            .http("signer", SIGNER, signer)
+            .http("owner", OWNER, owner);
         Ok(functions.build())
     }
 
@@ -256,10 +260,24 @@ impl Base {
             outputs: vod_aws::Bucket::new(s3, BUCKET),
             bucket: BUCKET.to_owned(),
             signing: Secret::watched(self.signing_keys.signing()),
-            auth: Secret::fixed(Auth::hs256(&self.secrets.jwt_secret, Expected::default())?),
+            auth: self.auth()?,
             scheme,
             clock: self.clock.clone(),
         }))
+    }
+
+    fn owner(&self) -> anyhow::Result<owner::App> {
+        let bucket = vod_aws::Bucket::new(vod_aws::s3(&self.role("owner")), BUCKET);
+        Ok(owner::App::new(owner::Parts {
+            uploads: Uploads::new(bucket),
+            auth: self.auth()?,
+            clock: self.clock.clone(),
+        }))
+    }
+
+    fn auth(&self) -> anyhow::Result<Secret<Auth>> {
+        let auth = Auth::hs256(&self.secrets.jwt_secret, Expected::default())?;
+        Ok(Secret::fixed(auth))
     }
 
     pub(super) fn edge(&self, cache: local_edge::Cache) -> anyhow::Result<EdgeOptions> {

@@ -11,14 +11,15 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use signer::auth::{Auth, Expected};
-use signer::{App, Parts, Scheme, Secret};
+use signer::{App, Parts, Scheme};
 use tower::ServiceExt;
 use vod_aws::{AwsConfig, Catalog};
 use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Keyring, Policy, sign};
 use vod_core::grant::Grant;
 use vod_core::keys::record_key;
+use vod_http::Secret;
+use vod_http::auth::{Auth, Expected};
 
 pub(crate) const NOW: i64 = 1_767_225_600;
 pub(crate) const HOST: &str = "127.0.0.1:8080";

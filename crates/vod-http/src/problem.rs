@@ -12,7 +12,7 @@ use vod_core::record::State;
 
 /// An answer that says what went wrong.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     status: StatusCode,
     detail: String,
     state: Option<State>,
@@ -39,31 +39,32 @@ impl Problem {
         }
     }
 
-    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+    pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    pub(crate) fn unauthorized(challenge: &'static str, detail: &str) -> Self {
+    pub fn unauthorized(challenge: &'static str, detail: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail).authenticate(challenge)
     }
 
-    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+    pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+    pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(crate) fn method_not_allowed() -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD are served here",
-        )
+    pub fn method_not_allowed(detail: &'static str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
     }
 
     /// The asset is there and cannot be watched (yet).
-    pub(crate) fn not_complete(state: State) -> Self {
+    pub fn not_complete(state: State) -> Self {
         let detail = format!("the asset is {}, not COMPLETE", state.as_str());
         Self {
             state: Some(state),
@@ -72,12 +73,12 @@ impl Problem {
     }
 
     /// A file of ours is not what it should be.
-    pub(crate) fn bad_file(detail: impl Into<String>) -> Self {
+    pub fn bad_file(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, detail)
     }
 
     /// A service that we need does not answer as it should. The viewer is told which, the log why.
-    pub(crate) fn unavailable(what: &str, fault: &(impl Error + ?Sized)) -> Self {
+    pub fn unavailable(what: &str, fault: &(impl Error + ?Sized)) -> Self {
         error!(what, error = vod_aws::chain(fault), "unavailable");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -85,19 +86,18 @@ impl Problem {
         )
     }
 
-    pub(crate) fn authenticate(mut self, challenge: &'static str) -> Self {
+    pub fn authenticate(mut self, challenge: &'static str) -> Self {
         self.authenticate = Some(challenge);
         self
     }
 
-    #[cfg(test)]
-    pub(crate) fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         self.status
     }
 }
 
 impl From<BucketError> for Problem {
-    /// For reads of records. Those of playlists say so.
+    /// For reads of records. Others say so.
     fn from(error: BucketError) -> Self {
         Self::unavailable("the catalog", &error)
     }

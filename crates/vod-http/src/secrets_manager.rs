@@ -24,13 +24,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// A client for one operation. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct SecretsManager {
+pub struct SecretsManager {
     caller: Caller,
     endpoint: String,
 }
 
 impl SecretsManager {
-    pub(crate) fn new(aws: &AwsConfig) -> Self {
+    /// A client at `AWS_ENDPOINT_URL_SECRETS_MANAGER`, or at the service of the region.
+    pub fn new(aws: &AwsConfig) -> Self {
         let own = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
         Self::with_endpoint(aws, own.unwrap_or_else(|| endpoint(SERVICE, &aws.region)))
     }

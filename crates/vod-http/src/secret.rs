@@ -49,7 +49,7 @@ impl<T> Secret<T> {
     }
 
     /// A secret of Secrets Manager, parsed once per fetch.
-    pub(crate) fn remote(
+    pub fn remote(
         manager: SecretsManager,
         name: String,
         parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
@@ -63,7 +63,7 @@ impl<T> Secret<T> {
     }
 
     /// The secret as it is now. When a refresh fails the old one is kept: a service that cannot be reached
-    /// must not stop who is watching.
+    /// must not stop those who watch or upload.
     pub async fn get(&self) -> Result<Arc<T>, SecretError> {
         match &self.0 {
             Source::Local(value) => Ok(value.borrow().clone()),

@@ -103,12 +103,7 @@ impl Auth {
     }
 
     /// The viewer behind a request, if its token is good and has `scope`.
-    pub(crate) async fn admit(
-        &self,
-        headers: &HeaderMap,
-        now: Timestamp,
-        scope: Scope,
-    ) -> Result<Viewer, Problem> {
+    pub async fn admit(&self, headers: &HeaderMap, now: Timestamp, scope: Scope) -> Result<Viewer, Problem> {
         let token =
             bearer(headers).ok_or_else(|| Problem::unauthorized("Bearer", "a bearer token is required"))?;
         if token.len() > TOKEN_MAX {
@@ -130,6 +125,9 @@ impl Auth {
         }
         Ok(Viewer {
             assets: claims.assets,
+            subject: claims.sub,
+            upload_prefix: claims.upload_prefix,
+            max_bytes: claims.max_bytes,
         })
     }
 
@@ -194,13 +192,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Whom a token let in, and what it may see.
 #[derive(Debug, Clone)]
-pub(crate) struct Viewer {
+pub struct Viewer {
     assets: Option<Vec<String>>,
+    /// Whose token it is (`sub`).
+    pub subject: Option<String>,
+    /// The folder below `input/` that its uploads go to (`upload_prefix`).
+    pub upload_prefix: Option<String>,
+    /// The largest file that it may upload, in bytes (`max_bytes`).
+    pub max_bytes: Option<u64>,
 }
 
 impl Viewer {
     /// Whether the token's patterns, if it has any, cover this asset.
-    pub(crate) fn sees(&self, asset: &str) -> bool {
+    pub fn sees(&self, asset: &str) -> bool {
         self.assets
             .as_ref()
             .is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, asset)))
@@ -208,7 +212,7 @@ impl Viewer {
 
     /// What ids begin with that the viewer may see, of those that begin with `prefix`: in order, and none within
     /// another. Nothing outside needs to be looked at, so how long an answer takes tells nothing of it.
-    pub(crate) fn reaches(&self, prefix: &str) -> Vec<String> {
+    pub fn reaches(&self, prefix: &str) -> Vec<String> {
         let Some(patterns) = &self.assets else {
             return vec![prefix.to_owned()];
         };
@@ -231,7 +235,7 @@ impl Viewer {
     }
 
     /// Whether the token is limited to some assets.
-    pub(crate) fn is_limited(&self) -> bool {
+    pub fn is_limited(&self) -> bool {
         self.assets.is_some()
     }
 }
@@ -272,14 +276,20 @@ struct Claims {
     token_use: Option<String>,
     #[serde(default)]
     scope: Names,
-    #[serde(default, deserialize_with = "patterns")]
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     assets: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    upload_prefix: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    max_bytes: Option<u64>,
 }
 
-/// The claim `assets` is a list wherever it is present. Identity providers write null for an attribute that a user
-/// lacks; read as absent, it would open every asset.
-fn patterns<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Vec<String>>, D::Error> {
-    Vec::deserialize(claim).map(Some)
+/// A claim that limits the token has its type wherever it is present. Identity providers write null for an attribute that
+/// a user lacks; read as absent, it would open everything.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(claim: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(claim).map(Some)
 }
 
 impl Claims {
