@@ -86,6 +86,7 @@ impl Problem {
         )
     }
 
+    #[must_use]
     pub fn authenticate(mut self, challenge: &'static str) -> Self {
         self.authenticate = Some(challenge);
         self

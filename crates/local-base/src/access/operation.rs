@@ -25,7 +25,14 @@ pub struct Operation {
 }
 
 /// The parts that have a role on AWS. Here the session token of their credentials is their name.
-const CALLERS: [&str; 5] = ["submit", "complete", "signer", "reconcile", "mediaconvert"];
+const CALLERS: [&str; 6] = [
+    "submit",
+    "complete",
+    "signer",
+    "owner",
+    "reconcile",
+    "mediaconvert",
+];
 
 /// Any other token stays out of the log.
 fn caller(headers: &HeaderMap) -> Option<&'static str> {
