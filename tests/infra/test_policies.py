@@ -65,7 +65,7 @@ CALLS = {
     ],
     "Owner": [
         ("head_object", "s3:GetObject", UPLOAD, {}),
-        ("head_object", "s3:ListBucket", BUCKET, {}),  # a name that is free must be a 404
+        ("get_object", "s3:ListBucket", BUCKET, {}),  # a name that is free must be a 404
         ("create_multipart_upload", "s3:PutObject", UPLOAD, {}),
         ("upload_part", "s3:PutObject", UPLOAD, {}),
         ("list_parts", "s3:ListMultipartUploadParts", UPLOAD, {}),
@@ -171,7 +171,7 @@ def needs(call, outputs=BUCKET):
     if operation in ("PutObject", "DeleteObject") and folder.startswith(("catalog/", "ops/")):
         # If-Match asks for reading as well.
         found.append(("s3:GetObject", f"{bucket}/{folder}x", {}))
-    if (operation, folder) in (("GetObject", "catalog/"), ("HeadObject", "input/"), ("GetObject", "ops/uploads/")):
+    if (operation, folder) in (("GetObject", "catalog/"), ("GetObject", "ops/uploads/")):
         # A record or name that is not there yet must be a 404.
         found.append(("s3:ListBucket", bucket, {}))
     return found

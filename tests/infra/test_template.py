@@ -451,7 +451,8 @@ def functions_get_the_variables_that_they_read(template):
             more, needed = _config("crates/pipeline/src/config.rs")
             known, required = known | more, required | needed
         if name in ("Signer", "Owner"):
-            known = known | _config("crates/vod-http/src/tokens.rs")[0]
+            more, needed = _config("crates/vod-http/src/tokens.rs")
+            known, required = known | more, required | needed
         given = set(_environment(built, name))
         assert given <= known, f"{name} never reads {given - known}"
         assert required <= given, f"{name} lacks {required - given}"
@@ -950,7 +951,8 @@ def viewers_come_by_https_and_only_read(template):
     assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
     for behavior in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
         assert behavior["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
-        assert behavior["AllowedMethods"] == ["GET", "HEAD"]
+        # The owner's function checks each token itself; all else is for viewers.
+        assert behavior["TargetOriginId"] == "owner" or behavior["AllowedMethods"] == ["GET", "HEAD"]
 
 
 @noticed(
@@ -1128,11 +1130,11 @@ def what_goes_wrong_rings(template):
     wanted |= {("AWS/Lambda", metric, f"film-{name.lower()}") for metric in ("Errors", "Throttles") for name in FUNCTIONS}
     wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", "<UploadQueue.QueueName>"), ("AWS/Lambda", "Invocations", "film-reconcile")}
     wanted |= {("Vod", "JobsFailed", "film"), ("Vod", "ReconcileUnmended", "film")}
-    wanted |= {("AWS/Lambda", "Url5xxCount", "film-signer"), ("AWS/CloudFront", "5xxErrorRate", "<Distribution>")}
+    wanted |= {("AWS/Lambda", "Url5xxCount", "film-signer"), ("AWS/Lambda", "Url5xxCount", "film-owner"), ("AWS/CloudFront", "5xxErrorRate", "<Distribution>")}
     found = {(a["Namespace"], a["MetricName"], (a.get("Dimensions") or [{}])[0].get("Value")) for a in alarms.values()}
     assert found == wanted, found ^ wanted
     # A 5xx for one damaged playlist is no outage.
-    thresholds = {"UploadsWait": 900, "SignerServerErrors": 4, "ViewersGetErrors": 5}
+    thresholds = {"UploadsWait": 900, "SignerServerErrors": 4, "OwnerServerErrors": 4, "ViewersGetErrors": 5}
     for name, alarm in alarms.items():
         # CodeDeploy alone looks at those of a release.
         assert alarm.get("AlarmActions") == (None if name.endswith("ReleaseErrors") else ["<Alarms>"]), name
