@@ -128,6 +128,7 @@ async function watch(id) {
       api.asset(id).catch(() => undefined),
     ]);
     if (location.hash !== here) return;
+    if (!link.hls && link.mp4.length === 0 && link.dash) return onlyDash(link.dash, record?.title ?? titleOf(id));
     const view = watchView(link, record?.title ?? titleOf(id), record ? factsOf(record) : "", () => api.playback(id));
     // Without video, a cover is the picture.
     if (record) shape(view, displayed(record.source) ?? displayed(record.source.cover ?? {}));
@@ -158,6 +159,23 @@ async function watch(id) {
     if (error instanceof api.Refused && error.status === 404) return lost("removed");
     refused(error);
   }
+}
+
+/**
+ * Says that the page has no player for a video, and offers its address for one that has.
+ * @param {string} manifest
+ * @param {string} title
+ */
+function onlyDash(manifest, title) {
+  const text =
+    "This video was made as a DASH stream only, and this page plays HLS and MP4. To watch it here, add an HLS, CMAF or MP4 " +
+    "output group to the job template and convert it again. Players for DASH take this address: ";
+  const view = notice(title, text, [toLibrary]);
+  const address = document.createElement("a");
+  address.href = manifest;
+  address.textContent = "DASH manifest";
+  find(view, "p").append(address);
+  show(view, "Videos");
 }
 
 /**

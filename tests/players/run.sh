@@ -15,31 +15,52 @@ SAY_AS=players INSTALL="'make setup' installs it"
 # shellcheck source=scripts/common.sh
 source ../../scripts/common.sh
 
-need node npm ffmpeg ffprobe mpv chromium
+need node npm curl ffmpeg ffprobe mpv chromium
 [ -x "$VOD" ] || die "$VOD is missing: 'cargo build --package vod' makes it"
 
 cmp -s package-lock.json node_modules/.stamp || die "the packages of package-lock.json are missing: 'make setup' installs them"
+# One stack for the page, and one with films of other templates.
 VOD_STATE=$(mktemp -d)
-export VOD_STATE
+VOD_FILMS=$(mktemp -d)
+export VOD_STATE VOD_FILMS
+stacks=()
 stop() {
-    kill "$stack" 2>/dev/null && wait "$stack" 2>/dev/null
-    rm -rf "$VOD_STATE"
+    kill "${stacks[@]}" 2>/dev/null && wait "${stacks[@]}" 2>/dev/null
+    rm -rf "$VOD_STATE" "$VOD_FILMS"
 }
-"$VOD" up --api 127.0.0.1:0 --edge 127.0.0.1:0 >"$VOD_STATE/out" 2>"$VOD_STATE/log" &
-stack=$!
 trap stop EXIT
-
-# Written by rename when everything answers.
-until [ -s "$VOD_STATE/endpoints.json" ]; do
-    kill -0 "$stack" 2>/dev/null || die "vod up ended: $(cat "$VOD_STATE/log")"
-    sleep 0.1
-done
+start() {
+    VOD_STATE=$1 "$VOD" up --api 127.0.0.1:0 --edge 127.0.0.1:0 >"$1/out" 2>"$1/log" &
+    stacks+=($!)
+    # Written by rename when everything answers.
+    until [ -s "$1/endpoints.json" ]; do
+        kill -0 $! 2>/dev/null || die "vod up ended: $(cat "$1/log")"
+        sleep 0.1
+    done
+}
+start "$VOD_STATE"
+start "$VOD_FILMS"
 # The first frames are black, as in most films; the clock in the picture helps to understand a failure.
+clip="$VOD_STATE/A walk by the sea.mp4"
 ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:duration=10 \
     -f lavfi -i sine=frequency=440:duration=10 -vf fade=in:0:20 \
-    -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac "$VOD_STATE/A walk by the sea.mp4"
-"$VOD" upload "$VOD_STATE/A walk by the sea.mp4" --wait >/dev/null 2>"$VOD_STATE/upload" ||
+    -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac "$clip"
+"$VOD" upload "$clip" --wait >/dev/null 2>"$VOD_STATE/upload" ||
     die "the clip was not converted: $(cat "$VOD_STATE/upload" "$VOD_STATE/log")"
+
+# The same film by other templates, one after the other: a template under jobs/ is for all uploads that follow.
+film() (
+    export VOD_STATE=$VOD_FILMS
+    eval "$("$VOD" env)"
+    node lib/templates.mjs "$1" | curl --fail --silent --show-error --aws-sigv4 aws:amz:us-east-1:s3 --header "x-amz-content-sha256: UNSIGNED-PAYLOAD" \
+        --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --request PUT --data-binary @- \
+        "$AWS_ENDPOINT_URL/vod/jobs/film.json" || die "the template $1 was not stored"
+    "$VOD" upload "$clip" --key "$1/film.mp4" --wait >/dev/null 2>"$VOD_STATE/upload" ||
+        die "the clip was not converted by $1: $(cat "$VOD_STATE/upload" "$VOD_STATE/log")"
+)
+film cmaf
+film dash
+film indexed
 
 npm run --silent types
 patterns=("${@/#/--test-name-pattern=}")

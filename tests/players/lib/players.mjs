@@ -6,12 +6,14 @@
  */
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const require = createRequire(import.meta.url);
+/** By path, because a package may not export its files. */
+const packages = join(dirname(fileURLToPath(import.meta.url)), "../node_modules");
 
 /** @param {string} name */
-const version = (name) => require(`${name}/package.json`).version;
+const version = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")).version;
 
 export const players = [
   {
@@ -72,6 +74,22 @@ export const players = [
   },
 ];
 
+/** Those that play DASH. */
+export const dashPlayers = [
+  ...players.filter((player) => player.name.startsWith("Shaka")),
+  {
+    name: `dash.js ${version("dashjs")}`,
+    script: "dashjs/dist/modern/umd/dash.all.min.js",
+    switches: false,
+    load(video, url) {
+      const player = dashjs.MediaPlayer().create();
+      player.on("error", ({ error }) => (window.fault = `dash.js ${error.code ?? error}`));
+      player.on("streamInitialized", () => (window.ready = true));
+      player.initialize(video, url, false);
+    },
+  },
+];
+
 /**
  * A page with one player in it, on the edge's origin, as behind a distribution.
  * @param {import("playwright-core").Browser} browser
@@ -84,7 +102,7 @@ export async function open(browser, edge, player, url) {
   const page = await context.newPage();
   await page.route(`${edge}/players-test/**`, (route) => {
     if (route.request().url().endsWith("/player.js")) {
-      return route.fulfill({ contentType: "text/javascript", body: readFileSync(require.resolve(player.script), "utf8") });
+      return route.fulfill({ contentType: "text/javascript", body: readFileSync(join(packages, player.script), "utf8") });
     }
     const script = player.script ? '<script src="player.js"></script>' : "";
     return route.fulfill({ contentType: "text/html", body: `<!doctype html>${script}<video muted playsinline width=1280 height=720></video>` });

@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const { VOD, VOD_STATE } = process.env;
-if (!VOD || !VOD_STATE) throw new Error("start these tests with tests/players/run.sh");
+const { VOD, VOD_STATE, VOD_FILMS } = process.env;
+if (!VOD || !VOD_STATE || !VOD_FILMS) throw new Error("start these tests with tests/players/run.sh");
 
 /** Where the clip was uploaded to. */
 export const SOURCE = "input/A walk by the sea.mp4";
@@ -17,6 +17,10 @@ export const FRAMES = 300;
 export const folder = VOD_STATE;
 /** @type {{edge: string, api: string, token: string}} */
 export const endpoints = JSON.parse(readFileSync(`${folder}/endpoints.json`, "utf8"));
+
+/** Where the films by other templates are. */
+/** @type {{edge: string, token: string}} */
+export const films = JSON.parse(readFileSync(`${VOD_FILMS}/endpoints.json`, "utf8"));
 
 /** Runs the command. @param {string[]} args */
 export async function vod(...args) {
@@ -33,6 +37,16 @@ export function pageLink() {
 /** What `/api/playback` answers. @param {string} [ttl] */
 export async function sign(ttl = "1h") {
   return JSON.parse(await vod("sign", SOURCE, "--ttl", ttl, "--json"));
+}
+
+/**
+ * The same of the film in the other stack by one of the templates in templates.mjs.
+ * @param {string} kind
+ */
+export async function signFilm(kind) {
+  const env = { ...process.env, VOD_STATE: VOD_FILMS };
+  const { stdout } = await run(VOD ?? "", ["sign", `input/${kind}/film.mp4`, "--ttl", "1h", "--json"], { env });
+  return JSON.parse(stdout);
 }
 
 /** Links that must not open anything: one altered, one expired, one for another asset, one without a grant. */
