@@ -147,7 +147,8 @@ test("web/hls.min.js.gz is the file of the npm package, byte for byte, with its 
 test("docs/players.md names the versions that are run here", () => {
   const matrix = readFileSync(new URL("../../docs/players.md", here), "utf8");
   const { devDependencies } = JSON.parse(readFileSync(new URL("package.json", here), "utf8"));
-  for (const [name, title] of Object.entries({ "hls.js": "hls.js", "shaka-player": "Shaka Player", "video.js": "video.js" })) {
+  const titles = { "hls.js": "hls.js", "shaka-player": "Shaka Player", "video.js": "video.js", dashjs: "dash.js", "hls-parser": "hls-parser", "mpd-parser": "mpd-parser" };
+  for (const [name, title] of Object.entries(titles)) {
     assert.ok(matrix.includes(`${title} ${devDependencies[name]}`), `${title} ${devDependencies[name]} is not in it`);
   }
 });
