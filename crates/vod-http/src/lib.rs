@@ -26,7 +26,7 @@ pub use secret::{Secret, SecretError};
 pub use secrets_manager::SecretsManager;
 pub use tokens::{AUTH_AUDIENCE, AUTH_ISSUER, AUTH_JWKS_URL, AUTH_JWT_SECRET, Tokens};
 
-/// Tells the time.
+/// The clock of a function.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Has every line of this request name the asset that it is about.
