@@ -100,7 +100,7 @@ fn ladder(wanted: &Value, output: &Value, track: Option<&VideoTrack>, rotates: b
         let rate = step.map_or(MIN_BITRATE, |step| step.1);
         if faster { rate * 3 / 2 } else { rate }
     };
-    let sized = |(width, height): (u64, u64)| Rendition {
+    let of_size = |(width, height): (u64, u64)| Rendition {
         width,
         height,
         rate: rate(width.min(height)).clamp(least, most),
@@ -112,11 +112,11 @@ fn ladder(wanted: &Value, output: &Value, track: Option<&VideoTrack>, rotates: b
         lines.insert(0, largest.0.min(largest.1));
         lines
             .into_iter()
-            .map(|lines| sized(with_lines(largest, lines)))
+            .map(|lines| of_size(with_lines(largest, lines)))
             .collect()
     } else {
         let fits = |size: &(u64, u64)| size.0 <= largest.0.max(2) && size.1 <= largest.1.max(2);
-        sizes.into_iter().filter(fits).map(sized).collect()
+        sizes.into_iter().filter(fits).map(of_size).collect()
     };
     let forced = rule_sizes(wanted, "FORCE_INCLUDE_RENDITIONS", "forceIncludeRenditions");
     let bottom = rule_sizes(wanted, "MIN_BOTTOM_RENDITION_SIZE", "minBottomRenditionSize");
@@ -126,14 +126,14 @@ fn ladder(wanted: &Value, output: &Value, track: Option<&VideoTrack>, rotates: b
     // Several sizes at one rate add nothing: the largest stays at the top, and the first at the bottom.
     made.dedup_by(|later, earlier| later.rate == earlier.rate);
     if made.is_empty() {
-        made.push(sized(largest));
+        made.push(of_size(largest));
     }
     let most = usize::try_from(number("maxRenditions", MAX_RENDITIONS))
         .unwrap_or(1)
         .max(1);
     let room = most.saturating_sub(forced.len()).max(1);
     thin_out(&mut made, room);
-    made.extend(forced.into_iter().map(sized));
+    made.extend(forced.into_iter().map(of_size));
     made.sort_by_key(|rendition| std::cmp::Reverse((rendition.width * rendition.height, rendition.rate)));
     made.dedup_by_key(|rendition| (rendition.width, rendition.height));
     made

@@ -291,10 +291,9 @@ impl<'a> Captions<'a> {
         let settings = &selector.source_settings;
         let format = match settings.source_type.as_deref().unwrap_or_default() {
             "SRT" => Format::Srt,
-            "WEBVTT" => Format::WebVtt,
+            // ffmpeg has made WebVTT of SCC.
+            "WEBVTT" | "SCC" => Format::WebVtt,
             "SMI" => Format::Sami,
-            // ffmpeg has made WebVTT of it.
-            "SCC" => Format::WebVtt,
             "STL" => Format::Stl,
             "EMBEDDED" => return Ok(self.closed(input, settings)),
             "NULL_SOURCE" => return Ok(Vec::new()),

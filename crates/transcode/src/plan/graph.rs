@@ -55,10 +55,11 @@ impl Plan {
             .as_deref()
             .and_then(|file| sounds.iter().position(|sound| *sound == file));
         let input = beside.map_or(0, |index| self.inputs() + index);
-        let labels: String = streams
+        let labels: Vec<String> = streams
             .iter()
             .map(|stream| format!("[{input}:{stream}]"))
             .collect();
+        let labels = labels.concat();
         let merged = match streams.len() {
             0 | 1 => String::new(),
             count => format!("amerge=inputs={count},"),
@@ -234,7 +235,7 @@ impl<'a> Graph<'a> {
     fn scaling(&self, node: &Node<'_>) -> Vec<String> {
         let mut filters = match node.parent {
             Some(_) => vec![self.scale(node.size, node.scaler)],
-            None => self.from_source(node.part, node.size, node.scaler),
+            None => self.source_part(node.part, node.size, node.scaler),
         };
         match node.parent {
             None if node.deep => filters.push("format=yuv420p10le".to_owned()),
@@ -245,7 +246,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Filters that make a size of the source's picture, or of a part of it.
-    fn from_source(&self, part: Option<Area>, size: (u32, u32), scaler: &str) -> Vec<String> {
+    fn source_part(&self, part: Option<Area>, size: (u32, u32), scaler: &str) -> Vec<String> {
         let mut filters = Vec::new();
         let mut shown = (self.decode.frame.width, self.decode.frame.height);
         if let Some(Area { x, y, width, height }) = part {
@@ -327,7 +328,7 @@ impl<'a> Graph<'a> {
             Some(index) if nodes[index].size == *size => {}
             Some(_) => filters.push(self.scale(*size, scaler)),
             None => {
-                filters.extend(self.from_source(*part, *size, scaler));
+                filters.extend(self.source_part(*part, *size, scaler));
                 filters.extend(self.decode.color.iter().cloned());
             }
         }

@@ -1,5 +1,7 @@
 //! H.265 settings as libx265's options (<https://x265.readthedocs.io/en/master/cli.html>).
 
+use std::fmt::Write as _;
+
 use mediaconvert_job::model::EncoderSettings;
 
 use super::h264::{self, Cadence, Encoder, decimal};
@@ -72,9 +74,10 @@ pub(crate) fn describe(options: &mut [(&'static str, String)], metadata: &Master
     let (brightest, darkest) = metadata.luminance;
     let (content, average) = metadata.light;
     let display = format!("G{green}B{blue}R{red}WP{white}L({brightest},{darkest})");
-    own.push_str(&format!(":hdr10=1:repeat-headers=1:master-display={display}"));
+    // Writing to a String cannot fail.
+    let _ = write!(own, ":hdr10=1:repeat-headers=1:master-display={display}");
     if content > 0 {
-        own.push_str(&format!(":max-cll={content},{average}"));
+        let _ = write!(own, ":max-cll={content},{average}");
     }
 }
 

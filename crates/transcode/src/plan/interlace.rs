@@ -52,7 +52,7 @@ pub(crate) fn cadence(
             ..Cadence::default()
         });
     };
-    if height % 4 != 0 {
+    if !height.is_multiple_of(4) {
         let message = format!("an interlaced picture has a height that is a multiple of 4, not {height}");
         return Err(Refusal::setting(format!("{path}/interlaceMode"), message));
     }

@@ -121,7 +121,7 @@ impl Planner<'_> {
             return refuse("embedded captions are kept only at the frame rate of the source");
         }
         match options.iter_mut().find(|(name, _)| *name == "a53cc") {
-            Some((_, value)) => *value = "1".to_owned(),
+            Some((_, value)) => "1".clone_into(value),
             None => {
                 return refuse(&format!(
                     "the local engine keeps embedded captions in H_264 only, not in {}",
