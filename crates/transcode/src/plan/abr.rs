@@ -206,7 +206,7 @@ mod tests {
         )
     }
 
-    fn heights(abr: Value, source: &MediaInfo) -> Vec<(u64, u64)> {
+    fn heights(abr: &Value, source: &MediaInfo) -> Vec<(u64, u64)> {
         let settings = json!({"inputs": [{}], "outputGroups": [{"automatedEncodingSettings": {"abrSettings": abr},
             "outputs": [{"nameModifier": "v", "videoDescription": {"codecSettings": {"codec": "H_264", "h264Settings": {}}}},
                 {"nameModifier": "a", "audioDescriptions": [{}]}]}]});
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn renditions_follow_the_source_and_the_rules() {
         let full = source(1920, 1080, "30/1");
-        let of = |abr| heights(abr, &full);
+        let of = |abr: Value| heights(&abr, &full);
         assert_eq!(
             of(json!({})),
             [
@@ -266,15 +266,15 @@ mod tests {
 
     #[test]
     fn small_upright_and_fast_sources() {
-        let small = heights(json!({}), &source(320, 180, "25/1"));
+        let small = heights(&json!({}), &source(320, 180, "25/1"));
         assert_eq!(small, [(180, 600_000)]);
-        let upright = heights(json!({"maxRenditions": 3}), &source(1080, 1920, "60/1"));
+        let upright = heights(&json!({"maxRenditions": 3}), &source(1080, 1920, "60/1"));
         assert_eq!(upright[0], (1920, 7_500_000));
         let mut wide = source(720, 576, "25/1");
         if let Some(video) = &mut wide.video {
             video.sample_aspect = Ratio { num: 64, den: 45 };
         }
-        assert_eq!(heights(json!({}), &wide)[0].0, 576);
+        assert_eq!(heights(&json!({}), &wide)[0].0, 576);
     }
 
     #[test]

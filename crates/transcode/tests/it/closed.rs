@@ -66,7 +66,7 @@ fn clip(world: &World) -> PathBuf {
 }
 
 /// A video, and a WebVTT file from captions of this source.
-fn settings(source: Value, in_video: Value) -> Value {
+fn settings(source: &Value, in_video: Value) -> Value {
     let mut settings = no_sound(small());
     settings["inputs"][0]["captionSelectors"] = json!({"C": {"sourceSettings": source}});
     let mut group = settings["outputGroups"][1].clone();
@@ -129,19 +129,13 @@ async fn embedded_captions_become_text_and_stay_in_the_pictures() {
     let embedded =
         json!([{"captionSelectorName": "C", "destinationSettings": {"destinationType": "EMBEDDED"}}]);
     let source = json!({"sourceType": "EMBEDDED", "embeddedSourceSettings": {"source608ChannelNumber": 1}});
-    let text = encode(
-        &world,
-        &settings(source.clone(), embedded),
-        &input,
-        CaptionFiles::new(),
-    )
-    .await;
+    let text = encode(&world, &settings(&source, embedded), &input, CaptionFiles::new()).await;
     assert_eq!(text, "WEBVTT\n\n00:00:00.900 --> 00:00:01.800\nHello world\n");
     let video = world.published("mp4/video_v.mp4");
     assert!(has_captions(&video), "the video has lost its captions");
     // They still say the same.
     let again = World::new();
-    let text = encode(&again, &settings(source, json!([])), &video, CaptionFiles::new()).await;
+    let text = encode(&again, &settings(&source, json!([])), &video, CaptionFiles::new()).await;
     assert!(text.contains("Hello world"), "{text}");
     assert!(!has_captions(&again.published("mp4/video_v.mp4")));
 }
@@ -151,7 +145,7 @@ async fn a_source_without_embedded_captions_has_none() {
     let world = World::new();
     let input = world.clip("in.mp4", &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=1"]);
     let source = json!({"sourceType": "EMBEDDED"});
-    let text = encode(&world, &settings(source, json!([])), &input, CaptionFiles::new()).await;
+    let text = encode(&world, &settings(&source, json!([])), &input, CaptionFiles::new()).await;
     assert_eq!(text, "WEBVTT\n");
 }
 
@@ -163,7 +157,7 @@ async fn captions_of_an_scc_file() {
     let source = json!({"sourceType": "SCC", "fileSourceSettings": {"sourceFile": url}});
     let scc = format!("Scenarist_SCC V1.0\n\n00:00:00:15\t{SHOW}\n\n00:00:02:00\t{CLEAR}\n\n");
     let files = CaptionFiles::from([(url.to_owned(), scc.into_bytes())]);
-    let text = encode(&world, &settings(source, json!([])), &input, files).await;
+    let text = encode(&world, &settings(&source, json!([])), &input, files).await;
     // 15 frames of 33 ms, as the decoder counts.
     let times = ["00:00:00.495 --> 00:00:02.000", "00:00:00.500 --> 00:00:02.000"];
     assert!(
@@ -188,12 +182,12 @@ async fn captions_that_cannot_be_embedded_are_refused() {
     };
     let file =
         json!({"sourceType": "SRT", "fileSourceSettings": {"sourceFile": "s3://vod/captions/film.srt"}});
-    let message = refused(&settings(file, embedded.clone()));
+    let message = refused(&settings(&file, embedded.clone()));
     assert!(
         message.contains("/captionDescriptions/0/destinationSettings/destinationType: "),
         "{message}"
     );
-    let mut other_rate = settings(json!({"sourceType": "EMBEDDED"}), embedded);
+    let mut other_rate = settings(&json!({"sourceType": "EMBEDDED"}), embedded);
     let h264 =
         &mut other_rate["outputGroups"][0]["outputs"][0]["videoDescription"]["codecSettings"]["h264Settings"];
     h264["framerateControl"] = json!("SPECIFIED");

@@ -308,8 +308,8 @@ async fn colors_are_corrected() {
 #[tokio::test]
 async fn noise_is_reduced_with_a_warning() {
     let world = World::new();
-    let noisy = "color=gray:s=160x120:r=25:d=0.4,noise=alls=14:allf=t+u";
-    let input = world.clip("noisy.mp4", &["-f", "lavfi", "-i", noisy, "-crf", "4"]);
+    let graph = "color=gray:s=160x120:r=25:d=0.4,noise=alls=14:allf=t+u";
+    let input = world.clip("noisy.mp4", &["-f", "lavfi", "-i", graph, "-crf", "4"]);
     // The mean difference of neighbors.
     let noise = || {
         let samples = samples(&video(&world), "select=eq(n\\,8),extractplanes=y");
@@ -569,13 +569,13 @@ async fn hdr10_metadata_reach_h265() {
         (&json!("8000000/10000"), &json!(800))
     );
     // Ordinary colors become HDR10 where the job says so, and look the same.
-    let plain = world.clip(
+    let ordinary = world.clip(
         "plain.mp4",
         &["-f", "lavfi", "-i", "color=gray:s=160x96:r=25:d=0.4"],
     );
     settings["inputs"][0]["videoSelector"] = json!({});
     settings["outputGroups"][0]["outputs"][0]["videoDescription"]["videoPreprocessors"] = json!({"colorCorrector": {"colorSpaceConversion": "FORCE_HDR10", "hdr10Metadata": {"maxContentLightLevel": 300, "maxFrameAverageLightLevel": 100}}});
-    encode(&world, &settings, &plain, &[]).await;
+    encode(&world, &settings, &ordinary, &[]).await;
     assert_eq!(ffprobe(&video(&world))["color_transfer"], "smpte2084");
     assert_eq!(metadata().1["max_content"], 300);
 }
