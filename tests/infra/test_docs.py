@@ -170,7 +170,8 @@ PLAIN = {
     r"nobody|whoever|somebody|anybody": "the viewer, no client, anyone",
     r"told|tells?": "print, report, say",
     r"mend(s|ed|ing)?": "fix, repair",
-    r"stands?|lies?": "is",
+    # MediaConvert says of rectangles that they lie outside.
+    r"stands?|lies?(?! outside)": "is",
     r"begun|by and by|in vain|for ever|anew": "started, automatically, without effect, forever, again",
     r"strikes?|robbed": "occurs, missing",
     r"catalogues?|honour(s|ed)?|behaviours?|colours?|licences?|cancelled": "American spelling",

@@ -103,7 +103,8 @@ fn spans(text: &[u8]) -> Vec<Span> {
                 underline: false,
                 ..style
             },
-            0x8f => break,
+            // Unused space, which ends each block of a text.
+            0x8f => continue,
             _ => style,
         };
         if changed != style {
