@@ -159,11 +159,11 @@ fn letter(byte: u8) -> Option<char> {
 mod tests {
     use super::*;
 
-    fn head(rate: &[u8], origin: &[u8; 8]) -> Vec<u8> {
+    fn head(rate: &[u8], origin: [u8; 8]) -> Vec<u8> {
         let mut head = vec![b' '; HEAD];
         head[3..11].copy_from_slice(rate);
         head[12..14].copy_from_slice(b"00");
-        head[256..264].copy_from_slice(origin);
+        head[256..264].copy_from_slice(&origin);
         head
     }
 
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn texts_times_and_places() {
         let times = |from: u8, to: u8| [[10, 0, from, 5], [10, 0, to, 0]];
-        let mut file = head(b"STL25.01", b"10000000");
+        let mut file = head(b"STL25.01", *b"10000000");
         file.extend(block(
             0xff,
             times(1, 3),
@@ -212,19 +212,19 @@ mod tests {
 
     #[test]
     fn what_is_no_stl_says_so() {
-        let mut cyrillic = head(b"STL25.01", b"00000000");
+        let mut cyrillic = head(b"STL25.01", *b"00000000");
         cyrillic[13] = b'1';
         for (file, word) in [
             (b"1\n00:00:01,000 --> 00:00:02,000\nx\n".to_vec(), "EBU STL"),
-            (head(b"STL24.01", b"00000000"), "EBU STL"),
-            (head(b"STL25.01", b"00000000")[..1000].to_vec(), "EBU STL"),
+            (head(b"STL24.01", *b"00000000"), "EBU STL"),
+            (head(b"STL25.01", *b"00000000")[..1000].to_vec(), "EBU STL"),
             (cyrillic, "Latin"),
         ] {
             let error = read(&file).expect_err("is refused");
             assert!(error.why.contains(word), "{error}");
         }
         let backwards = [
-            head(b"STL30.01", b"        "),
+            head(b"STL30.01", *b"        "),
             block(0xff, [[0, 0, 3, 0], [0, 0, 1, 0]], 20, 2, b"x"),
         ]
         .concat();

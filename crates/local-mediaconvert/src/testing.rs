@@ -78,7 +78,7 @@ impl TestStack {
 
     /// The next event.
     pub(crate) async fn event(&self) -> Value {
-        tokio::time::timeout(Duration::from_mins(1), self.events.wait())
+        tokio::time::timeout(Duration::from_mins(5), self.events.wait())
             .await
             .unwrap()
             .unwrap();
@@ -123,9 +123,7 @@ impl TestStack {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), clean)
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_mins(2), clean).await.unwrap();
     }
 }
 

@@ -210,11 +210,19 @@ async fn failures_have_their_codes() {
         assert!(failure.1.contains(message), "{key}: {}", failure.1);
     }
 
-    let body = json!({ "role": "role", "settings": job("input/ok.mp4"), "accelerationSettings": { "mode": "ENABLED" } });
-    stack.client.create_job(&body).await.unwrap();
-    let event = stack.until("ERROR").await.pop().unwrap();
-    assert_eq!(event["detail"]["errorCode"], 1041);
     stack.until_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_must_be_accelerated_runs_without_and_says_so() {
+    let stack = TestStack::new().await;
+    stack.put("input/ok.mp4", clip("320x180", 1)).await;
+    let settings = testing::settings("s3://vod/input/ok.mp4", "s3://vod/output/x/video");
+    let body = json!({ "role": "role", "settings": settings, "accelerationSettings": { "mode": "ENABLED" } });
+    stack.client.create_job(&body).await.unwrap();
+    let event = stack.until("COMPLETE").await.pop().unwrap();
+    let warnings = &event["detail"]["warnings"];
+    assert_eq!(*warnings, json!([{ "code": 900_005, "count": 1 }]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -244,7 +244,7 @@ impl Attempt<'_> {
     ) -> Result<(), Stop> {
         let limits = self.service.encode_limits(self.job.input());
         let read = transcode::closed::read(&self.job.settings, captions, number, input, work, &limits);
-        let read = self.unless_stopped(read).await?;
+        let read = Box::pin(self.unless_stopped(read)).await?;
         read.map_err(|error| match error {
             TranscodeError::Files(error) => folder_failure(&error).into(),
             error => error.failure(self.job.input()).into(),

@@ -102,6 +102,7 @@ fn sidecar_captions_need_a_video() {
 
 #[test]
 fn automated_abr_has_one_video_and_sound_rules() {
+    const ABR: &str = "/outputGroups/0/automatedEncodingSettings/abrSettings";
     let with = |settings: Value| {
         changed(|document| {
             document["outputGroups"][0]["automatedEncodingSettings"] = json!({"abrSettings": settings});
@@ -111,7 +112,6 @@ fn automated_abr_has_one_video_and_sound_rules() {
             outputs.truncate(1);
         })
     };
-    const ABR: &str = "/outputGroups/0/automatedEncodingSettings/abrSettings";
     assert_eq!(with(json!({"maxRenditions": 5})), "");
     let no_rates = changed(|document| {
         let group = &mut document["outputGroups"][0];
