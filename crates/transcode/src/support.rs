@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Failure;
 
 #[cfg(test)]
-mod list;
+mod list_tests;
 mod table;
 
 pub use self::table::{Section, TABLE};

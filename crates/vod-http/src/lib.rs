@@ -1,4 +1,4 @@
-//! What the functions behind HTTP share: bearer tokens, secrets with a time to live, errors as problem documents, and one log
+//! Code that all HTTP functions use: bearer tokens, secrets with a time to live, errors as problem documents, and one log
 //! line per request.
 
 pub mod auth;

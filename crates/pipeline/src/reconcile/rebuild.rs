@@ -80,7 +80,7 @@ pub(super) async fn rebuild(
     state::refresh(&mut record);
     if reconcile.services.catalog.claim(&record).await? {
         info!(asset = %id, state = record.state.as_str(), jobs = jobs.len(), "record rebuilt");
-        // A removal may have begun before the claim, so its tombstone is read again, as submit does.
+        // A removal can start before the claim, so its tombstone is read again, as submit does.
         let removal = reconcile.services.removals.get(id).await?;
         if removal.is_some_and(|removal| removal.covers(source)) {
             let close = |known: &mut Record| {

@@ -94,7 +94,7 @@ fn who_may_continue_a_session() {
         (None, one, None, one, Ok(())),
         (None, one, None, two, Err(Refusal::Foreign)),
         (None, one, None, None, Err(Refusal::Foreign)),
-        // The token was limited after the upload had begun.
+        // The token was limited after the upload started.
         (anna, one, anna, two, Err(Refusal::Foreign)),
         (anna, one, anna, None, Ok(())),
     ] {
