@@ -1,7 +1,6 @@
 //! Captions as files, as renditions of HLS and CMAF groups, and in the picture.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use transcode::exec::Limits;
@@ -9,7 +8,7 @@ use transcode::plan::{Plan, SideFiles, caption_files, with_files};
 use transcode::probe::probe;
 use transcode::produced::Produced;
 
-use crate::common::{World, no_sound, shown, small};
+use crate::common::{World, decoded, no_sound, shown, small};
 
 const URL: &str = "s3://vod/captions/film.srt";
 const SRT: &str =
@@ -161,26 +160,12 @@ async fn captions_are_files_of_each_format() {
 
 /// The brightest value in the lower third of the picture at an instant.
 fn brightest(path: &Path, seconds: &str) -> u8 {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-ss", seconds, "-i"])
-        .arg(path)
-        .args([
-            "-frames:v",
-            "1",
-            "-vf",
-            "crop=iw:ih/3:0:ih*2/3,format=gray",
-            "-f",
-            "rawvideo",
-            "-",
-        ])
-        .output()
-        .expect("ffmpeg runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    let lower = "crop=iw:ih/3:0:ih*2/3,format=gray";
+    let samples = decoded(
+        path,
+        &["-ss", seconds, "-frames:v", "1", "-vf", lower, "-f", "rawvideo"],
     );
-    output.stdout.into_iter().max().expect("has pixels")
+    samples.into_iter().max().expect("has pixels")
 }
 
 #[tokio::test]

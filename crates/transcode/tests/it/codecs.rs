@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{World, decoded_frames, ffprobe, keyframes, shown, small};
+use crate::common::{World, decoded, decoded_frames, ffprobe, keyframes, shown, small};
 
 /// Job settings with one file.
 fn file(container: &str, video: Option<Value>, audio: Option<Value>) -> Value {
@@ -407,19 +407,9 @@ async fn clips_begin_and_end_at_their_frames() {
     world.publish(&produced);
     assert_eq!((plan.duration_ms, plan.stretches[0].duration_ms), (400, 400));
     let path = world.published("file/video.mp4");
-    let mut command = std::process::Command::new("ffmpeg");
-    command.args(["-nostdin", "-v", "error", "-i"]).arg(&path);
-    command.args([
-        "-map",
-        "0:v",
-        "-vf",
-        "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-",
-        "-f",
-        "null",
-        "-",
-    ]);
-    let output = command.output().expect("ffmpeg runs");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let brightness = "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-";
+    let bytes = decoded(&path, &["-map", "0:v", "-vf", brightness, "-f", "null"]);
+    let text = String::from_utf8_lossy(&bytes);
     let found: Vec<f64> = text
         .lines()
         .filter_map(|line| line.strip_prefix("lavfi.signalstats.YAVG=")?.parse().ok())

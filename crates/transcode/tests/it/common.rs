@@ -156,6 +156,23 @@ impl World {
     }
 }
 
+/// The bytes that ffmpeg makes of a file with these output options.
+pub(crate) fn decoded(path: &Path, options: &[&str]) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(path)
+        .args(options)
+        .arg("-")
+        .output()
+        .expect("ffmpeg runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
 /// Plays a file to its end and counts the pictures.
 pub(crate) fn decoded_frames(path: &Path) -> u64 {
     let answer = shown(

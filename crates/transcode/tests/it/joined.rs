@@ -10,7 +10,7 @@ use transcode::plan::{Plan, SideFiles, with_files};
 use transcode::probe::probe;
 use transcode::produced::Produced;
 
-use crate::common::{World, decoded_frames, ffprobe, small};
+use crate::common::{World, decoded, decoded_frames, ffprobe, small};
 
 /// A job that makes one MP4 of all inputs.
 fn settings(inputs: Value) -> Value {
@@ -64,20 +64,13 @@ async fn encode(world: &World, settings: &Value, files: &[PathBuf]) -> (Plan, Pr
 
 /// The mean color of a part of the picture at an instant, as three bytes.
 fn color(file: &Path, second: f64, part: &str) -> [u8; 3] {
-    let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-ss", &format!("{second}")])
-        .arg("-i")
-        .arg(file)
-        .args([
-            "-frames:v",
-            "1",
-            "-vf",
-            &format!("crop={part},scale=1:1:flags=area"),
-        ])
-        .args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
-        .output()
-        .expect("ffmpeg runs");
-    output.stdout[..].try_into().expect("is one pixel")
+    let (second, mean) = (second.to_string(), format!("crop={part},scale=1:1:flags=area"));
+    let options = ["-ss", &second, "-frames:v", "1", "-vf", &mean];
+    let pixel = decoded(
+        file,
+        &[&options[..], &["-f", "rawvideo", "-pix_fmt", "rgb24"]].concat(),
+    );
+    pixel[..].try_into().expect("is one pixel")
 }
 
 /// The loudest sample of a stretch of audio in dB.

@@ -4,14 +4,13 @@ mod colors;
 mod frames;
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use transcode::exec::Limits;
 use transcode::plan::{Plan, SideFiles, side_files, with_files};
 use transcode::probe::probe;
 
-use crate::common::{World, decoded_frames, ffprobe, no_sound, shown, small};
+use crate::common::{World, decoded, decoded_frames, ffprobe, no_sound, shown, small};
 
 const LOGO: &str = "s3://vod/logo.png";
 
@@ -84,19 +83,9 @@ fn plane(path: &Path, seconds: f64, rectangle: &str, plane: &str) -> f64 {
 
 /// The samples of the first picture after a filter.
 fn samples(path: &Path, filter: &str) -> Vec<u8> {
-    let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-i"])
-        .arg(path)
-        .args(["-vf", filter, "-frames:v", "1", "-f", "rawvideo", "-"])
-        .output()
-        .expect("ffmpeg runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(!output.stdout.is_empty(), "{filter} leaves no picture");
-    output.stdout
+    let samples = decoded(path, &["-vf", filter, "-frames:v", "1", "-f", "rawvideo"]);
+    assert!(!samples.is_empty(), "{filter} leaves no picture");
+    samples
 }
 
 /// Black on the left, white on the right, for a second.

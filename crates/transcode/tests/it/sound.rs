@@ -1,14 +1,13 @@
 //! Selection, remixing and files of audio: encoded, and listened to.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 use transcode::exec::Limits;
 use transcode::plan::{Plan, SideFiles, side_files, with_files};
 use transcode::probe::probe;
 
-use crate::common::{World, shown, small};
+use crate::common::{World, decoded, shown, small};
 
 const VOICE: &str = "s3://vod/voice.wav";
 
@@ -59,25 +58,8 @@ async fn encode(world: &World, settings: &Value, input: &Path, beside: Option<&P
 
 /// The level of each channel of a track, in decibels of full scale (RMS), and its length in seconds.
 fn levels(path: &Path, track: u32) -> (Vec<f64>, f64) {
-    let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            &format!("0:a:{track}"),
-            "-ar",
-            "48000",
-            "-f",
-            "f32le",
-            "-",
-        ])
-        .output()
-        .expect("ffmpeg runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let map = format!("0:a:{track}");
+    let bytes = decoded(path, &["-map", &map, "-ar", "48000", "-f", "f32le"]);
     let found = shown(
         path,
         &["-select_streams", "a", "-show_entries", "stream=channels"],
@@ -86,8 +68,7 @@ fn levels(path: &Path, track: u32) -> (Vec<f64>, f64) {
         .as_u64()
         .expect("is a number");
     let channels = usize::try_from(channels).expect("is small");
-    let samples: Vec<f64> = output
-        .stdout
+    let samples: Vec<f64> = bytes
         .chunks_exact(4)
         .map(|bytes| f64::from(f32::from_le_bytes(bytes.try_into().expect("are four"))))
         .collect();
