@@ -129,7 +129,8 @@ row() {
     [ "$PLAN" = no ] || { say "$id: $*" && return; }
     if [ -z "$why" ]; then
         answer=$("$@" 2>&1) || code=$?
-        answer=$(without_secrets <<<"$answer" | head -c 4000)
+        answer=$(without_secrets <<<"$answer")
+        answer=${answer:0:4000}
     fi
     if [ -n "$why" ]; then
         SKIPPED+=1

@@ -67,7 +67,13 @@ options() {
 status() { curl --silent --show-error --max-time 60 --output /dev/null --write-out '%{http_code}\n' "$1"; }
 
 # Finds the program of the vod command: $VOD, else the one that is built. Fails if there is none.
-built_vod() { command -v "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod | grep -m 1 .; }
+built_vod() {
+    local program
+    for program in "${VOD:-}" "${CARGO_TARGET_DIR:-$ROOT/target}"/{release,debug}/vod; do
+        command -v "$program" && return
+    done
+    return 1
+}
 
 # Runs the vod command; cargo builds it first if there is none.
 vod() {

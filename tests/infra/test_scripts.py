@@ -513,3 +513,17 @@ def test_shellcheck_has_nothing_to_say():
     files = sorted(str(p) for p in [*ROOT.glob("infra/*.sh"), *ROOT.glob("tests/infra/*.sh")])
     done = subprocess.run(["shellcheck", "--external-sources", *files], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout
+
+
+def test_the_built_program_is_found_each_time(tmp_path):
+    for profile in ("release", "debug"):
+        (tmp_path / profile).mkdir()
+        (tmp_path / profile / "vod").write_text("#!/bin/sh\n")
+        (tmp_path / profile / "vod").chmod(0o755)
+    found = tmp_path / "release/vod"
+    line = f'set -euo pipefail; source "{ROOT}/infra/lib.sh"; for _ in {{1..5000}}; do built_vod; done'
+    for environment in ({"VOD": str(found)}, {}):
+        where = {"PATH": os.environ["PATH"], "CARGO_TARGET_DIR": str(tmp_path)} | environment
+        done = subprocess.run(["bash", "-c", line], env=where, capture_output=True, text=True, timeout=300, check=False)
+        assert done.stdout.split() == [str(found)] * 5000, done.stderr
+        assert done.returncode == 0
