@@ -19,10 +19,8 @@ import { fromPlayback } from "./link.js";
 
 const KEY = "vod-token";
 
-/** Assets per request. */
-const PAGE = 100;
-/** Maximum number of pages that the library reads. */
-const PAGES = 20;
+/** Assets per page of the library. */
+const PAGE = 50;
 
 /** An error response, with a message for people. */
 export class Refused extends Error {
@@ -99,18 +97,16 @@ async function get(path, signal) {
   return { body, serverNow: Number.isNaN(date) ? Date.now() : date };
 }
 
-/** All assets, the newest first. @param {AbortSignal} [signal] @returns {Promise<Asset[]>} */
-export async function assets(signal) {
-  /** @type {Asset[]} */
-  const all = [];
-  let after = "";
-  for (let page = 0; page < PAGES; page += 1) {
-    const { body } = await get(`/api/assets?limit=${PAGE}${after && `&after=${encodeURIComponent(after)}`}`, signal);
-    all.push(...body.assets);
-    if (!body.next) break;
-    after = body.next;
-  }
-  return all.sort((a, b) => b.created_at.localeCompare(a.created_at));
+/**
+ * A page of assets, the newest first.
+ * @param {{since?: string, state?: string, q?: string, after?: string}} filter without those that are empty
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{assets: Asset[], next?: string}>}
+ */
+export async function newest(filter, signal) {
+  const query = Object.entries(filter).filter(([, value]) => value);
+  const parameters = new URLSearchParams([["order", "newest"], ["limit", String(PAGE)], ...query]);
+  return (await get(`/api/assets?${parameters}`, signal)).body;
 }
 
 /** One asset. @param {string} id @param {AbortSignal} [signal] @returns {Promise<Asset>} */

@@ -23,6 +23,9 @@ const ASSET = /^[A-Za-z0-9-]{1,40}-[0-9a-f]{16}-[0-9a-f]{8}$/;
 const main = find(document, "main", "main");
 const signOut = find(document, ".sign-out", "button");
 
+/** The library, while other views are shown. @type {{token: string | null, library: Library} | undefined} */
+let kept;
+
 /** Stops the current view. */
 let leave = () => {};
 
@@ -51,8 +54,19 @@ function route() {
   if (signOut.hidden) return askForToken();
   const asset = /^\/watch\/(.*)$/.exec(fragment)?.[1];
   if (asset !== undefined) return ASSET.test(asset) ? void watch(asset) : lost("altered");
-  const library = new Library(refused);
-  show(library.element, "Videos", () => library.stop());
+  showLibrary();
+}
+
+/** The library as this token sees it, at the place where it was left. */
+function showLibrary() {
+  const token = api.token.get();
+  if (kept?.token !== token) {
+    kept?.library.stop();
+    kept = { token, library: new Library(refused) };
+  }
+  const { library } = kept;
+  show(library.element, "Videos", () => library.rest());
+  library.wake();
 }
 
 /** @param {string} [why] */

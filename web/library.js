@@ -5,11 +5,14 @@ import * as api from "./api.js";
 import { announce, find, make } from "./dom.js";
 import { clock, day, lines, sentence } from "./format.js";
 
-/** Intervals between checks of assets in progress, and of the whole library, in milliseconds. */
+/** Interval between checks of assets in progress and for new ones, in milliseconds. */
 const LOOK = 2_000;
-const LOOK_AT_ALL = 5_000;
-/** A check of the whole library reads every record, and each read costs money: a large library is checked less often. */
-const LOOK_AT_ALL_PER_RECORD = 100;
+/** Interval between checks of the first page, in milliseconds: it reads every record of the page, and each read costs money. */
+const LOOK_AT_PAGE = 20_000;
+/** New assets are asked for from this long before the newest one, in milliseconds: two may have the same time. */
+const OVERLAP = 2_000;
+/** Pause after the last key before a search begins, in milliseconds. */
+const TYPING = 250;
 /** Minimum number of videos for the search field. */
 const SEARCH_FROM = 9;
 
@@ -106,31 +109,74 @@ class Card {
   }
 }
 
-/** The library as a view: its `element`, and a way to stop it. */
+/**
+ * The library as a view: its `element`. It is kept while a video is watched, so that the way back leads to the same place.
+ */
 export class Library {
   /** @param {(error: unknown) => void} refused is called if the token is not valid */
   constructor(refused) {
     this.refused = refused;
     this.element = make("library");
     this.grid = find(this.element, ".grid", "ul");
-    this.search = find(document, ".search input", "input");
-    /** @type {Map<string, Card>} */
+    this.bar = find(document, ".search", "form");
+    this.field = find(this.bar, "input", "input");
+    this.state = find(this.bar, "select", "select");
+    /** The cards, the newest first. @type {Map<string, Card>} */
     this.cards = new Map();
-    this.lookedAtAll = 0;
-    this.timer = 0;
+    /** Where the next page begins; undefined if this is all. @type {string | undefined} */
+    this.next = undefined;
+    this.isShown = false;
+    this.scrolled = 0;
+    /** When the first page was looked at; 0 before it is there. */
+    this.lookedAtPage = 0;
+    /** The search whose pages are being loaded. @type {AbortSignal | undefined} */
+    this.filling = undefined;
+    this.timers = { look: 0, typing: 0 };
+    const options = { rootMargin: "200px" };
+    this.seen = new IntersectionObserver((entries) => this.#seen(entries), options);
+    this.end = new IntersectionObserver(() => void this.#fill(), options);
+    this.end.observe(find(this.element, ".end"));
     this.gone = new AbortController();
-    const options = { signal: this.gone.signal };
-    this.seen = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "200px" });
-    this.search.addEventListener("input", () => this.#filter(), options);
-    document.addEventListener("visibilitychange", () => !document.hidden && this.#look(), options);
+    const { signal } = this.gone;
+    this.field.addEventListener("input", () => this.#search(TYPING), { signal });
+    this.state.addEventListener("change", () => this.#search(0), { signal });
+    this.bar.addEventListener("submit", (event) => event.preventDefault(), { signal });
+    document.addEventListener("visibilitychange", () => this.#look(), { signal });
+    /** Aborts the requests of one search. */
+    this.asked = new AbortController();
+  }
+
+  /** Goes on after a pause, where it was. */
+  wake() {
+    this.isShown = true;
+    this.#showBar();
+    window.scrollTo(0, this.scrolled);
     void this.#look();
   }
 
+  /** Pauses while another view is shown. */
+  rest() {
+    this.isShown = false;
+    this.scrolled = window.scrollY;
+    this.bar.hidden = true;
+    clearTimeout(this.timers.look);
+  }
+
   stop() {
+    this.rest();
     this.gone.abort();
+    this.asked.abort();
+    clearTimeout(this.timers.typing);
     this.seen.disconnect();
-    clearTimeout(this.timer);
-    find(document, ".search").hidden = true;
+    this.end.disconnect();
+  }
+
+  get filter() {
+    return { q: this.field.value.trim(), state: this.state.value };
+  }
+
+  get isFiltered() {
+    return Object.values(this.filter).some(Boolean);
   }
 
   /** @param {IntersectionObserverEntry[]} entries */
@@ -143,54 +189,109 @@ export class Library {
     }
   }
 
+  /** Begins again, with the filter as it is now. @param {number} pause in milliseconds */
+  #search(pause) {
+    clearTimeout(this.timers.typing);
+    this.timers.typing = setTimeout(() => {
+      this.asked.abort();
+      this.asked = new AbortController();
+      this.lookedAtPage = 0;
+      void this.#look();
+    }, pause);
+  }
+
   async #look() {
-    clearTimeout(this.timer);
+    clearTimeout(this.timers.look);
+    if (!this.isShown || document.hidden) return;
+    await this.#ask((signal) => (Date.now() - this.lookedAtPage < LOOK_AT_PAGE ? this.#lookAtActive(signal) : this.#lookAtPage(signal)));
+    if (this.isShown && !document.hidden) {
+      clearTimeout(this.timers.look);
+      this.timers.look = setTimeout(() => this.#look(), LOOK);
+    }
+  }
+
+  /** Asks the server, and says so if that fails. @param {(signal: AbortSignal) => Promise<void>} questions */
+  async #ask(questions) {
     const fault = find(this.element, ".fault");
+    const { signal } = this.asked;
     try {
-      const active = [...this.cards.values()].map((card) => card.record).filter((record) => record && !api.isFinal(record));
-      if (Date.now() - this.lookedAtAll >= LOOK_AT_ALL + this.cards.size * LOOK_AT_ALL_PER_RECORD) {
-        this.#showAll(await api.assets(this.gone.signal));
-        this.lookedAtAll = Date.now();
-      } else {
-        const records = active.map((record) => api.asset(record?.id ?? "", this.gone.signal));
-        for (const record of await Promise.all(records)) this.cards.get(record.id)?.show(record);
-      }
+      await questions(signal);
       fault.hidden = true;
     } catch (error) {
-      if (this.gone.signal.aborted) return;
+      if (signal.aborted) return;
       if (error instanceof api.Refused && [401, 403].includes(error.status)) return this.refused(error);
       fault.textContent = `${error instanceof Error ? error.message : error} Trying again.`;
       fault.hidden = false;
     }
-    if (!document.hidden) this.timer = setTimeout(() => this.#look(), LOOK);
   }
 
-  /** @param {api.Asset[]} records */
-  #showAll(records) {
+  /** The assets that are new or in progress. @param {AbortSignal} signal */
+  async #lookAtActive(signal) {
+    const all = [...this.cards.values()].flatMap((card) => card.record ?? []);
+    const newest = all[0]?.created_at;
+    const since = newest && new Date(Date.parse(newest) - OVERLAP).toISOString();
+    const active = all.filter((record) => !api.isFinal(record)).map((record) => api.asset(record.id, signal).catch(gone));
+    const [page, ...records] = await Promise.all([api.newest({ ...this.filter, since }, signal), ...active]);
+    for (const record of records) if (record) this.cards.get(record.id)?.show(record);
+    this.#put(page.assets, [...this.cards.values()]);
+  }
+
+  /** The first page: what is missing on it was removed. @param {AbortSignal} signal */
+  async #lookAtPage(signal) {
+    const { assets, next } = await api.newest(this.filter, signal);
+    const last = this.lookedAtPage && next ? (assets.at(-1)?.created_at ?? "") : "";
+    const older = [...this.cards.values()].filter((card) => (card.record?.created_at ?? "") < last);
+    if (older.length === 0) this.next = next;
+    this.lookedAtPage = Date.now();
+    this.#put(assets, older);
+    void this.#fill();
+  }
+
+  /** Loads pages while their end is near the screen. */
+  async #fill() {
+    const search = this.asked.signal;
+    if (this.filling === search) return;
+    this.filling = search;
+    await this.#ask(async (signal) => {
+      while (this.isShown && this.next && find(this.element, ".end").getBoundingClientRect().top < innerHeight + 200) {
+        const { assets, next } = await api.newest({ ...this.filter, after: this.next }, signal);
+        this.next = next;
+        this.#put([], [...this.cards.values()], assets);
+      }
+    });
+    if (this.filling === search) this.filling = undefined;
+  }
+
+  /** Shows new records, cards that are there, and older records, in this order. @param {api.Asset[]} above @param {Card[]} cards @param {api.Asset[]} [below] */
+  #put(above, cards, below = []) {
     const before = this.cards;
     this.cards = new Map();
-    for (const [index, record] of records.entries()) {
-      const card = before.get(record.id) ?? new Card(this.seen);
+    const place = (/** @type {api.Asset} */ record) => {
+      const card = this.cards.get(record.id) ?? before.get(record.id) ?? new Card(this.seen);
       this.cards.set(record.id, card);
       card.show(record);
+    };
+    above.forEach(place);
+    for (const card of cards) if (card.record && !this.cards.has(card.record.id)) this.cards.set(card.record.id, card);
+    below.forEach(place);
+    for (const [index, { element }] of [...this.cards.values()].entries()) {
       // Only cards that are out of place move, so that focus and scrolling stay.
-      if (this.grid.children[index] !== card.element) this.grid.insertBefore(card.element, this.grid.children[index] ?? null);
+      if (this.grid.children[index] !== element) this.grid.insertBefore(element, this.grid.children[index] ?? null);
     }
-    for (const [id, card] of before) {
-      if (!this.cards.has(id)) card.element.remove();
-    }
-    find(this.element, ".empty").hidden = records.length > 0;
-    find(document, ".search").hidden = records.length < SEARCH_FROM;
-    this.#filter();
+    for (const [id, card] of before) if (!this.cards.has(id)) card.element.remove();
+    find(this.element, ".empty").hidden = this.cards.size > 0 || this.isFiltered;
+    find(this.element, ".none").hidden = this.cards.size > 0 || !this.isFiltered;
+    this.#showBar();
   }
 
-  #filter() {
-    const wanted = find(document, ".search").hidden ? "" : this.search.value.trim().toLowerCase();
-    let shown = 0;
-    for (const card of this.cards.values()) {
-      card.element.hidden = !card.record?.title.toLowerCase().includes(wanted);
-      shown += card.element.hidden ? 0 : 1;
-    }
-    find(this.element, ".none").hidden = shown > 0 || this.cards.size === 0;
+  /** A small library needs no search. */
+  #showBar() {
+    this.bar.hidden = !this.isShown || (this.cards.size < SEARCH_FROM && !this.next && !this.isFiltered);
   }
+}
+
+/** An asset that was removed has no record; the next check of the page removes its card. @param {unknown} error */
+function gone(error) {
+  if (error instanceof api.Refused && error.status === 404) return undefined;
+  throw error;
 }

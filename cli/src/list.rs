@@ -1,16 +1,25 @@
 //! `vod ls`: lists the assets.
 
+use std::io::IsTerminal as _;
+
 use serde::Deserialize;
+use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
-use vod_core::record::Record;
+use vod_core::record::{Record, State};
+use vod_core::search::Needle;
 
 use crate::output;
 use crate::stack::Stack;
 
 /// Assets per request.
 const PAGE: &str = "100";
+/// Characters of an id in the table: the end of its key's digest, a hyphen, and the digest of its version.
+const SHORT: usize = 13;
+/// The width of a terminal, in characters.
+const COLUMNS: usize = 80;
+const HEADINGS: [&str; 5] = ["ASSET", "STATE", "LENGTH", "UPLOADED (UTC)", "TITLE"];
 
-/// List the assets
+/// List the assets, the newest first
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only assets whose title, id or key (input/…) contains this, or in this state (error, complete, …); several filters
@@ -38,11 +47,11 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         output::note(&nothing(stack, &args.filters));
         return Ok(());
     }
-    let rows: Vec<_> = records.iter().map(row).collect();
-    output::table(
-        ["ASSET", "STATE", "%", "LENGTH", "UPLOADED (UTC)", "TITLE"],
-        &rows,
-    )
+    let mut rows: Vec<_> = records.iter().map(row).collect();
+    if std::io::stdout().is_terminal() {
+        fit(&mut rows);
+    }
+    output::table(HEADINGS, &rows)
 }
 
 fn nothing(stack: &Stack, filters: &[String]) -> String {
@@ -59,35 +68,29 @@ async fn found(stack: &Stack, filters: &[String]) -> anyhow::Result<Vec<Record>>
     if let [key] = filters
         && key.starts_with(INPUT)
     {
-        let versions = all(stack, Some(key)).await?;
+        let versions = all(stack, &[("source", key)]).await?;
         if !versions.is_empty() {
             return Ok(versions);
         }
     }
-    let mut records = all(stack, None).await?;
+    let mut records = all(stack, &[]).await?;
     records.retain(|record| filters.iter().all(|filter| fits(record, filter)));
     Ok(records)
 }
 
-/// Whether a record contains the text in its title, id or key, ignoring case, or is in this state.
+/// Whether a record contains the text in its title, id or key, or is in this state.
 fn fits(record: &Record, filter: &str) -> bool {
-    let filter = filter.to_lowercase();
-    let texts = [record.title.as_str(), record.id.as_str(), &record.source.key];
-    record.state.as_str().eq_ignore_ascii_case(&filter)
-        || texts.iter().any(|text| text.to_lowercase().contains(&filter))
+    record.state.as_str().eq_ignore_ascii_case(filter) || Needle::new(filter).is_in(record)
 }
 
-/// All records, or the records of one upload.
-pub(crate) async fn all(stack: &Stack, source: Option<&str>) -> anyhow::Result<Vec<Record>> {
+/// The records that fit `filter`, the newest first.
+pub(crate) async fn all(stack: &Stack, filter: &[(&str, &str)]) -> anyhow::Result<Vec<Record>> {
     let api = stack.api();
     let (mut records, mut after) = (Vec::new(), None::<String>);
     loop {
-        let query = [
-            Some(("limit", PAGE)),
-            source.map(|source| ("source", source)),
-            after.as_deref().map(|after| ("after", after)),
-        ];
-        let query: Vec<_> = query.into_iter().flatten().collect();
+        let mut query = vec![("order", "newest"), ("limit", PAGE)];
+        query.extend(filter);
+        query.extend(after.as_deref().map(|after| ("after", after)));
         let page: Page = api.get("/api/assets", &query).await?;
         records.extend(page.assets);
         match page.next {
@@ -97,47 +100,87 @@ pub(crate) async fn all(stack: &Stack, source: Option<&str>) -> anyhow::Result<V
     }
 }
 
-fn row(record: &Record) -> [String; 6] {
+/// The end of an id: few assets share it, and commands take it in place of the id.
+fn short(id: &AssetId) -> &str {
+    let id = id.as_str();
+    &id[id.len().saturating_sub(SHORT)..]
+}
+
+fn row(record: &Record) -> [String; 5] {
+    let state = record.state.as_str();
     [
-        record.id.to_string(),
-        record.state.as_str().to_owned(),
-        record.progress.to_string(),
+        short(&record.id).to_owned(),
+        match record.state {
+            State::Progressing => format!("{state} {} %", record.progress),
+            _ => state.to_owned(),
+        },
         record
             .duration_ms()
             .map_or_else(|| "-".to_owned(), output::duration),
-        record
-            .source
-            .uploaded_at
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
+        record.source.uploaded_at.strftime("%Y-%m-%d %H:%M").to_string(),
         output::plain(&record.title),
     ]
+}
+
+/// Cuts the titles, so that each row fits a terminal of [`COLUMNS`].
+fn fit(rows: &mut [[String; 5]]) {
+    let width = |column: usize| {
+        // All but the title are ASCII.
+        let cells = rows.iter().map(|row| row[column].len());
+        cells.chain([HEADINGS[column].len()]).max().unwrap_or(0) + output::GAP
+    };
+    let room = COLUMNS.saturating_sub((0..4).map(width).sum());
+    for [.., title] in rows {
+        *title = output::cut(title, room);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use vod_core::asset::AssetId;
-    use vod_core::record::{Source, State};
+    use vod_core::record::Source;
 
     use super::*;
 
-    #[test]
-    fn filters() {
-        let key = "input/trips/Straße am Meer.mp4";
+    fn record(key: &str) -> Record {
         let id = AssetId::new("vod", key, None, "e");
         let source = Source {
             key: key.to_owned(),
             ..Source::default()
         };
-        let mut record = Record::new(id.clone(), source, Timestamp::UNIX_EPOCH);
+        Record::new(id, source, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn filters() {
+        let key = "input/trips/Straße am Meer.mp4";
+        let mut record = record(key);
         record.state = State::Error;
-        let slug = &id.as_str()[..12];
-        for filter in ["straße", "MEER", "input/trips/", slug, "error", "Error", "", key] {
+        for filter in [
+            "straße",
+            "MEER",
+            "input/trips/",
+            short(&record.id),
+            "error",
+            "Error",
+            "",
+            key,
+        ] {
             assert!(fits(&record, filter), "{filter}");
         }
         for filter in ["complete", "erro", "output/", "see", "meer.mov"] {
             assert!(!fits(&record, filter), "{filter}");
         }
+    }
+
+    #[test]
+    fn rows_fit_a_terminal() {
+        let mut long = record(&format!("input/{}.mp4", "한".repeat(100)));
+        (long.state, long.progress) = (State::Progressing, 100);
+        let mut rows = [row(&long), row(&record("input/short.mp4"))];
+        fit(&mut rows);
+        // 13, 17, 6 and 16 columns and the gaps between them leave 20.
+        assert_eq!(rows[0][4], format!("{}…", "한".repeat(9)));
+        assert_eq!(rows[1][4], "short");
     }
 }

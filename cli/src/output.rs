@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Writes one line of a result.
 ///
@@ -41,6 +42,9 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Spaces between two columns.
+pub(crate) const GAP: usize = 2;
+
 /// Writes rows under their headings, each column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
     for row in layout(headings, rows) {
@@ -51,16 +55,20 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 
 fn layout<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+        let cells = rows.iter().map(|row| row[column].width());
+        cells.chain([headings[column].width()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..N).map(width).collect();
     let format = |cells: [&str; N]| {
         let padded = cells
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}", width = *width));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        padded
+            .collect::<Vec<_>>()
+            .join(&" ".repeat(GAP))
+            .trim_end()
+            .to_owned()
     };
     let body = rows
         .iter()
@@ -73,6 +81,20 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// The beginning of a text that takes at most so many columns, with `…` if something was cut.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let rest = left.checked_sub(c.width().unwrap_or(0));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// A word of a command for pasting into a shell, quoted if necessary.
@@ -132,13 +154,27 @@ mod tests {
     #[test]
     fn columns_fit_their_widest_cell() {
         let rows = [
-            ["a".to_owned(), "한국".to_owned()],
+            ["한국".to_owned(), "b".to_owned()],
             ["long cell".to_owned(), String::new()],
         ];
+        // Each of the two characters is as wide as two others.
         assert_eq!(
             layout(["ASSET", "TITLE"], &rows),
-            ["ASSET      TITLE", "a          한국", "long cell"]
+            ["ASSET      TITLE", "한국       b", "long cell"]
         );
+    }
+
+    #[test]
+    fn long_text_is_cut_to_columns() {
+        for (text, columns, expected) in [
+            ("film", 4, "film"),
+            ("films", 4, "fil…"),
+            ("한국", 4, "한국"),
+            ("한국 여행", 4, "한…"),
+            ("film", 0, "…"),
+        ] {
+            assert_eq!(cut(text, columns), expected);
+        }
     }
 
     #[test]

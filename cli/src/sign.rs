@@ -34,9 +34,13 @@ pub(crate) struct Args {
 
 /// Runs `vod sign`.
 pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
-    let (name, value) = match &args.target {
+    let target = match &args.target {
+        part @ Target::Part(_) => Target::Asset(part.asset(stack).await?),
+        target => target.clone(),
+    };
+    let (name, value) = match &target {
         Target::Asset(id) => ("asset", id.as_str()),
-        Target::Upload(key) => ("source", key.as_str()),
+        Target::Upload(text) | Target::Part(text) => ("source", text.as_str()),
     };
     let ttl = args.ttl.map(|seconds| seconds.to_string());
     let query = [
@@ -48,7 +52,7 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     let query: Vec<_> = query.into_iter().flatten().collect();
     let (status, body) = stack.api().ask(PLAYBACK, &query).await?;
     if status == StatusCode::CONFLICT
-        && let Ok(Some(record)) = newest(stack, &args.target).await
+        && let Ok(Some(record)) = newest(stack, &target).await
     {
         bail!(not_complete(stack, &record));
     }
@@ -66,8 +70,8 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
 async fn newest(stack: &Stack, target: &Target) -> anyhow::Result<Option<Record>> {
     match target {
         Target::Asset(id) => target::record(&stack.api(), id).await,
-        Target::Upload(key) => {
-            let versions = list::all(stack, Some(key)).await?;
+        Target::Upload(key) | Target::Part(key) => {
+            let versions = list::all(stack, &[("source", key)]).await?;
             Ok(versions
                 .into_iter()
                 .max_by_key(|record| record.source.uploaded_at))

@@ -3,19 +3,25 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use vod_aws::Bucket;
 use vod_core::asset::AssetId;
 use vod_core::keys::INPUT;
 use vod_core::record::Record;
 
 use crate::http::Api;
+use crate::list;
 use crate::stack::Stack;
+
+/// Shortest part of an id that names an asset, in characters.
+const PART_MIN: usize = 6;
 
 /// `ASSET` or `input/KEY` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Asset(AssetId),
+    /// A part of an id, such as the one that `vod ls` shows.
+    Part(String),
     Upload(String),
 }
 
@@ -26,9 +32,15 @@ impl FromStr for Target {
         if text.starts_with(INPUT) {
             return Ok(Self::Upload(text.to_owned()));
         }
-        text.parse()
-            .map(Self::Asset)
-            .map_err(|_| format!("neither an asset id (see `vod ls`) nor a key that begins with {INPUT}"))
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Asset(id));
+        }
+        if text.len() >= PART_MIN && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Ok(Self::Part(text.to_owned()));
+        }
+        Err(format!(
+            "neither an asset id, nor {PART_MIN} or more characters of one (see `vod ls`), nor a key that begins with {INPUT}"
+        ))
     }
 }
 
@@ -36,6 +48,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Asset(id) => write!(f, "asset `{id}`"),
+            Self::Part(part) => write!(f, "the asset with `{part}` in its id"),
             Self::Upload(key) => write!(f, "`{key}`"),
         }
     }
@@ -46,12 +59,34 @@ impl Target {
     pub(crate) async fn asset(&self, stack: &Stack) -> anyhow::Result<AssetId> {
         let key = match self {
             Self::Asset(id) => return Ok(id.clone()),
+            Self::Part(part) => return with_part(stack, part).await,
             Self::Upload(key) => key,
         };
         let bucket = &stack.bucket;
         let head = Bucket::new(stack.s3(), bucket).head(key).await?;
         let head = head.with_context(|| format!("there is no upload `{key}` in bucket `{bucket}`"))?;
         Ok(AssetId::new(bucket, key, head.version.as_deref(), &head.etag))
+    }
+}
+
+/// The only asset with this text in its id.
+async fn with_part(stack: &Stack, part: &str) -> anyhow::Result<AssetId> {
+    let records = list::all(stack, &[("q", part)]).await?;
+    let ids = records.into_iter().map(|record| record.id);
+    let mut ids: Vec<_> = ids.filter(|id| id.as_str().contains(part)).collect();
+    match ids.len() {
+        1 => Ok(ids.remove(0)),
+        0 => bail!(
+            "no asset has `{part}` in its id: `vod ls{}` lists all assets",
+            stack.options
+        ),
+        _ => {
+            let ids: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+            bail!(
+                "several assets have `{part}` in their ids, so name one whole: {}",
+                ids.join(", ")
+            )
+        }
     }
 }
 
@@ -80,7 +115,10 @@ mod tests {
             "input/a b.mp4".parse(),
             Ok(Target::Upload("input/a b.mp4".to_owned()))
         );
-        for text in ["", "film.mp4", "output/x", "../x"] {
+        for part in ["cdef-01234567", "film-0", "012345"] {
+            assert_eq!(part.parse(), Ok(Target::Part(part.to_owned())));
+        }
+        for text in ["", "film.mp4", "output/x", "../x", "01234"] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

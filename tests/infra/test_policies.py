@@ -22,6 +22,7 @@ PASSED = {"iam:PassedToService": "mediaconvert.amazonaws.com"}
 ROLE = "<MediaConvertRole.Arn>"
 RECORD = f"{BUCKET}/catalog/my-film-0f3c-91be.json"
 REMOVED = f"{BUCKET}/ops/removed/my-film-0f3c-91be.json"
+NEWEST = f"{BUCKET}/ops/newest/8209999999876-my-film-0f3c-91be"
 SESSION = f"{BUCKET}/ops/uploads/ba7816bf"
 UPLOAD = f"{BUCKET}/input/my film (1) [x].mp4"
 
@@ -35,6 +36,7 @@ SUBMIT = [
     ("get_object", "s3:ListBucket", BUCKET, {}),  # a record that is not there yet must be a 404
     ("get_object", "s3:GetObject", REMOVED, {}),
     ("put_object", "s3:PutObject", RECORD, {}),
+    ("put_object", "s3:PutObject", NEWEST, {}),
     ("probe", "mediaconvert:Probe", "*", {}),
     ("get_job_template", "mediaconvert:GetJobTemplate", f"{MEDIACONVERT}:jobTemplates/film", {}),
     ("get_preset", "mediaconvert:GetPreset", f"{MEDIACONVERT}:presets/film", {}),

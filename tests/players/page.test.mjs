@@ -214,6 +214,67 @@ test("sizes and lengths are those that are displayed", async () => {
   await context.close();
 });
 
+/** A record as the page needs it. @param {number} n */
+function film(n) {
+  const created_at = new Date(Date.UTC(2026, 0, 1) + n * 60_000).toISOString();
+  const source = { key: `input/film ${n}.mp4`, size: 1_000, uploaded_at: created_at, duration_ms: 1_000 };
+  return { id: `film-${n}-0123456789abcdef-01234567`, state: "COMPLETE", progress: 100, title: `Film ${n}`, created_at, source };
+}
+
+test("a long library loads page by page, is searched on the server and keeps its place", async () => {
+  const { context, page } = await tab(DESKTOP);
+  const films = Array.from({ length: 120 }, (_, n) => film(n)).reverse();
+  /** @type {URLSearchParams[]} */
+  const asked = [];
+  await page.route("**/api/assets?*", (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    asked.push(query);
+    const [q, since] = [query.get("q") ?? "", query.get("since") ?? ""];
+    const [from, limit] = [Number(query.get("after")), Number(query.get("limit"))];
+    const fits = films.filter(({ title, created_at }) => title.toLowerCase().includes(q.toLowerCase()) && created_at > since);
+    const next = from + limit < fits.length ? { next: String(from + limit) } : {};
+    return route.fulfill({ json: { assets: fits.slice(from, from + limit), ...next } });
+  });
+  const cards = page.locator(".card");
+  const shown = (/** @type {number} */ count) => page.waitForFunction((wanted) => document.querySelectorAll(".card").length === wanted, count);
+  await page.goto(pageLink());
+  await cards.first().waitFor();
+  assert.equal(await cards.count(), 50);
+  for (const count of [100, 120]) {
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await shown(count);
+  }
+  films.unshift(film(120));
+  await shown(121);
+  assert.match((await cards.first().textContent()) ?? "", /Film 120/);
+  assert.equal(new Set(await cards.locator(".title").allTextContents()).size, 121);
+
+  const far = cards.filter({ hasText: "Film 33" }).locator("a");
+  await far.scrollIntoViewIfNeeded();
+  const place = await page.evaluate(() => scrollY);
+  assert.ok(place > 500, `${place} px`);
+  await far.click();
+  await page.locator(".notice, .watch").first().waitFor();
+  await page.goBack();
+  await cards.first().waitFor();
+  assert.equal(await cards.count(), 121);
+  assert.equal(await page.evaluate(() => scrollY), place);
+
+  const field = page.getByRole("searchbox");
+  await field.fill("film 7");
+  await shown(11);
+  assert.equal(asked.at(-1)?.get("q"), "film 7");
+  await field.fill("nothing like it");
+  await page.getByText("No video matches.").waitFor();
+  const failed = page.waitForRequest((request) => new URL(request.url()).searchParams.get("state") === "ERROR");
+  await page.getByLabel("State").selectOption("Failed");
+  await failed;
+  await field.fill("");
+  await page.getByLabel("State").selectOption("All");
+  await shown(50);
+  await context.close();
+});
+
 test("plays to the end, by keyboard alone, without a complaint", async () => {
   const { context, page, complaints } = await watching(DESKTOP);
   const seen = answers(page);

@@ -89,6 +89,26 @@ fn a_catalog_that_was_deleted_whole_is_rebuilt_and_nothing_is_encoded_again() ->
     Ok(())
 }
 
+#[test]
+fn an_entry_that_is_missing_is_written() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    stack.put("input/empty.mp4", b"")?;
+    let entries = || stack.keys("ops/newest/");
+    let written = wait::until("an entry", wait::SOON, || {
+        Ok(Some(entries()?).filter(|entries| entries.len() == 1))
+    })?;
+    // In the first pass, and in a later one while the record is new.
+    for _ in 0..2 {
+        let folder = format!("s3://{}/ops/newest/", stack.endpoints.bucket);
+        stack.aws(&["s3", "rm", "--only-show-errors", "--recursive", &folder])?;
+        assert!(entries()?.is_empty());
+        let summary = stack.vod_json(&["reconcile"])?;
+        assert_eq!(figures(&summary), [0, 0, 0, 0], "{summary}");
+        assert_eq!(entries()?, written);
+    }
+    Ok(())
+}
+
 /// Writes a record as a fault would have left it.
 fn spoil(stack: &LocalStack, spoil: impl FnOnce(&mut Value)) -> anyhow::Result<Value> {
     let (key, record) = records(stack)?.pop().context("no record")?;

@@ -38,7 +38,8 @@ fn a_removed_video_stays_removed_until_it_is_uploaded_again() -> anyhow::Result<
     );
     ensure!(stack.records(KEY)?.is_empty(), "the record is left");
     ensure!(
-        stack.keys("ops/removed/")? == [format!("ops/removed/{asset}.json")],
+        stack.keys("ops/removed/")? == [format!("ops/removed/{asset}.json")]
+            && stack.keys("ops/newest/")?.is_empty(),
         "no tombstone"
     );
     ensure!(http::get(mp4, &[])?.status != 200, "an old link still plays");

@@ -112,6 +112,8 @@ impl TakeDown {
                     canceled.push(job);
                 }
             }
+            // Before the record: without it, the time in the entry's key would be unknown.
+            catalog.unindex(&record).await?;
             // On condition: a job that goes on record at this moment must not be forgotten. A later one finds no
             // record, and `complete` cancels it.
             if self.uploads().delete_if(&record_key(asset), &etag).await? {

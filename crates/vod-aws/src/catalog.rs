@@ -6,6 +6,7 @@ use aws_sdk_s3::Client;
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, asset_of_record, record_key};
 use vod_core::metrics::{Encoded, outcomes};
+use vod_core::newest::{Entry, NEWEST};
 use vod_core::record::Record;
 
 use crate::bucket::{Bucket, BucketError, BucketErrorKind, Versioned};
@@ -21,6 +22,14 @@ const RECORD_MAX: usize = 4 << 20;
 pub struct Catalog {
     bucket: Bucket,
     meter: Meter,
+}
+
+/// A page of the index by time.
+#[derive(Debug, Clone, Default)]
+pub struct Newest {
+    pub entries: Vec<Entry>,
+    /// The last key of the page: pass it as `after` for the next one. Absent on the last page.
+    pub next: Option<String>,
 }
 
 /// A page of assets in the order of their records' keys.
@@ -52,12 +61,48 @@ impl Catalog {
         self.bucket.get_json(&record_key(id), RECORD_MAX).await
     }
 
-    /// Writes a record that must not exist yet. `false`: another writer has claimed the asset.
+    /// Writes the entry of a record in the index by time, if it is missing. Returns whether it was.
+    pub async fn index(&self, record: &Record) -> Result<bool, BucketError> {
+        let key = Entry::new(record.created_at, &record.id).key();
+        Ok(self.bucket.put_if(&key, None, &()).await?.is_some())
+    }
+
+    /// Whether the index has the entry of a record.
+    pub async fn is_indexed(&self, record: &Record) -> Result<bool, BucketError> {
+        let key = Entry::new(record.created_at, &record.id).key();
+        Ok(self.bucket.head(&key).await?.is_some())
+    }
+
+    /// Deletes the entry of a record from the index.
+    pub async fn unindex(&self, record: &Record) -> Result<(), BucketError> {
+        let key = Entry::new(record.created_at, &record.id).key();
+        self.bucket.delete(&[key]).await
+    }
+
+    /// Lists entries of the index, the newest first: those among the first `limit` keys (at most 1,000) after the key
+    /// `after`. Other objects in its folder are skipped.
+    pub async fn newest(&self, after: Option<&str>, limit: usize) -> Result<Newest, BucketError> {
+        let page = self.bucket.list(NEWEST, after, limit).await?;
+        let entries = page
+            .entries
+            .iter()
+            .filter_map(|listed| Entry::from_key(&listed.key));
+        Ok(Newest {
+            entries: entries.collect(),
+            next: page.next.map(|place| place.key),
+        })
+    }
+
+    /// Writes a record that must not exist yet, then its entry in the index by time. `false`: another writer has claimed the asset.
     pub async fn claim(&self, record: &Record) -> Result<bool, BucketError> {
         let key = record_key(&record.id);
         for attempt in 1..=TRIES {
             if self.bucket.put_if(&key, None, record).await?.is_some() {
                 self.report(None, record, Encoded::default());
+                // Without its entry a record is complete: `reconcile` writes the entry later.
+                if let Err(error) = self.index(record).await {
+                    tracing::warn!(asset = %record.id, error = crate::chain(&error), "not in the index");
+                }
                 return Ok(true);
             }
             // A 409 says only that there was another writer at the same time, so check whether it succeeded.

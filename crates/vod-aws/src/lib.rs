@@ -21,7 +21,7 @@ mod templates;
 mod wire;
 
 pub use bucket::{Bucket, BucketError, BucketErrorKind, Versioned};
-pub use catalog::{Catalog, Ids};
+pub use catalog::{Catalog, Ids, Newest};
 pub use clients::{http, mediaconvert, mediaconvert_over, s3, s3_over};
 pub use clock::{Pause, Time, now, set_time, sleep, within};
 pub use config::{AwsConfig, ConfigError, ENDPOINT, ENDPOINT_MEDIACONVERT, ENDPOINT_S3, EnvReader};

@@ -45,7 +45,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
         ("GET", "") => list(&mut world.state(), call),
         ("GET" | "HEAD", key) => get(world, call, key),
         ("PUT", key) => put(world, call, key),
-        ("POST", "") if call.query("delete").is_some() => delete_outputs(world, call),
+        ("POST", "") if call.query("delete").is_some() => delete_many(world, call),
         ("DELETE", key) => delete(world, call, key),
         _ => error(501, "NotImplemented", "not simulated"),
     }
@@ -148,8 +148,8 @@ fn delete(world: &World, call: &Call, key: &str) -> Answer {
     }
 }
 
-/// `DeleteObjects` below `output/`; its answer is quiet.
-fn delete_outputs(world: &World, call: &Call) -> Answer {
+/// `DeleteObjects`; its answer is quiet.
+fn delete_many(world: &World, call: &Call) -> Answer {
     let mut state = world.state();
     state.count("S3 DELETE");
     let body = String::from_utf8_lossy(&call.body);
@@ -158,7 +158,11 @@ fn delete_outputs(world: &World, call: &Call) -> Answer {
         .skip(1)
         .filter_map(|rest| rest.split("</Key>").next())
     {
-        mediaconvert::delete_output(&mut state, key);
+        if key.starts_with(vod_core::keys::OUTPUT) {
+            mediaconvert::delete_output(&mut state, key);
+        } else {
+            state.delete(key);
+        }
     }
     Answer::new(200, "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>")
         .with("content-type", "application/xml".to_owned())

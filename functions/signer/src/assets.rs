@@ -4,15 +4,21 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use futures::TryStreamExt as _;
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vod_core::asset::AssetId;
 use vod_core::events::is_newer;
+use vod_core::keys::CATALOG;
+use vod_core::newest::NEWEST;
 use vod_core::record::{self, Record};
+use vod_core::search::Needle;
 
 use crate::app::{App, SIGNING_KEY};
-use crate::reach::visible;
+use crate::newest::{Filter, newest_first};
+use crate::reach::{read, visible};
 use vod_http::Problem;
 use vod_http::auth::{Scope, Viewer};
 
@@ -20,6 +26,8 @@ use vod_http::auth::{Scope, Viewer};
 const LIMIT_DEFAULT: usize = 50;
 /// Most records per page: each is a read of its own.
 const LIMIT_MAX: usize = 100;
+/// Longest text that is searched for, in characters.
+const NEEDLE_MAX: usize = 200;
 /// Versions that a search for one source may read: those of one key are few.
 const VERSIONS_MAX: usize = 5_000;
 
@@ -28,6 +36,16 @@ pub(crate) struct Ask {
     limit: Option<String>,
     after: Option<String>,
     source: Option<String>,
+    order: Option<Order>,
+    since: Option<Timestamp>,
+    state: Option<record::State>,
+    q: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    Newest,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,44 +64,81 @@ pub(crate) async fn list(
     let admitted = app.admit(&headers, Scope::Library).await?;
     let Query(ask) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let limit = parse_limit(ask.limit.as_deref())?;
-    if ask.source.as_deref() == Some("") {
-        return Err(Problem::bad_request("source is empty"));
-    }
-    let prefix = ask
-        .source
-        .map(|key| AssetId::key_prefix(&app.bucket, &key))
-        .unwrap_or_default();
     let after = match &ask.after {
         Some(cursor) => Some(open(&app, cursor).await?),
         None => None,
     };
-    let page = visible(&app.catalog, &admitted, &prefix, after.as_deref(), limit).await?;
-    let next = match &page.next {
-        Some(place) => Some(seal(&app, place).await?),
+    if ask.source.as_deref() == Some("") {
+        return Err(Problem::bad_request("source is empty"));
+    }
+    let prefix = ask.source.as_deref();
+    let prefix = prefix.map_or_else(String::new, |key| AssetId::key_prefix(&app.bucket, key));
+    if let Some(filter) = ask.newest(&prefix)? {
+        if after.as_ref().is_some_and(|place| !place.starts_with(NEWEST)) {
+            return Err(not_a_next());
+        }
+        let found = newest_first(&app.catalog, &admitted, &filter, after, limit).await?;
+        return page(&app, found.records, found.next.as_deref()).await;
+    }
+    if after.as_ref().is_some_and(|place| !place.starts_with(CATALOG)) {
+        return Err(not_a_next());
+    }
+    let found = visible(&app.catalog, &admitted, &prefix, after.as_deref(), limit).await?;
+    let records = read(&app.catalog, &found.ids).try_collect::<Vec<_>>().await?;
+    page(
+        &app,
+        records.into_iter().flatten().collect(),
+        found.next.as_deref(),
+    )
+    .await
+}
+
+impl Ask {
+    /// The filter of a listing by time. `None`: the listing is in the order of the ids.
+    fn newest(&self, prefix: &str) -> Result<Option<Filter>, Problem> {
+        let filter = Filter {
+            prefix: prefix.to_owned(),
+            since: self.since,
+            state: self.state,
+            needle: self.q.as_deref().map(parse_needle).transpose()?,
+        };
+        let by_time = self.order.is_some() || filter.since.is_some() || filter.needs_records();
+        Ok(by_time.then_some(filter))
+    }
+}
+
+fn parse_needle(text: &str) -> Result<Needle, Problem> {
+    if text.chars().count() > NEEDLE_MAX {
+        return Err(Problem::bad_request(format!(
+            "q has more than {NEEDLE_MAX} characters"
+        )));
+    }
+    Ok(Needle::new(text))
+}
+
+async fn page(app: &App, records: Vec<Record>, next: Option<&str>) -> Result<Response, Problem> {
+    let next = match next {
+        Some(place) => Some(seal(app, place).await?),
         None => None,
     };
-    let assets = read(&app, &page.ids).await?.into_iter().map(public).collect();
+    let assets = records.into_iter().map(public).collect();
     Ok(no_store(&Page { assets, next }))
 }
 
 /// The place that `after` stands for.
 async fn open(app: &App, cursor: &str) -> Result<String, Problem> {
     let place = app.keyring().await?.open_place(cursor);
-    place.ok_or_else(|| Problem::bad_request("after is not the `next` of a page"))
+    place.ok_or_else(not_a_next)
+}
+
+fn not_a_next() -> Problem {
+    Problem::bad_request("after is not the `next` of a page of this listing")
 }
 
 /// What `after` must be for the page behind `place`, which may be the key of a record that the viewer may not see.
 async fn seal(app: &App, place: &str) -> Result<String, Problem> {
     let cursor = app.keyring().await?.seal_place(place);
     cursor.map_err(|error| Problem::unavailable(SIGNING_KEY, &error))
-}
-
-async fn read(app: &App, ids: &[AssetId]) -> Result<Vec<Record>, Problem> {
-    let mut records = Vec::with_capacity(ids.len());
-    for id in ids {
-        records.extend(app.catalog.readable(id).await?);
-    }
-    Ok(records)
 }
 
 pub(crate) async fn show(

@@ -7,6 +7,7 @@
 pub mod app;
 mod assets;
 pub mod config;
+mod newest;
 mod openapi;
 mod play;
 mod playback;

@@ -1,16 +1,21 @@
 //! Lists the records that a viewer may see: only ids that the token covers are counted, and only their records are read.
 
+use futures::{Stream, StreamExt as _};
 use vod_aws::{BucketError, Catalog};
 use vod_core::asset::AssetId;
 use vod_core::keys::{CATALOG, record_key};
+use vod_core::record::Record;
 
 use vod_http::auth::Viewer;
 
 /// Calls of `ListObjectsV2` that one request may make. With a pattern that begins with `*`, most of what they list may
 /// be hidden from the viewer.
-const CALLS_MAX: usize = 50;
+pub(crate) const CALLS_MAX: usize = 50;
 /// Keys that one call lists for a viewer who may see some of them only.
-const KEYS: usize = 1_000;
+pub(crate) const KEYS: usize = 1_000;
+
+/// Records that are read at one time.
+const READS: usize = 32;
 
 /// A page of ids.
 #[derive(Debug, Default)]
@@ -62,4 +67,13 @@ pub(crate) async fn visible(
         place = Some(format!("{begin}{}", char::MAX));
     }
     Ok(found)
+}
+
+/// The records of these assets, in this order. `None`: one does not exist, or is damaged.
+pub(crate) fn read<'a>(
+    catalog: &'a Catalog,
+    ids: impl IntoIterator<Item = &'a AssetId>,
+) -> impl Stream<Item = Result<Option<Record>, BucketError>> {
+    let reads = ids.into_iter().map(|id| catalog.readable(id)).collect::<Vec<_>>();
+    futures::stream::iter(reads).buffered(READS)
 }

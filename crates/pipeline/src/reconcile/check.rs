@@ -1,5 +1,6 @@
 //! The check of one upload, one record or one output folder, and what is found there.
 
+use jiff::SignedDuration;
 use vod_aws::BucketError;
 use vod_core::asset::AssetId;
 use vod_core::attempt::repair::{self, RecordStep, UploadStep};
@@ -16,6 +17,9 @@ use crate::Error;
 /// The finding that a removal was not complete, that a job went on after it, or that a delivery in flight has recorded
 /// the video and closed its record. The owner removes the video again.
 pub const LEFT_OF_REMOVED: &str = "left of a removed video: remove it again";
+
+/// For how long after a change of a record its entry in the index is looked for: many passes.
+const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// The result of a check.
 #[derive(Debug)]
@@ -59,6 +63,18 @@ impl Checked {
     fn one(asset: &AssetId, key: &str, found: &str, outcome: Outcome) -> Self {
         Self::Found(vec![Finding::new(asset, key, found, outcome)])
     }
+
+    /// With another finding, if there is one.
+    fn and(self, finding: Option<Finding>) -> Self {
+        match (self, finding) {
+            (checked, None) => checked,
+            (Self::Found(mut findings), Some(finding)) => {
+                findings.push(finding);
+                Self::Found(findings)
+            }
+            (Self::Fine | Self::Waiting, Some(finding)) => Self::Found(vec![finding]),
+        }
+    }
 }
 
 /// Checks, in one run.
@@ -66,6 +82,8 @@ impl Checked {
 pub(super) struct Checker<'a> {
     pub(super) reconcile: &'a Reconcile,
     pub(super) run: &'a RunInfo,
+    /// Whether the index has entries of all records that are older than [`NEW`].
+    pub(super) is_indexed: bool,
 }
 
 impl Checker<'_> {
@@ -123,27 +141,50 @@ impl Checker<'_> {
             Ok(None) => return Checked::Fine,
             Err(unreadable) => return unreadable,
         };
+        let entry = self.entry(&record).await;
+        self.steps(&record).await.and(entry)
+    }
+
+    /// Writes the entry of a record in the index by time, if it is missing: a claim that dies may leave it out. Nothing
+    /// was lost by that, so only a failure is a finding.
+    async fn entry(self, record: &Record) -> Option<Finding> {
+        let age = self.run.limits.now.duration_since(record.updated_at);
+        if self.run.dry_run || self.is_indexed && age > NEW {
+            return None;
+        }
+        let catalog = &self.reconcile.services.catalog;
+        let indexed = match catalog.is_indexed(record).await {
+            Ok(false) => catalog.index(record).await.map(drop),
+            found => found.map(drop),
+        };
+        let failure = failed(&indexed.err()?.into());
+        let found = "its entry in the index by time could not be written";
+        Some(Finding::new(&record.id, &record.source.key, found, failure))
+    }
+
+    async fn steps(self, record: &Record) -> Checked {
+        let id = &record.id;
         let found = |found: &str, outcome| Checked::one(id, &record.source.key, found, outcome);
-        let step = repair::record(&record, &self.run.limits);
+        let step = repair::record(record, &self.run.limits);
         match &step {
-            RecordStep::Nothing if record.state == State::Ignored => self.ignored(&record).await,
+            RecordStep::Nothing if record.state == State::Ignored => self.ignored(record).await,
             RecordStep::Nothing => Checked::Fine,
             RecordStep::Wait => Checked::Waiting,
             RecordStep::GiveUp => found(
                 "it failed three times with an error that should pass",
                 Outcome::GivenUp,
             ),
-            RecordStep::Ask(active) => ask(self, &record, active).await,
+            RecordStep::Ask(active) => ask(self, record, active).await,
             RecordStep::TakeOver | RecordStep::Retry if self.run.dry_run => {
                 found("it has stopped and can be continued", Outcome::WouldMend)
             }
             RecordStep::TakeOver => {
-                let repaired = resubmit(self, &record.source, Some(&record)).await;
+                let repaired = resubmit(self, &record.source, Some(record)).await;
                 found("it has stopped before it had a job", outcome(repaired))
             }
             RecordStep::Abandon | RecordStep::Abandoned => {
                 if step == RecordStep::Abandon && !self.run.dry_run {
-                    abandon(self, &record).await;
+                    abandon(self, record).await;
                 }
                 let what = format!("{} repairs have produced no job", record.repairs);
                 found(&what, Outcome::GivenUp)

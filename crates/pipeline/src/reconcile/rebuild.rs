@@ -41,7 +41,7 @@ pub(super) async fn rebuild(
     source: &Source,
     mut jobs: Vec<JobInfo>,
 ) -> Result<bool, Error> {
-    let Checker { reconcile, run } = checker;
+    let Checker { reconcile, run, .. } = checker;
     let (application, submit) = (reconcile.application(), &reconcile.submit);
     if jobs.is_empty() {
         let ours = |job: &JobInfo| job.attempt_of(application, id.as_str()).is_some();
@@ -189,7 +189,7 @@ async fn is_current(reconcile: &Reconcile, id: &AssetId, source: &Source) -> Res
 
 /// Makes a record for outputs whose upload is gone.
 pub(super) async fn adopt(checker: Checker<'_>, id: &AssetId) -> Result<Adopted, Error> {
-    let Checker { reconcile, run } = checker;
+    let Checker { reconcile, run, .. } = checker;
     let ours = |job: &JobInfo| job.attempt_of(reconcile.application(), id.as_str()).is_some();
     let mediaconvert = &reconcile.services.mediaconvert;
     let jobs = mediaconvert.jobs(None, Timestamp::UNIX_EPOCH, ours).await?;

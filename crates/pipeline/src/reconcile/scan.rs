@@ -52,6 +52,9 @@ struct Checkpoint {
     at: Position,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
+    /// Whether an earlier pass has looked for every record's entry in the index by time.
+    #[serde(default)]
+    is_indexed: bool,
     summary: Summary,
 }
 
@@ -76,9 +79,13 @@ pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary,
     } else {
         document.read::<Checkpoint>().await?
     };
-    let mut checkpoint = last
-        .filter(|checkpoint| !checkpoint.summary.finished)
-        .unwrap_or_default();
+    let mut checkpoint = last.unwrap_or_default();
+    if checkpoint.summary.finished {
+        checkpoint = Checkpoint {
+            is_indexed: checkpoint.is_indexed || checkpoint.summary.failed == 0,
+            ..Checkpoint::default()
+        };
+    }
     checkpoint.summary.dry_run = run.dry_run;
     checkpoint.started_at.get_or_insert(run.limits.now);
     let mut store = CheckpointStore {
@@ -87,7 +94,11 @@ pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary,
         meter: &reconcile.services.meter,
     };
     let mut scan = Scan {
-        checker: Checker { reconcile, run },
+        checker: Checker {
+            reconcile,
+            run,
+            is_indexed: checkpoint.is_indexed,
+        },
         run,
         at: Some(checkpoint.at.clone()),
         summary: checkpoint.summary.clone(),

@@ -18,6 +18,8 @@ use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Keyring, Policy, sign};
 use vod_core::grant::Grant;
 use vod_core::keys::record_key;
+use vod_core::newest::Entry;
+use vod_core::record::Record;
 use vod_http::Secret;
 use vod_http::auth::{Auth, Expected};
 
@@ -90,11 +92,24 @@ impl World {
                 record(id, state, sequencer).to_string().into_bytes(),
             );
         }
-        for key in keys {
+        for (second, key) in (1..).zip(keys) {
             let id = AssetId::new("vod", key, None, "1");
             let mut record = record(&id, "COMPLETE", "01");
             record["source"]["key"] = (*key).into();
+            record["created_at"] = format!("2026-01-01T00:00:{second:02}Z").into();
             objects.insert(record_key(&id), record.to_string().into_bytes());
+        }
+        let records: Vec<Record> = objects
+            .values()
+            .map(|record| serde_json::from_slice(record).unwrap())
+            .collect();
+        for record in records {
+            objects.insert(Entry::new(record.created_at, &record.id).key(), b"null".to_vec());
+        }
+        // Entries that were left: the record of one was deleted, that of the other was made again.
+        let gone = AssetId::new("vod", "input/gone.mp4", None, "1");
+        for id in [&gone, &film] {
+            objects.insert(Entry::new(Timestamp::MAX, id).key(), b"null".to_vec());
         }
         let folder = format!("output/{film}/default");
         for (name, text) in [
