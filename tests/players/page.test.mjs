@@ -272,6 +272,8 @@ test("a long library loads page by page, is searched on the server and keeps its
   await field.fill("");
   await page.getByLabel("State").selectOption("All");
   await shown(50);
+  await page.setViewportSize({ width: 390, height: 844 });
+  assert.equal(await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth)), 0);
   await context.close();
 });
 
