@@ -466,7 +466,7 @@ test("an asset that is not ready says how far it is, or why not, and starts by i
 test("a shared link plays without a token", async () => {
   const { context, page } = await watching({ ...DESKTOP, permissions: ["clipboard-read", "clipboard-write"] });
   await page.locator(".share").click();
-  await page.locator("select").selectOption("3600");
+  await page.locator("dialog select").selectOption("3600");
   await page.locator("[data-copy=page]:enabled").waitFor();
   await page.locator("[data-copy=page]").click();
   await page.locator("[data-copy=page]", { hasText: "Copied" }).waitFor();
