@@ -2,9 +2,7 @@
 //!
 //! A segment is a run of whole AAC frames with the instant of the first one in front, in an ID3 tag (RFC 8216, section 3.4).
 
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
 
 /// Samples of a frame per channel.
 const FRAME: u64 = 1024;
@@ -17,28 +15,27 @@ const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
 ];
 
-/// Cuts `input` at the first frames that begin at or after each multiple of `seconds`, into files named by
-/// `path` from their number, from 1. The first frame is the encoder's delay: it ends where the video starts, at `start`
-/// seconds of the transport streams. Returns the duration of each segment in seconds.
+/// Cuts `input` at the first frames that begin at or after each multiple of `seconds`, into segments that `create` opens by
+/// their number, from 1. The first frame is the encoder's delay: it ends where the video starts, at `start` seconds of the
+/// transport streams. Returns the duration of each segment in seconds. A frame that cannot be read is an error.
 #[expect(clippy::cast_precision_loss, reason = "sample counts are far below 2^52")]
-pub(crate) fn cut(
-    input: &Path,
+pub fn cut<W: Write>(
+    input: &mut impl Read,
     seconds: f64,
     start: u32,
-    path: impl Fn(usize) -> std::path::PathBuf,
+    mut create: impl FnMut(usize) -> io::Result<W>,
 ) -> io::Result<Vec<f64>> {
-    let mut reader = BufReader::new(File::open(input)?);
     let mut durations: Vec<f64> = Vec::new();
-    let mut output: Option<BufWriter<File>> = None;
+    let mut output: Option<W> = None;
     let mut frame = Vec::new();
     let mut number = 0_u64;
-    while let Some(rate) = next_frame(&mut reader, &mut frame)? {
+    while let Some(rate) = next_frame(input, &mut frame)? {
         // In samples from the start of the video; the first frame is before it.
         let at = (number * FRAME) as f64 - FRAME as f64;
         let due = durations.len() as f64 * seconds * f64::from(rate);
         if output.is_none() || at >= due {
             finish(output.take())?;
-            let mut file = BufWriter::new(File::create(path(durations.len() + 1))?);
+            let mut file = create(durations.len() + 1)?;
             let first = u64::from(start) * TICKS + number * FRAME * TICKS / u64::from(rate);
             file.write_all(&tag(first.saturating_sub(FRAME * TICKS / u64::from(rate))))?;
             output = Some(file);
@@ -54,7 +51,7 @@ pub(crate) fn cut(
     Ok(durations)
 }
 
-fn finish(file: Option<BufWriter<File>>) -> io::Result<()> {
+fn finish(file: Option<impl Write>) -> io::Result<()> {
     file.map_or(Ok(()), |mut file| file.flush())
 }
 
@@ -110,10 +107,9 @@ mod tests {
 
     fn cut_all(bytes: &[u8], seconds: f64) -> io::Result<(Vec<f64>, Vec<Vec<u8>>)> {
         let folder = tempfile::tempdir()?;
-        let input = folder.path().join("in.adts");
-        std::fs::write(&input, bytes)?;
-        let path = |number| folder.path().join(format!("{number}.aac"));
-        let durations = cut(&input, seconds, 2, path)?;
+        let path = |number: usize| folder.path().join(format!("{number}.aac"));
+        let create = |number| std::fs::File::create(path(number)).map(std::io::BufWriter::new);
+        let durations = cut(&mut &*bytes, seconds, 2, create)?;
         let files = (1..=durations.len()).map(|number| std::fs::read(path(number)));
         let files = files.collect::<io::Result<_>>()?;
         Ok((durations, files))

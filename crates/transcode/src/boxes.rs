@@ -5,8 +5,9 @@
 mod codec;
 mod single;
 
-pub(crate) use codec::hevc_in_stream;
-pub(crate) use single::{Entry, copy_fragments, index};
+pub use codec::hevc_in_stream;
+pub use single::copy_fragments;
+pub(crate) use single::{Entry, index};
 
 use std::io::{self, Read, Seek, SeekFrom};
 

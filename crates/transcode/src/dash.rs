@@ -179,9 +179,12 @@ fn adaptation_set(text: &mut String, form: &DashForm, segment: f64, set: &[&Repr
     let alike =
         |other: &&Representation| other.segments == first.segments && other.track.timescale() == timescale;
     let each = |other: &&Representation| matches!(other.files, Files::Each { .. });
-    let common = form.timeline
-        && form.style == DashStyle::Compact
-        && set.iter().all(|other| alike(other) && each(other));
+    let is_wanted = match form.style {
+        DashStyle::Basic => false,
+        DashStyle::Compact => matches!(first.track, Track::Video { .. }),
+        DashStyle::Distinct | DashStyle::Full => true,
+    };
+    let common = form.timeline && is_wanted && set.iter().all(|other| alike(other) && each(other));
     if common {
         let _ = writeln!(
             text,

@@ -5,7 +5,7 @@
 //!
 //! [`support`] lists the settings that are supported, that make no difference, and that are refused with their path.
 
-mod adts;
+pub mod adts;
 mod bounds;
 pub mod boxes;
 pub mod closed;

@@ -75,7 +75,7 @@ fn hevc(kind: [u8; 4], config: &[u8]) -> Option<String> {
 ///
 /// The sequence parameter set is in the first packet, so that the transport stream's packet headers do not cut it. It has the
 /// members of `hvcC` after its own header of two bytes and one byte of counts (ITU-T H.265, section 7.3.2.2).
-pub(crate) fn hevc_in_stream(segment: &[u8]) -> Option<String> {
+pub fn hevc_in_stream(segment: &[u8]) -> Option<String> {
     const SEQUENCE_PARAMETER_SET: u8 = 33;
     let is_start =
         |window: &[u8]| window[..3] == [0, 0, 1] && window[3] >> 1 & 0x3f == SEQUENCE_PARAMETER_SET;

@@ -13,7 +13,8 @@ pub(crate) struct Entry {
 }
 
 /// Copies the fragments of a segment, without the brands and the index of the segment itself. Returns how many bytes they are.
-pub(crate) fn copy_fragments(from: &mut (impl Read + Seek), to: &mut impl Write) -> io::Result<u64> {
+/// A box without a size, or one whose header is cut off, is an error.
+pub fn copy_fragments(from: &mut (impl Read + Seek), to: &mut impl Write) -> io::Result<u64> {
     let (mut at, mut copied) = (from.seek(SeekFrom::Start(0))?, 0);
     while let Some((kind, _, size)) = head(from)? {
         from.seek(SeekFrom::Start(at))?;

@@ -70,6 +70,7 @@ fn manifests() {
     let manifest = |timeline, style| of(&form(timeline, style), 6.006, &tracks);
     insta::assert_snapshot!("basic", manifest(true, DashStyle::Basic));
     insta::assert_snapshot!("compact", manifest(true, DashStyle::Compact));
+    insta::assert_snapshot!("full", manifest(true, DashStyle::Full));
     insta::assert_snapshot!("nominal", manifest(false, DashStyle::Basic));
     let on_demand = DashForm {
         on_demand: true,
@@ -95,6 +96,9 @@ fn sets_by_frame_rate_and_a_base_url() {
     let tracks = [video(1, 360, 30_000), video(2, 720, 60_000)];
     let text = of(&elsewhere, 6.0, &tracks);
     assert_eq!(text.matches("<AdaptationSet").count(), 2, "{text}");
+    // Each has one timeline, beside its representations.
+    assert_eq!(text.matches("\n      <SegmentTemplate").count(), 2, "{text}");
+    assert_eq!(text.matches("<SegmentTimeline").count(), 2, "{text}");
     assert!(
         text.contains("<BaseURL>https://cdn.example.com/a?b&amp;c/</BaseURL>"),
         "{text}"

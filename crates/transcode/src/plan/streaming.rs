@@ -116,10 +116,12 @@ pub struct DashForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DashStyle {
     Basic,
-    /// One timeline for all representations of an adaptation set, where they agree.
+    /// One timeline for all representations of video, where they agree.
     Compact,
-    /// One adaptation set for each frame rate.
+    /// One adaptation set for each frame rate, with one timeline where its representations agree.
     Distinct,
+    /// One timeline for all representations of an adaptation set, where they agree.
+    Full,
 }
 
 /// The place of an output in a master playlist and a DASH manifest.
@@ -331,6 +333,7 @@ fn dash_form(settings: &FragmentGroupSettings) -> DashForm {
         style: match settings.dash_manifest_style.as_deref() {
             Some("COMPACT") => DashStyle::Compact,
             Some("DISTINCT") => DashStyle::Distinct,
+            Some("FULL") => DashStyle::Full,
             _ => DashStyle::Basic,
         },
         measured_bandwidth: is(settings.mpd_manifest_bandwidth_type.as_ref(), "AVERAGE"),

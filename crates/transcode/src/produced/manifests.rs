@@ -29,9 +29,10 @@ impl Selection<'_> {
 }
 
 impl Collector<'_> {
-    /// The selections of all manifests, that of the whole group first.
+    /// The selections of all manifests, that with the name of the group first: the whole group, or the outputs of an additional
+    /// manifest without a name of its own.
     fn selections(&self) -> Vec<Selection<'_>> {
-        let whole = Selection {
+        let mut first = Selection {
             modifier: "",
             outputs: None,
             number: 0,
@@ -42,7 +43,10 @@ impl Collector<'_> {
             outputs: Some(&manifest.outputs),
             number,
         });
-        [whole].into_iter().chain(additional).collect()
+        let (unnamed, named): (Vec<_>, Vec<_>) =
+            additional.partition(|selection| selection.modifier.is_empty());
+        first.outputs = unnamed.first().and_then(|selection| selection.outputs);
+        [first].into_iter().chain(named).collect()
     }
 
     /// Manifests of a CMAF or DASH group. Returns their URLs, as `MediaConvert` has them: the DASH manifest's before that of

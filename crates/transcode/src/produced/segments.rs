@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -135,9 +135,9 @@ impl<'a> Collector<'a> {
         let path = |number| self.path(&format!("{}_{number:05}.aac", output.stem));
         let whole = self.work.join(self.path(&format!("{}.adts", output.stem)));
         let seconds = self.group.segment_seconds;
-        let durations = adts::cut(&whole, seconds, START_SECONDS, |number| {
-            self.work.join(path(number))
-        })?;
+        let mut whole = BufReader::new(File::open(whole)?);
+        let create = |number| File::create(self.work.join(path(number))).map(BufWriter::new);
+        let durations = adts::cut(&mut whole, seconds, START_SECONDS, create)?;
         let pieces = (1..).zip(durations).map(|(number, seconds)| Piece {
             file: path(number),
             name: self.segment_name(output, number, "aac"),

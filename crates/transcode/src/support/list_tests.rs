@@ -123,7 +123,7 @@ fn treatment(path: &str, model: &Value) -> Treatment {
         Some(Support::Approximated(values, how)) => Treatment::Approximated(values.to_vec(), how),
         Some(Support::Harmless(reason)) => Treatment::Harmless(reason),
         Some(Support::Refused(reason)) => Treatment::Refused(reason),
-        None => Treatment::Refused(""),
+        None => panic!("{path} is in no table"),
     }
 }
 
@@ -178,7 +178,6 @@ fn bullets(rows: Vec<Row>) -> Vec<String> {
                 )
             }
             Treatment::Harmless(reason) => format!("- No difference: {names}: {reason}."),
-            Treatment::Refused("") => format!("- Refused: {names}."),
             Treatment::Refused(reason) => format!("- Refused: {names}: {reason}."),
         }
     };

@@ -30,6 +30,10 @@ const ACL: Support = Approximated(
     &["PUBLIC_READ", "AUTHENTICATED_READ", "BUCKET_OWNER_READ"],
     "objects of the local store have no access control list; signatures decide who may watch",
 );
+const AUDIO_END: Support = Approximated(
+    &["MATCH_VIDEO_DURATION"],
+    "the audio ends with that of its source: it is not padded or cut to the video",
+);
 const CADENCE: &str = "keyframes are on the cadence alone";
 const DOLBY: &str = "the encoder writes no metadata for broadcasters' decoders beside the dialogue level";
 const XHE: &str = "applies to xHE-AAC only";
@@ -268,22 +272,13 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/mp4Settings/cslgAtom", Harmless(BOXES)),
     ("containerSettings/mp4Settings/freeSpaceBox", Only(&["EXCLUDE"])),
     ("containerSettings/mp4Settings/cttsVersion", Harmless(BOXES)),
-    (
-        "containerSettings/mp4Settings/audioDuration",
-        Only(&["DEFAULT_CODEC_DURATION"]),
-    ),
-    (
-        "containerSettings/m3u8Settings/audioDuration",
-        Only(&["DEFAULT_CODEC_DURATION"]),
-    ),
+    ("containerSettings/mp4Settings/audioDuration", AUDIO_END),
+    ("containerSettings/m3u8Settings/audioDuration", AUDIO_END),
     ("containerSettings/m3u8Settings/scte35Source", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/timedMetadata", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/nielsenId3", Only(&["NONE"])),
     ("containerSettings/m3u8Settings/**", Harmless(PIDS)),
-    (
-        "containerSettings/m2tsSettings/audioDuration",
-        Only(&["DEFAULT_CODEC_DURATION"]),
-    ),
+    ("containerSettings/m2tsSettings/audioDuration", AUDIO_END),
     ("containerSettings/m2tsSettings/klvMetadata", Only(&["NONE"])),
     ("containerSettings/m2tsSettings/nielsenId3", Only(&["NONE"])),
     ("containerSettings/m2tsSettings/scte35Source", Only(&["NONE"])),
@@ -330,10 +325,7 @@ const OUTPUT: &[(&str, Support)] = &[
         "containerSettings/cmfcSettings/descriptiveVideoServiceFlag",
         Supported,
     ),
-    (
-        "containerSettings/cmfcSettings/audioDuration",
-        Only(&["DEFAULT_CODEC_DURATION"]),
-    ),
+    ("containerSettings/cmfcSettings/audioDuration", AUDIO_END),
     (
         "containerSettings/cmfcSettings/iFrameOnlyManifest",
         Only(&["EXCLUDE", "INCLUDE"]),
@@ -343,10 +335,7 @@ const OUTPUT: &[(&str, Support)] = &[
     ("containerSettings/cmfcSettings/klvMetadata", Only(&["NONE"])),
     ("containerSettings/cmfcSettings/timedMetadata", Only(&["NONE"])),
     ("containerSettings/cmfcSettings/c2paManifest", Only(&["EXCLUDE"])),
-    (
-        "containerSettings/mpdSettings/audioDuration",
-        Only(&["DEFAULT_CODEC_DURATION"]),
-    ),
+    ("containerSettings/mpdSettings/audioDuration", AUDIO_END),
     (
         "containerSettings/mpdSettings/accessibilityCaptionHints",
         Harmless(NO_CAPTIONS),

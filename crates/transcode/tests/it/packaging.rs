@@ -245,7 +245,8 @@ async fn additional_manifests_list_the_outputs_that_they_select() {
     let world = World::new();
     let input = clip(&world, "25", "1");
     let group = json!({"segmentLength": 2, "fragmentLength": 2, "additionalManifests": [
-        {"manifestNameModifier": "-small", "selectedOutputs": ["_72", "_audio"]}]});
+        {"manifestNameModifier": "-small", "selectedOutputs": ["_72", "_audio"]},
+        {"selectedOutputs": ["_90", "_audio"]}]});
     let outputs = [
         video("CMFC", 90),
         video("CMFC", 72),
@@ -285,7 +286,13 @@ async fn additional_manifests_list_the_outputs_that_they_select() {
     // The same track has the same number in both.
     assert!(manifest.contains("<Representation id=\"3\""), "{manifest}");
     assert_eq!(decoded_frames(&world.published("cmaf/video-small.m3u8")), 25);
-    assert_eq!(read("video.mpd").matches("<Representation ").count(), 3);
+    // Without a name of its own, a manifest has that of the group.
+    assert_eq!(read("video.mpd").matches("<Representation ").count(), 2);
+    let master = read("video.m3u8");
+    assert!(
+        master.contains("\nvideo_90.m3u8\n") && !master.contains("video_72"),
+        "{master}"
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::plan::Refusal;
 /// A manifest beside that of the whole group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdditionalManifest {
-    /// Between the base name and the suffix.
+    /// Between the base name and the suffix. Without one, the manifest replaces that of the whole group.
     pub modifier: String,
     /// Indices of outputs.
     pub outputs: Vec<usize>,
@@ -27,7 +27,7 @@ pub(crate) fn additional(
         let name = manifest.manifest_name_modifier.clone().unwrap_or_default();
         let is_taken = outputs.iter().any(|output| modifier(output) == name)
             || manifests.iter().any(|other| other.modifier == name);
-        if name.is_empty() || is_taken {
+        if is_taken {
             return Err(Refusal::setting(
                 format!("{path}/manifestNameModifier"),
                 "must differ from the names of the group's other manifests",
@@ -75,9 +75,19 @@ mod tests {
         let small = json!({"manifestNameModifier": "_small", "selectedOutputs": ["_360"]});
         let planned = of(json!([small])).expect("is planned");
         assert_eq!(planned[0].outputs, [0]);
+        let unnamed = json!({"selectedOutputs": ["_720"]});
+        let planned = of(json!([unnamed])).expect("is planned");
+        assert_eq!(
+            (planned[0].modifier.as_str(), &planned[0].outputs[..]),
+            ("", &[1][..])
+        );
         for (manifests, path) in [
             (
                 json!([small, small]),
+                "/g/additionalManifests/1/manifestNameModifier",
+            ),
+            (
+                json!([unnamed, unnamed]),
                 "/g/additionalManifests/1/manifestNameModifier",
             ),
             (

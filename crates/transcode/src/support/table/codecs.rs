@@ -180,6 +180,7 @@ pub(super) const AV1: &[(&str, Support)] = &[
     ("rateControlMode", Only(&["QVBR"])),
     ("bitrate", Harmless("it applies to CBR, which is refused")),
     ("bitDepth", Only(&["BIT_8", "BIT_10"])),
+    ("fastDecode", Only(&["DISABLED"])),
     ("filmGrainSynthesis", Supported),
     (
         "numberBFramesBetweenReferenceFrames",

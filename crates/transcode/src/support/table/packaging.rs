@@ -72,7 +72,7 @@ pub(super) const FRAGMENTS: &[(&str, Support)] = &[
     ("segmentControl", Only(&["SEGMENTED_FILES", "SINGLE_FILE"])),
     ("baseUrl", Supported),
     ("writeSegmentTimelineInRepresentation", Supported),
-    ("dashManifestStyle", Only(&["BASIC", "COMPACT", "DISTINCT"])),
+    ("dashManifestStyle", Supported),
     ("mpdManifestBandwidthType", Supported),
     ("mpdProfile", Supported),
     ("additionalManifests/*/manifestNameModifier", Supported),
