@@ -137,7 +137,7 @@ merge_lifecycle() {
     before=$(setting "$bucket" lifecycle-configuration NoSuchLifecycleConfiguration)
     now=$(jq -cS --arg id "vod-$STACK" '
         ($ARGS.positional | if . == [""] then [] else map(tonumber) end) as $days
-        | {Rules: ((.Rules // []) | map(select((.ID // "") | IN($id + ("-sources", "-outputs", "-leftovers")) | not)
+        | {Rules: ((.Rules // []) | map(select((.ID // "") | IN($id + ("-sources", "-outputs", "-leftovers", "-trash", "-sessions")) | not)
             | if has("Prefix") then .Filter = {Prefix} | del(.Prefix) else . end))}
         | if ($days | length) == 0 then . else .Rules += [
             {ID: ($id + "-sources"), Status: "Enabled", Filter: {Prefix: "input/"}, Transitions:
@@ -145,7 +145,10 @@ merge_lifecycle() {
             {ID: ($id + "-outputs"), Status: "Enabled", Filter: {Prefix: "output/"}, Transitions:
                 [{Days: $days[2], StorageClass: "STANDARD_IA"}, {Days: $days[3], StorageClass: "GLACIER_IR"}],
                 AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
-            {ID: ($id + "-leftovers"), Status: "Enabled", Filter: {Prefix: "input/"}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}
+            {ID: ($id + "-leftovers"), Status: "Enabled", Filter: {Prefix: "input/"}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
+            {ID: ($id + "-trash"), Status: "Enabled", Filter: {Prefix: "ops/trash/"}, Expiration: {Days: 30},
+                AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}},
+            {ID: ($id + "-sessions"), Status: "Enabled", Filter: {Prefix: "ops/uploads/"}, Expiration: {Days: 8}}
           ] end' --args "${@:2}" <<<"$before")
     # A setting of the whole bucket: without it S3 would go back to its default.
     size=$(jq -r '.TransitionDefaultMinimumObjectSize // ""' <<<"$before")

@@ -30,6 +30,8 @@ checks() {
     row origin-request-policy stack '"?CREATE_COMPLETE|UPDATE_COMPLETE' resource_status ToSigner
     row distribution-deployed stack 'Deployed' aws_text cloudfront get-distribution --id "$(output DistributionId)" --query Distribution.Status
     row function-url-by-oac stack '^401' status "$(output Url)/api/assets?limit=1"
+    # 401 is the function's answer: CloudFront has handed the digest on, and signed it. 403 would be the Function URL's own.
+    row digest-of-a-body stack '^401' status_of_post "$(output Url)/api/uploads"
     row unsigned-is-refused stack '^403' status "$(output Url)/output/first-day"
     row cors-preflight origins 'access-control-allow-origin' preflight "$(output Url)/api/playback"
     row gzip-to-the-viewer film 'content-encoding: gzip' playlist_headers
@@ -60,6 +62,10 @@ last_part() { printf '%s' "${1##*[:/]}"; }
 headers() { curl --silent --show-error --max-time 30 --output /dev/null --dump-header - "$@"; }
 resource_status() {
     aws_text cloudformation describe-stack-resource --stack-name "$STACK" --logical-resource-id "$1" --query StackResourceDetail.ResourceStatus
+}
+status_of_post() {
+    curl --silent --show-error --max-time 30 --output /dev/null --write-out '%{http_code}' --data-raw '{}' \
+        --header "x-amz-content-sha256: $(printf '{}' | sha256sum | cut -c1-64)" "$1"
 }
 an_origin() { parameter AllowedOrigins | cut -d , -f 1; }
 preflight() { headers -X OPTIONS -H "Origin: $(an_origin)" -H 'Access-Control-Request-Method: GET' -H 'Access-Control-Request-Headers: authorization' "$1"; }

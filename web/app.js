@@ -13,6 +13,7 @@ import { Library, remedyOf, stateOf } from "./library.js";
 import { fromShared, refusal, titleOf } from "./link.js";
 import { Player } from "./player.js";
 import { share } from "./share.js";
+import { Uploads } from "./upload.js";
 
 /** Interval between checks of an asset that is not ready, in milliseconds. */
 const LOOK = 2_000;
@@ -22,6 +23,7 @@ const ASSET = /^[A-Za-z0-9-]{1,40}-[0-9a-f]{16}-[0-9a-f]{8}$/;
 
 const main = find(document, "main", "main");
 const signOut = find(document, ".sign-out", "button");
+const uploads = new Uploads();
 
 /** The library, while other views are shown. @type {{token: string | null, library: Library} | undefined} */
 let kept;
@@ -49,6 +51,7 @@ function route() {
     return route();
   }
   signOut.hidden = !api.token.get();
+  uploads.allow(mayUpload(api.token.get() ?? ""));
   const shared = values.get("play");
   if (shared !== null) return void watchShared(shared, values.get("title"));
   if (signOut.hidden) return askForToken();
@@ -84,14 +87,26 @@ function askForToken(why) {
   show(view, "Videos");
 }
 
+/** The claims of a token; none if it is not a JWT. @param {string} token */
+function claims(token) {
+  try {
+    return JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** The expiry time of a token, in milliseconds. @param {string} token */
 function expiryOfToken(token) {
-  try {
-    const { exp } = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
-    return Number.isFinite(exp) ? exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+  const { exp } = claims(token);
+  return Number.isFinite(exp) ? exp * 1000 : undefined;
+}
+
+/** Whether a token says that it may upload. The server decides. @param {string} token */
+function mayUpload(token) {
+  const { scope = "" } = claims(token);
+  const scopes = Array.isArray(scope) ? scope : String(scope).split(" ");
+  return scopes.includes("upload") || scopes.includes("admin");
 }
 
 const toLibrary = { label: "Library", act: () => (location.hash = "#/") };
@@ -120,6 +135,7 @@ function refused(error) {
     const expired = expires !== undefined && expires <= Date.now();
     api.token.forget();
     signOut.hidden = true;
+    uploads.allow(false);
     return askForToken(
       expired
         ? `This token has expired: it worked until ${moment(expires)}. Paste a new one.`
@@ -290,6 +306,7 @@ function factsOf(record) {
 }
 
 signOut.addEventListener("click", () => {
+  uploads.forget();
   api.token.forget();
   if (location.hash === "#/") route();
   else location.hash = "#/";

@@ -22,6 +22,13 @@ export function spoken(seconds) {
   return said.join(" ") || "0 seconds";
 }
 
+/** The time that is left, rounded as people say it. @param {number} seconds */
+export function remaining(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  const [count, unit] = seconds < 50 ? [Math.ceil(seconds), "second"] : seconds < 3_000 ? [Math.round(seconds / 60), "minute"] : [Math.round(seconds / 3_600), "hour"];
+  return `${count} ${unit}${count === 1 ? "" : "s"} left`;
+}
+
 /** A time in the reader's language and time zone. @param {string | number | Date} time */
 export function moment(time) {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

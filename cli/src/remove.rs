@@ -1,4 +1,4 @@
-//! `vod rm`: takes a video down, for good.
+//! `vod rm` takes a video down, and `vod restore` brings it back.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -16,8 +16,9 @@ use crate::output;
 use crate::stack::Stack;
 use crate::target::Target;
 
-/// Take a video down: delete its outputs and its record; only a new upload brings it back
+/// Take a video down: `vod restore` or a new upload of its file brings it back
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     /// An asset id, or the key of an upload (input/…)
     #[arg(value_name = "ASSET|input/KEY")]
@@ -28,9 +29,37 @@ pub(crate) struct Args {
     /// Delete the upload as well
     #[arg(long)]
     source: bool,
+    /// Delete the upload, and keep no copy from which the video could be restored for 30 days
+    #[arg(long)]
+    purge: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Bring back a video that was taken down less than 30 days ago
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// An asset id, or the key of an upload (input/…)
+    #[arg(value_name = "ASSET|input/KEY")]
+    target: Target,
+    /// Print the record as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `vod restore`.
+pub(crate) async fn restore(stack: &Stack, args: &RestoreArgs) -> anyhow::Result<()> {
+    let asset = args.target.asset(stack).await?;
+    let services = Services::new(stack.s3(), stack.aws.mediaconvert(), &stack.bucket);
+    let restored = TakeDown::new(services, &stack.output_bucket)
+        .restore(&asset)
+        .await;
+    let record = restored.with_context(|| format!("asset `{asset}` cannot be restored"))?;
+    if args.json {
+        return output::json(&record);
+    }
+    output::line(&format!("restored {asset}: {}", record.state.as_str()))
 }
 
 /// The result.
@@ -55,15 +84,16 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
         bail!("asset `{asset}` has neither a record nor outputs: `vod ls{options}` lists those that have");
     }
     if !args.yes {
-        confirm(&asset, record.as_ref(), outputs, args.source)?;
+        confirm(&asset, record.as_ref(), outputs, args)?;
     }
     let pipeline::Removed {
         removal,
         outputs,
         canceled,
-    } = take_down.run(&asset).await?;
+    } = take_down_as_asked(&take_down, &asset, args.purge).await?;
     invalidate(stack, &asset).await?;
-    let source = args.source && remove_upload(&take_down, &asset, removal.key.as_deref()).await?;
+    let source =
+        (args.source || args.purge) && remove_upload(&take_down, &asset, removal.key.as_deref()).await?;
     let removed = Removed {
         asset,
         outputs,
@@ -80,12 +110,37 @@ pub(crate) async fn run(stack: &Stack, args: &Args) -> anyhow::Result<()> {
     ))
 }
 
-fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, source: bool) -> anyhow::Result<()> {
+async fn take_down_as_asked(
+    take_down: &TakeDown,
+    asset: &AssetId,
+    purge: bool,
+) -> anyhow::Result<pipeline::Removed> {
+    if purge {
+        return Ok(take_down.purge(asset).await?);
+    }
+    match take_down.keep(asset).await {
+        Err(pipeline::Error::Bucket(error)) if error.is_disk_full() => {
+            bail!("the disk has no room for a copy of asset `{asset}`: --purge removes it without one")
+        }
+        removed => Ok(removed?),
+    }
+}
+
+fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, args: &Args) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         bail!("this is not a terminal, so you cannot be asked: pass --yes to remove asset `{asset}`");
     }
     let title = record.map_or_else(|| asset.to_string(), |record| output::plain(&record.title));
-    let source = if source { ", and its upload" } else { "" };
+    let source = if args.source || args.purge {
+        ", and its upload"
+    } else {
+        ""
+    };
+    let source = if args.purge {
+        format!("{source}, for good")
+    } else {
+        source.to_owned()
+    };
     let mut err = std::io::stderr().lock();
     write!(err, "remove \"{title}\" with {outputs} outputs{source}? [y/N] ")?;
     err.flush()?;

@@ -45,4 +45,7 @@ def statements(stack, role):
     found = []
     for policy in stack.properties(role).get("Policies", []):
         found += policy["PolicyDocument"]["Statement"]
+    for name in stack.of_type("AWS::IAM::Policy"):
+        if f"<{role}>" in stack.properties(name)["Roles"]:
+            found += stack.properties(name)["PolicyDocument"]["Statement"]
     return found

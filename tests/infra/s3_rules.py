@@ -81,6 +81,8 @@ def _api(value, real):
         found = {_NAMES.get(name, name): int(item) if name.endswith("Days") else _api(item, real) for name, item in value.items()}
         if "ExpiredObjectDeleteMarker" in found:
             found["Expiration"] = {"ExpiredObjectDeleteMarker": found.pop("ExpiredObjectDeleteMarker")}
+        if "ExpirationInDays" in found:
+            found["Expiration"] = {"Days": found.pop("ExpirationInDays")}
         return found
     if isinstance(value, list):
         return [_api(item, real) for item in value]

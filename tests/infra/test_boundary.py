@@ -129,7 +129,7 @@ def test_and_no_wider():
 
 @pytest.mark.parametrize("action, resource", [
     ("iam:CreateRole", "*"), ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin"), ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
-    ("s3:GetObject", "arn:aws:s3:::payroll/x"), ("s3:DeleteObject", "arn:aws:s3:::film-111122223333-us-east-1/input/x"),
+    ("s3:GetObject", "arn:aws:s3:::payroll/x"), ("s3:DeleteObject", "arn:aws:s3:::payroll/x"), ("s3:DeleteObjectVersion", "arn:aws:s3:::film-111122223333-us-east-1/input/x"),
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:payroll-1"), ("lambda:CreateFunction", "*"),
 ])
 def test_the_boundary_ends_at_the_stack(action, resource):

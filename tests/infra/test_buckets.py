@@ -131,7 +131,7 @@ def test_lifecycle_rules_of_both_versions_are_merged(aws, scripts):
     for _ in range(2):
         scripts.deploy("--bucket", "theirs")
         found = {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]}
-        assert set(found) == {"logs", "all", "vod-vod-two-sources", "vod-vod-sources", "vod-vod-outputs", "vod-vod-leftovers"}
+        assert set(found) == {"logs", "all", "vod-vod-two-sources", "vod-vod-sources", "vod-vod-outputs", "vod-vod-leftovers", "vod-vod-trash", "vod-vod-sessions"}
         assert found["logs"]["Filter"] == {"Prefix": "logs/"} and found["logs"]["Expiration"] == {"Days": 9}
     scripts.run("destroy", "--yes")
     found = [r["ID"] for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]]

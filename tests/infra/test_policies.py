@@ -24,6 +24,10 @@ RECORD = f"{BUCKET}/catalog/my-film-0f3c-91be.json"
 REMOVED = f"{BUCKET}/ops/removed/my-film-0f3c-91be.json"
 NEWEST = f"{BUCKET}/ops/newest/8209999999876-my-film-0f3c-91be"
 SESSION = f"{BUCKET}/ops/uploads/ba7816bf"
+SAID = f"{BUCKET}/ops/owner/my-film-0f3c-91be.json"
+OUTPUT = f"{BUCKET}/output/my-film-0f3c-91be/default/hls/video.m3u8"
+COPY = f"{BUCKET}/ops/trash/x"
+DISTRIBUTION = "arn:aws:cloudfront::111122223333:distribution/<Distribution>"
 UPLOAD = f"{BUCKET}/input/my film (1) [x].mp4"
 
 # function → [(SDK operation, action, resource, context)]; a conditional put needs GetObject as well.
@@ -76,6 +80,31 @@ CALLS = {
         ("get_object", "s3:GetObject", SESSION, {}),
         ("put_object", "s3:PutObject", SESSION, {}),
         ("delete_object", "s3:DeleteObject", SESSION, {}),
+        ("get_object", "s3:GetObject", RECORD, {}),
+        ("put_object", "s3:PutObject", RECORD, {}),
+        ("delete_object", "s3:DeleteObject", RECORD, {}),
+        ("put_object", "s3:PutObject", NEWEST, {}),
+        ("delete_objects", "s3:DeleteObject", NEWEST, {}),
+        ("get_object", "s3:GetObject", SAID, {}),
+        ("put_object", "s3:PutObject", SAID, {}),
+        ("delete_objects", "s3:DeleteObject", SAID, {}),
+        ("get_object", "s3:GetObject", REMOVED, {}),
+        ("put_object", "s3:PutObject", REMOVED, {}),
+        ("delete_object", "s3:DeleteObject", REMOVED, {}),
+        ("list_objects_v2", "s3:ListBucket", BUCKET, {"s3:prefix": "output/my-film-"}),
+        ("copy_object", "s3:GetObject", OUTPUT, {}),
+        ("copy_object", "s3:PutObject", COPY, {}),
+        ("copy_object", "s3:GetObject", COPY, {}),
+        ("copy_object", "s3:PutObject", OUTPUT, {}),
+        ("put_object", "s3:PutObject", OUTPUT, {}),
+        ("upload_part_copy", "s3:PutObject", COPY, {}),
+        ("delete_objects", "s3:DeleteObject", OUTPUT, {}),
+        ("delete_objects", "s3:DeleteObject", COPY, {}),
+        ("delete_object", "s3:DeleteObject", UPLOAD, {}),
+        ("cancel_job", "mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {}),
+        ("get_job", "mediaconvert:GetJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {}),
+        ("SendMessage", "sqs:SendMessage", "<UploadQueue.Arn>", {}),
+        ("CreateInvalidation", "cloudfront:CreateInvalidation", DISTRIBUTION, {}),
         ("GetSecretValue", "secretsmanager:GetSecretValue", JWT, {}),
     ],
     "Reconcile": SUBMIT + [
@@ -112,8 +141,8 @@ FORBIDDEN = [
     ("sqs:PurgeQueue", "<UploadQueue.Arn>", {}), ("kms:Decrypt", "*", {}),
     ("logs:PutLogEvents", "arn:aws:logs:us-east-1:111122223333:log-group:/other:*", {}),
 ]
-# Uploads are the owner's to write.
-OWN = {"Owner": [("s3:PutObject", UPLOAD, {})]}
+# Uploads are the owner's to write and to purge, and records to take down.
+OWN = {"Owner": [("s3:PutObject", UPLOAD, {}), ("s3:DeleteObject", UPLOAD, {}), ("s3:DeleteObject", RECORD, {})]}
 # Calls that one role must not make though another may.
 NOT_ITS_OWN = {
     "Submit": [("secretsmanager:GetSecretValue", SIGNING, {}), ("s3:PutObject", f"{BUCKET}/output/x", {}),
@@ -127,10 +156,11 @@ NOT_ITS_OWN = {
     # The function that faces viewers writes nothing and never reads a source.
     "Signer": [("s3:PutObject", RECORD, {}), ("s3:GetObject", UPLOAD, {}), ("iam:PassRole", ROLE, PASSED),
                ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("s3:PutObject", f"{BUCKET}/output/x", {})],
-    # It takes uploads, and reaches nothing that was made of them.
-    "Owner": [("s3:GetObject", RECORD, {}), ("s3:PutObject", RECORD, {}), ("s3:GetObject", f"{BUCKET}/output/x", {}),
-              ("s3:PutObject", f"{BUCKET}/output/x", {}), ("s3:PutObject", REMOVED, {}), ("secretsmanager:GetSecretValue", SIGNING, {}),
-              ("iam:PassRole", ROLE, PASSED), ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {})],
+    # What is encoded again is submit's to create, and links are the signer's to sign.
+    "Owner": [("secretsmanager:GetSecretValue", SIGNING, {}), ("iam:PassRole", ROLE, PASSED),
+              ("mediaconvert:CreateJob", f"{MEDIACONVERT}:queues/film", {}), ("s3:GetObject", f"{BUCKET}/jobs/one.json", {}),
+              ("s3:PutObject", f"{BUCKET}/ops/reconcile.json", {}), ("sqs:SendMessage", "<JobEventDeadLetters.Arn>", {}),
+              ("cloudfront:CreateInvalidation", "arn:aws:cloudfront::111122223333:distribution/EOTHER", {})],
     "Reconcile": [("secretsmanager:GetSecretValue", SIGNING, {}), ("s3:PutObject", f"{BUCKET}/output/x", {}),
                   ("s3:GetObject", f"{BUCKET}/output/x", {})],
     "MediaConvert": [("s3:GetObject", RECORD, {}), ("s3:PutObject", RECORD, {}), ("s3:GetObject", f"{BUCKET}/output/x", {}),
@@ -142,6 +172,7 @@ S3 = {
     "HeadObject": ["GetObject"], "GetObject": ["GetObject"], "HeadObjectVersion": ["GetObjectVersion"], "GetObjectVersion": ["GetObjectVersion"],
     "PutObject": ["PutObject"], "CreateMultipartUpload": ["PutObject"], "UploadPart": ["PutObject"], "CompleteMultipartUpload": ["PutObject"],
     "ListParts": ["ListMultipartUploadParts"], "AbortMultipartUpload": ["AbortMultipartUpload"], "DeleteObject": ["DeleteObject"],
+    "CopyObject": ["PutObject"],
 }
 S3_BUCKET = {"ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions", "GetBucketVersioning": "GetBucketVersioning"}
 MEDIACONVERT_ON = {
@@ -152,8 +183,10 @@ MEDIACONVERT_ON = {
     "CancelJob": [("mediaconvert:CancelJob", f"{MEDIACONVERT}:jobs/1625859001514-vvqfwj", {})],
     "Probe": [("mediaconvert:Probe", "*", {})], "SearchJobs": [("mediaconvert:SearchJobs", "*", {})],
 }
+NO_SDK_CRATE = {"sqs": "<UploadQueue.Arn>", "cloudfront": DISTRIBUTION}
 # Rows of CALLS that no recording can hold: AWS does them for the function, or they are not S3's and MediaConvert's.
-NOT_RECORDED = {"event source", "on failure", "GetSecretValue"}
+# A copy in parts is for files of more than 5 GiB.
+NOT_RECORDED = {"event source", "on failure", "GetSecretValue", "SendMessage", "CreateInvalidation", "upload_part_copy"}
 # The bucket of the local stack keeps no versions.
 NOT_LOCAL = {"s3:GetObjectVersion", "s3:ListBucketVersions"}
 
@@ -164,6 +197,12 @@ def needs(call, outputs=BUCKET):
     service, _, operation = operation.partition(":")
     if service == "mediaconvert":
         return MEDIACONVERT_ON[operation]
+    if service in NO_SDK_CRATE:
+        return [(f"{service}:{operation}", NO_SDK_CRATE[service], {})]
+    if operation == "DeleteObjects":
+        # The access log names no key.
+        places = (f"{outputs}/output", f"{BUCKET}/ops/newest", f"{BUCKET}/ops/owner", f"{BUCKET}/ops/trash")
+        return [("s3:DeleteObject", f"{place}/x", {}) for place in places]
     bucket = outputs if folder == "output/" else BUCKET
     if operation in S3_BUCKET:
         assert not folder
@@ -173,6 +212,10 @@ def needs(call, outputs=BUCKET):
     if operation in ("PutObject", "DeleteObject") and folder.startswith(("catalog/", "ops/")):
         # If-Match asks for reading as well.
         found.append(("s3:GetObject", f"{bucket}/{folder}x", {}))
+    if operation == "CopyObject":
+        # The access log names the copy; what it is made of is in the other of these two folders.
+        source = {"output/": f"{BUCKET}/ops/trash/x", "ops/trash/": f"{outputs}/output/x"}[folder]
+        found.append(("s3:GetObject", source, {}))
     if (operation, folder) in (("GetObject", "catalog/"), ("GetObject", "ops/uploads/")):
         # A record or name that is not there yet must be a 404.
         found.append(("s3:ListBucket", bucket, {}))

@@ -141,7 +141,7 @@ def test_an_existing_bucket_keeps_what_it_has(aws, scripts):
         assert statements[2]["Resource"] == [f"arn:aws:s3:::theirs/{folder}/*" for folder in ("input", "output", "catalog", "jobs", "ops", "web")]
         assert statements[1]["Resource"] == ["arn:aws:s3:::theirs/output/*", "arn:aws:s3:::theirs/web/*"]
         rules = {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket="theirs")["Rules"]}
-        assert set(rules) == {"theirs", "vod-vod-sources", "vod-vod-outputs", "vod-vod-leftovers"}
+        assert set(rules) == {"theirs", "vod-vod-sources", "vod-vod-outputs", "vod-vod-leftovers", "vod-vod-trash", "vod-vod-sessions"}
         assert rules["vod-vod-outputs"]["Transitions"][1] == {"Days": 60, "StorageClass": "GLACIER_IR"}
 
     scripts.run("origin-access", "OAI")

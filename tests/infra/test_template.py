@@ -167,6 +167,22 @@ def leftovers_expire(template):
     assert rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 30}
 
 
+@noticed(
+    drop("Bucket/Properties/LifecycleConfiguration/Rules/3/ExpirationInDays"),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/3/ExpirationInDays", 7),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/4/ExpirationInDays", 7),
+    put("Bucket/Properties/LifecycleConfiguration/Rules/4/Prefix", "ops/"),
+)
+def copies_of_removed_videos_go_after_30_days_and_sessions_after_they_end(template):
+    kept = re.search(r"KEPT: SignedDuration = SignedDuration::from_hours\((\d+) \* 24\)", (ROOT / "crates/vod-core/src/removal.rs").read_text())
+    assert _lifecycle(template, "ops/trash/").get("ExpirationInDays") == int(kept.group(1)) == 30
+    valid = re.search(r"VALID: SignedDuration = SignedDuration::from_hours\((\d+) \* 24\)", (ROOT / "crates/vod-core/src/upload.rs").read_text())
+    assert _lifecycle(template, "ops/uploads/").get("ExpirationInDays") == int(valid.group(1)) + 1
+    # Tombstones stay: without one, reconcile would encode the upload of a removed video.
+    rules = stack(template).properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    assert not [r for r in rules if "ExpirationInDays" in r and "ops/removed/x".startswith(r["Prefix"])]
+
+
 def _lifecycle(template, prefix):
     rules = stack(template).properties("Bucket")["LifecycleConfiguration"]["Rules"]
     found = [r for r in rules if r["Prefix"] == prefix and r["Status"] == "Enabled"]
@@ -639,13 +655,14 @@ def the_signer_learns_host_authorization_and_encodings_of_the_viewer(template):
         wanted = [{"EventType": "viewer-request", "FunctionARN": "<ViewerToSigner.FunctionARN>"}]
         assert behavior.get("FunctionAssociations") == wanted
     code = built.properties("ViewerToSigner")["FunctionCode"]
-    forged = {"host": {"value": "v.example.com"}, "x-viewer-host": {"value": "evil"},
+    forged = {"host": {"value": "v.example.com"}, "x-viewer-host": {"value": "evil"}, "x-viewer-distribution": {"value": "evil"},
               "x-viewer-authorization": {"value": "Bearer stolen"}, "x-viewer-accept-encoding": {"value": "br"}}
-    sent = _run(code, {"request": {"uri": "/api/x", "headers": forged}})["headers"]
-    assert sent["x-viewer-host"] == {"value": "v.example.com"}
+    context = {"distributionId": "E1"}
+    sent = _run(code, {"context": context, "request": {"uri": "/api/x", "headers": forged}})["headers"]
+    assert sent["x-viewer-host"] == {"value": "v.example.com"} and sent["x-viewer-distribution"] == {"value": "E1"}
     assert "x-viewer-authorization" not in sent and "x-viewer-accept-encoding" not in sent
     with_token = {**forged, "authorization": {"value": "Bearer mine"}, "accept-encoding": {"value": "gzip"}}
-    sent = _run(code, {"request": {"uri": "/api/x", "headers": with_token}})["headers"]
+    sent = _run(code, {"context": context, "request": {"uri": "/api/x", "headers": with_token}})["headers"]
     assert sent["x-viewer-authorization"] == {"value": "Bearer mine"}
     assert sent["x-viewer-accept-encoding"] == {"value": "gzip"}
 
@@ -799,7 +816,7 @@ def the_signer_gets_what_it_needs_and_never_host(template):
     assert policy["HeadersConfig"]["HeaderBehavior"] == "whitelist"
     names = {name.lower() for name in policy["HeadersConfig"]["Headers"]}
     assert not names & {"host", "authorization", "cookie"}
-    assert {"x-viewer-host", "x-viewer-authorization", "x-viewer-accept-encoding", "cloudfront-viewer-address"} <= names
+    assert {"x-viewer-distribution", "x-viewer-host", "x-viewer-authorization", "x-viewer-accept-encoding", "cloudfront-viewer-address"} <= names
     assert aws_stub.refused_by_cloudfront(built) is None
     # CloudFront's quota, without asking for more.
     assert len(names) <= 10

@@ -27,16 +27,18 @@ fn call(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| line[name].as_str();
     let (caller, service, operation) = (text("caller")?, text("service")?, text("operation")?);
-    // Below `ops/` each folder is a matter of its own.
-    let folder = text("key").and_then(|key| match key.split_once('/') {
-        Some(("ops", _)) => key.rsplit_once('/'),
-        folder => folder,
+    // Below `ops/` each folder is a matter of its own, and has all that is below it.
+    let folder = text("key").and_then(|key| {
+        let mut ends = key.match_indices('/').map(|(at, _)| at);
+        let first = ends.next()?;
+        let own = ends.next().filter(|_| key.starts_with("ops/"));
+        Some(&key[..own.unwrap_or(first)])
     });
     let versioned = text("path").is_some_and(|path| path.contains("versionId"));
     Some(format!(
         "{caller} {service}:{operation}{}{}",
         if versioned { "Version" } else { "" },
-        folder.map_or(String::new(), |(folder, _)| format!(" {folder}/")),
+        folder.map_or(String::new(), |folder| format!(" {folder}/")),
     ))
 }
 
@@ -91,6 +93,14 @@ mod tests {
             (
                 r#"{"caller":"submit","service":"s3","operation":"GetObject","key":"ops/removed/a.json","path":"/vod/ops/removed/a.json"}"#,
                 Some("submit s3:GetObject ops/removed/"),
+            ),
+            (
+                r#"{"caller":"owner","service":"s3","operation":"CopyObject","key":"ops/trash/a/output/b.ts","path":"/vod/x"}"#,
+                Some("owner s3:CopyObject ops/trash/"),
+            ),
+            (
+                r#"{"caller":"submit","service":"s3","operation":"GetObject","key":"ops/reconcile.json","path":"/vod/x"}"#,
+                Some("submit s3:GetObject ops/"),
             ),
             (
                 r#"{"service":"s3","operation":"PutObject","key":"input/a.mp4","path":"/vod/input/a.mp4"}"#,

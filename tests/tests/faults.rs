@@ -366,7 +366,7 @@ fn a_video_is_removed_from_a_full_disk(stack: &LocalStack, disk: &dyn Room) -> a
         Ok(stack.put("kept/small", b"small").is_err().then_some(()))
     })?;
 
-    stack.vod_json(&["rm", asset, "--yes", "--source"])?;
+    stack.vod_json(&["rm", asset, "--yes", "--purge"])?;
     ensure!(stack.keys(&format!("output/{asset}/"))?.is_empty());
     ensure!(stack.keys("input/")?.is_empty() && stack.records(key)?.is_empty());
     stack.put("kept/small", b"small")?;

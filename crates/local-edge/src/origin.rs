@@ -22,6 +22,7 @@ use local_base::sigv4::{Keys, strip_hop_by_hop};
 use tracing::warn;
 use vod_core::cloudfront::without_signature;
 
+use super::invalidation::DISTRIBUTION;
 use super::request::Viewer;
 use super::{Function, answer, headers, path};
 
@@ -191,6 +192,7 @@ fn to_function(viewers: &HeaderMap, viewer: &Viewer) -> Result<HeaderMap, Failur
     let mut headers = HeaderMap::new();
     copy(viewers, &mut headers, &TO_FUNCTION);
     headers.insert("x-viewer-host", viewer.host.parse()?);
+    headers.insert("x-viewer-distribution", HeaderValue::from_static(DISTRIBUTION));
     headers.insert("x-forwarded-proto", viewer.scheme.parse()?);
     for (name, renamed) in TO_FUNCTION_RENAMED {
         if let Some(value) = viewers.get(name).filter(|value| value.to_str().is_ok()) {

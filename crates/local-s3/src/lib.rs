@@ -58,6 +58,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{HeaderValue, Request, Response, StatusCode};
+use jiff::SignedDuration;
 use local_base::clock::Clock;
 use local_base::db::Db;
 use local_base::queue::Queues;
@@ -115,8 +116,18 @@ pub struct S3Options {
     pub notifications: Vec<Notification>,
     /// Origins whose pages may use the endpoint; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Objects that go by themselves after a time, as by lifecycle rules.
+    pub expirations: Vec<Expiration>,
     /// Where `Last-Modified` comes from.
     pub clock: Clock,
+}
+
+/// A lifecycle rule: what is below a prefix is deleted some time after it was written.
+#[derive(Debug, Clone)]
+pub struct Expiration {
+    pub bucket: String,
+    pub prefix: String,
+    pub after: SignedDuration,
 }
 
 /// Why the service did not start.

@@ -15,7 +15,7 @@ use super::error::OperationError;
 use super::events::{self, Requester};
 use super::index::{self, Object};
 use super::reserve::Reserve;
-use super::{Notification, S3Options, generation, start};
+use super::{Expiration, Notification, S3Options, generation, start};
 
 /// Buckets, objects and uploads of the local S3. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub(super) struct Store {
     queues: Queues,
     clock: Clock,
     notifications: Arc<[Notification]>,
+    pub(super) expirations: Arc<[Expiration]>,
     pub(super) region: Arc<str>,
 }
 
@@ -75,6 +76,7 @@ impl Store {
             queues,
             clock: options.clock.clone(),
             notifications: options.notifications.as_slice().into(),
+            expirations: options.expirations.as_slice().into(),
             region: options.region.as_str().into(),
         })
     }

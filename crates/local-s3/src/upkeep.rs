@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 use rusqlite::Transaction;
 
+use super::Expiration;
 use super::error::OperationError;
+use super::index;
 use super::parts::drop_upload;
 use super::store::{Aftermath, Store};
 use super::sweep;
@@ -34,8 +36,47 @@ impl Store {
         if aborted > 0 {
             tracing::info!(aborted, "aborted multipart uploads that were started days ago");
         }
+        for rule in self.expirations.iter() {
+            self.expire(rule).await?;
+        }
         Ok(())
     }
+
+    /// Deletes what a lifecycle rule says, in as many transactions as it takes.
+    async fn expire(&self, rule: &Expiration) -> Result<(), OperationError> {
+        let before = (self.now() - rule.after).as_millisecond();
+        loop {
+            let rule = rule.clone();
+            let deleted = self
+                .write_delete(move |transaction, after| delete_older(transaction, after, &rule, before))
+                .await?;
+            if deleted == 0 {
+                return Ok(());
+            }
+            tracing::info!(deleted, "deleted objects whose time was over");
+        }
+    }
+}
+
+fn delete_older(
+    transaction: &Transaction<'_>,
+    after: &mut Aftermath,
+    rule: &Expiration,
+    before_ms: i64,
+) -> Result<usize, OperationError> {
+    let keys: Vec<String> = transaction
+        .prepare_cached(
+            "SELECT key FROM s3_object
+             WHERE bucket = ?1 AND substr(key, 1, length(?2)) = ?2 AND modified_ms < ?3 LIMIT ?4",
+        )?
+        .query_map((&rule.bucket, &rule.prefix, before_ms, BATCH), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for key in &keys {
+        if let Some(object) = index::find_object(transaction, &rule.bucket, key)? {
+            index::delete_object(transaction, after, &rule.bucket, &object)?;
+        }
+    }
+    Ok(keys.len())
 }
 
 fn abort_older(

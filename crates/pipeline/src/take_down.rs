@@ -1,4 +1,4 @@
-//! A video is taken down: tombstone, jobs, record, outputs, in this order.
+//! A video is taken down: tombstone, jobs, copies, record, outputs, in this order.
 //!
 //! The tombstone comes first, so that an invocation that reads it starts nothing with the asset. Submit reads it again
 //! after each claim: a delivery that was in flight either claims before the record is looked at for the last time, and
@@ -11,9 +11,11 @@ use jiff::SignedDuration;
 use vod_aws::{Bucket, Versioned};
 use vod_core::asset::AssetId;
 use vod_core::keys::{asset_prefix, record_key};
+use vod_core::owner::said_key;
 use vod_core::record::Record;
 use vod_core::removal::Removal;
 
+use crate::trash::Trash;
 use crate::{Error, Services};
 
 /// How long a job may take to end after it was canceled.
@@ -26,8 +28,9 @@ const TRIES: u32 = 12;
 /// Takes videos down. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TakeDown {
-    services: Services,
-    outputs: Bucket,
+    pub(crate) services: Services,
+    pub(crate) outputs: Bucket,
+    pub(crate) trash: Trash,
 }
 
 /// What was removed.
@@ -53,28 +56,54 @@ pub enum RemovedUpload {
 
 impl TakeDown {
     pub fn new(services: Services, output_bucket: &str) -> Self {
+        let outputs = Bucket::new(services.s3.clone(), output_bucket);
         Self {
-            outputs: Bucket::new(services.s3.clone(), output_bucket),
+            trash: Trash::new(&services, outputs.clone()),
+            outputs,
             services,
         }
     }
 
-    /// Removes a video. The caller then invalidates `/output/<asset>/*` at the edge, so that links that are still
-    /// valid lead nowhere.
-    pub async fn run(&self, asset: &AssetId) -> Result<Removed, Error> {
+    /// Removes a video and keeps a copy, from which it can be restored for [`KEPT`]. The caller then invalidates
+    /// `/output/<asset>/*` at the edge, so that links that are still valid lead nowhere.
+    ///
+    /// [`KEPT`]: vod_core::removal::KEPT
+    pub async fn keep(&self, asset: &AssetId) -> Result<Removed, Error> {
+        let (removal, canceled) = self.remove_record(asset, true).await?;
+        self.finish(asset, removal, canceled).await
+    }
+
+    /// Removes a video and all copies of it. The caller invalidates as after [`Self::keep`].
+    pub async fn purge(&self, asset: &AssetId) -> Result<Removed, Error> {
         let mut outputs = 0;
-        let (removal, canceled) = match self.remove_record(asset).await {
+        let (removal, canceled) = match self.remove_record(asset, false).await {
             // A full disk has no room for the tombstone, but objects can be deleted.
             Err(Error::Bucket(error)) if error.is_disk_full() => {
                 outputs = self.remove_outputs(asset).await?;
                 if outputs == 0 {
                     return Err(error.into());
                 }
-                self.remove_record(asset).await?
+                self.remove_record(asset, false).await?
             }
             removed => removed?,
         };
-        outputs += self.remove_outputs(asset).await?;
+        self.trash.erase(asset).await?;
+        let removed = self.finish(asset, removal, canceled).await?;
+        Ok(Removed {
+            outputs: outputs + removed.outputs,
+            ..removed
+        })
+    }
+
+    async fn finish(
+        &self,
+        asset: &AssetId,
+        removal: Removal,
+        canceled: Vec<String>,
+    ) -> Result<Removed, Error> {
+        let outputs = self.remove_outputs(asset).await?;
+        // The record has what the owner has said, and the copy of the record too.
+        self.uploads().delete(&[said_key(asset)]).await?;
         Ok(Removed {
             removal,
             outputs,
@@ -85,7 +114,7 @@ impl TakeDown {
     /// Writes the tombstone, ends what is running and deletes the record: jobs must end before their outputs can be
     /// deleted for good, and later attempts must not take the place of one of them. Returns the tombstone and the ids
     /// of the jobs that were canceled.
-    async fn remove_record(&self, asset: &AssetId) -> Result<(Removal, Vec<String>), Error> {
+    async fn remove_record(&self, asset: &AssetId, keep: bool) -> Result<(Removal, Vec<String>), Error> {
         let Services {
             catalog, removals, ..
         } = &self.services;
@@ -111,6 +140,9 @@ impl TakeDown {
                 if !canceled.contains(&job) {
                     canceled.push(job);
                 }
+            }
+            if keep {
+                self.trash.keep(&record).await?;
             }
             // Before the record: without it, the time in the entry's key would be unknown.
             catalog.unindex(&record).await?;
@@ -190,7 +222,7 @@ impl TakeDown {
         }
     }
 
-    fn uploads(&self) -> Bucket {
+    pub(crate) fn uploads(&self) -> Bucket {
         Bucket::new(self.services.s3.clone(), &self.services.bucket)
     }
 }

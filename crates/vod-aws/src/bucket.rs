@@ -106,6 +106,29 @@ impl Bucket {
         Ok(Some(Versioned { value, etag }))
     }
 
+    /// Reads the first `count` bytes of an object, or all if it has fewer. `None`: the object does not exist.
+    pub async fn start(&self, key: &str, count: usize) -> Result<Option<Vec<u8>>, BucketError> {
+        let call = self.s3.get_object().bucket(&self.name).key(key);
+        let call = call.range(format!("bytes=0-{}", count.saturating_sub(1)));
+        let failed = |error| BucketError::call("read", key, error);
+        let answer = Box::pin(call.send()).await;
+        let Some(object) = existing(answer, GetObjectError::is_no_such_key, failed)? else {
+            return Ok(None);
+        };
+        let body = object.body.collect().await;
+        let body = body.map_err(|error| BucketError::new("read", key, BucketErrorKind::Call, error))?;
+        Ok(Some(body.to_vec()))
+    }
+
+    /// Writes an object, in place of one that has its key.
+    pub async fn put(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<(), BucketError> {
+        let put = self.s3.put_object().bucket(&self.name).key(key);
+        let put = put.content_type(content_type).body(ByteStream::from(body));
+        let answer = Box::pin(put.send()).await;
+        answer.map_err(|error| BucketError::call("write", key, error))?;
+        Ok(())
+    }
+
     /// Reads a JSON document of at most `limit` bytes. `None`: it does not exist.
     pub async fn get_json<T: DeserializeOwned>(
         &self,
@@ -240,7 +263,7 @@ impl BucketError {
     /// The permission that the operation needs on AWS.
     pub fn permission(&self) -> &'static str {
         match self.action {
-            "write" | "presign" => "s3:PutObject",
+            "write" | "presign" | "copy to" => "s3:PutObject",
             "delete" => "s3:DeleteObject",
             "list" => "s3:ListBucket",
             "abort the upload of" => "s3:AbortMultipartUpload",

@@ -13,9 +13,11 @@
 //! | [`store()`] | what the record keeps of a job that was created, found or refused |
 //! | [`event`] | what an event of MediaConvert changes |
 //! | [`retry()`] | the next attempt after an error that may pass |
+//! | [`again()`] | the next attempt that an owner asks for |
 //! | [`end`] | giving up an upload for now, and closing one for good |
 //! | [`repair`] | what reconcile does with an upload and with a record |
 
+pub mod again;
 pub mod claim;
 pub mod end;
 pub mod event;
@@ -30,6 +32,7 @@ pub mod upload;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::again::{Again, NotAgain, again};
 pub use self::claim::Claim;
 pub use self::next::{Next, next};
 pub use self::prepare::{JobBuilder, JobSettings, Prepared};

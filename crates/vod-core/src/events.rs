@@ -9,5 +9,5 @@ mod upload;
 pub use mediaconvert::{JobEvent, parse_job_event};
 pub use upload::{
     Delivery, EventError, ObjectCreated, Upload, decode_key, is_newer, parse_upload_event,
-    parse_upload_message,
+    parse_upload_message, upload_message,
 };

@@ -15,7 +15,10 @@ pub const CATALOG: &str = "catalog/";
 pub const WEB: &str = "web/";
 /// Tombstones of removed videos.
 pub const REMOVED: &str = "ops/removed/";
-
+/// Copies of removed videos, from which they can be restored for a while.
+pub const TRASH: &str = "ops/trash/";
+/// What owners have said of their videos: titles, posters.
+pub const OWNER: &str = "ops/owner/";
 /// Reservations of names by uploads that are under way.
 pub const UPLOADS: &str = "ops/uploads/";
 
@@ -38,6 +41,12 @@ pub fn asset_of_record(key: &str) -> Option<AssetId> {
 /// The folder of everything an asset owns: `output/<asset>/`.
 pub fn asset_prefix(id: &AssetId) -> String {
     format!("{OUTPUT}{id}/")
+}
+
+/// The key of a caption file. Its name follows from its content, so that what it was before is never in its place.
+pub fn caption_key(id: &AssetId, language: &str, content: &[u8]) -> String {
+    let digest = sha256_hex(content);
+    format!("{OUTPUT}{id}/captions/{language}-{}.vtt", &digest[..8])
 }
 
 /// The folder of one attempt: `output/<asset>/<template>/`, from the second attempt on with `a<n>/`.

@@ -5,6 +5,7 @@
 //! their own URL. Foreign URLs are left alone and never signed. A URI outside the asset's own folder is
 //! refused. All other bytes are kept as they are.
 
+pub mod captions;
 mod mpd;
 mod uri;
 

@@ -10,8 +10,11 @@ use serde_json::{Map, Value};
 use crate::asset::AssetId;
 use crate::error_codes::Class;
 
+mod caption;
 mod media;
+mod poster;
 
+pub use caption::{CAPTIONS_MAX, Caption, CaptionKind, TooManyCaptions};
 pub use media::{Cover, Media, PixelAspect, Track, TrackKind};
 
 /// The version of this format.
@@ -112,13 +115,19 @@ pub struct Record {
     pub state: State,
     /// Percent over all templates, 0 to 100.
     pub progress: u8,
-    /// The file name without folder and suffix, as the user wrote it.
+    /// The owner's title, or the file name without folder and suffix, as the user wrote it.
     pub title: String,
+    /// The time in the film, in milliseconds, whose nearest captured frame is the poster. Absent: the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster_ms: Option<u64>,
     pub source: Source,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<Job>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputSet>,
+    /// Captions that the owner has added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captions: Vec<Caption>,
     /// Tracks and renditions that the outputs do not contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
@@ -371,12 +380,14 @@ impl Record {
         Self {
             schema: SCHEMA,
             title: title(&source.key),
+            poster_ms: None,
             id,
             state: State::Queued,
             progress: 0,
             source,
             jobs: Vec::new(),
             outputs: Vec::new(),
+            captions: Vec::new(),
             left_out: Vec::new(),
             reason: None,
             repairs: 0,
@@ -442,7 +453,7 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// A title for people: the file name without its suffix.
-fn title(key: &str) -> String {
+pub(crate) fn title(key: &str) -> String {
     let name = key.trim_end_matches('/').rsplit('/').next().unwrap_or(key);
     let stem = match name.rfind('.') {
         Some(dot) if dot > 0 => &name[..dot],

@@ -1,15 +1,21 @@
 //! The tombstone of a video that was taken down, `ops/removed/<asset>.json`. It keeps retries from bringing the video
 //! back, and lets the same file start over when it is uploaded again.
+//!
+//! Unless the video was purged, its record and its outputs are kept under `ops/trash/<asset>/` for [`KEPT`].
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::events::is_newer;
-use crate::keys::REMOVED;
-use crate::record::{Record, Source};
+use crate::keys::{REMOVED, TRASH};
+use crate::record::{JobState, Record, Source};
+use crate::state;
+
+/// How long a video that was taken down can be restored. A lifecycle rule of the bucket deletes the copies then.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The tombstone of an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +37,38 @@ pub struct Removal {
 /// The key of an asset's tombstone.
 pub fn removal_key(id: &AssetId) -> String {
     format!("{REMOVED}{id}.json")
+}
+
+/// The folder of the copies of an asset.
+pub fn trash_prefix(id: &AssetId) -> String {
+    format!("{TRASH}{id}/")
+}
+
+/// The key of the copy of a record.
+pub fn trash_record_key(id: &AssetId) -> String {
+    format!("{TRASH}{id}/record.json")
+}
+
+/// The key of the copy of the output `key`.
+pub fn trash_output_key(id: &AssetId, key: &str) -> String {
+    format!("{TRASH}{id}/{key}")
+}
+
+/// The key of the output whose copy is `copy`.
+pub fn output_of_trash<'a>(id: &AssetId, copy: &'a str) -> Option<&'a str> {
+    let key = copy.strip_prefix(trash_prefix(id).as_str())?;
+    key.starts_with(crate::keys::asset_prefix(id).as_str())
+        .then_some(key)
+}
+
+/// The record of a video that comes back: its jobs have ended with the removal at the latest.
+pub fn restored(mut record: Record, removed_at: Timestamp) -> Record {
+    for job in record.jobs.iter_mut().filter(|job| !job.state.is_terminal()) {
+        (job.state, job.finished_at) = (JobState::Canceled, Some(removed_at));
+    }
+    record.lease = None;
+    state::refresh(&mut record);
+    record
 }
 
 impl Removal {
@@ -103,6 +141,42 @@ mod tests {
             let found = removal(removed).covers(&source);
             assert_eq!(found, covered, "{removed:?} {new:?} {uploaded}");
         }
+    }
+
+    #[test]
+    fn a_restored_video_has_no_job_that_goes_on() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let mut record = Record::new(id.clone(), Source::default(), at(1));
+        record.jobs = vec![Job::planned("a", None, 1), Job::planned("b", None, 1)];
+        record.jobs[1].state = JobState::Complete;
+        record.lease = Some(crate::record::Lease::default());
+        let restored = restored(record, at(5));
+        let states: Vec<_> = restored
+            .jobs
+            .iter()
+            .map(|job| (job.state, job.finished_at))
+            .collect();
+        assert_eq!(
+            states,
+            [(JobState::Canceled, Some(at(5))), (JobState::Complete, None)]
+        );
+        assert_eq!(
+            (restored.state, restored.lease),
+            (crate::record::State::Canceled, None)
+        );
+    }
+
+    #[test]
+    fn copies_are_under_the_key_of_what_they_copy() {
+        let id = AssetId::new("vod", "input/a.mp4", None, "e");
+        let key = format!("output/{id}/default/hls/video.m3u8");
+        assert_eq!(
+            output_of_trash(&id, &trash_output_key(&id, &key)),
+            Some(key.as_str())
+        );
+        assert_eq!(output_of_trash(&id, &trash_record_key(&id)), None);
+        let other = AssetId::new("vod", "input/b.mp4", None, "e");
+        assert_eq!(output_of_trash(&other, &trash_output_key(&id, &key)), None);
     }
 
     #[test]

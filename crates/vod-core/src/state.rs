@@ -130,6 +130,9 @@ fn adopt(record: &mut Record, attempt: u32, outputs: &OutputSet) {
     record.outputs.retain(|set| set.template != outputs.template);
     record.outputs.push(outputs.clone());
     record.outputs.sort_by(|a, b| a.template.cmp(&b.template));
+    if record.poster_ms.is_some() {
+        record.place_poster();
+    }
 }
 
 /// Recomputes what follows from the jobs: state, progress, reason.

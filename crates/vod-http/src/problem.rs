@@ -77,6 +77,11 @@ impl Problem {
         Self::new(StatusCode::BAD_GATEWAY, detail)
     }
 
+    /// Part of the request was not done. Sending it again completes it.
+    pub fn unfinished(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
     /// A service that we need does not answer as it should. The viewer is told which, the log why.
     pub fn unavailable(what: &str, fault: &(impl Error + ?Sized)) -> Self {
         error!(what, error = vod_aws::chain(fault), "unavailable");
@@ -94,6 +99,10 @@ impl Problem {
 
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 }
 

@@ -273,7 +273,7 @@ async fn take_down(world: &World, id: &AssetId) {
     let Some(wiring) = WIRING.get() else { return };
     loop {
         world.state().count("removals");
-        if let Some(Ok(_)) = invoke(world, REMOVAL_TIME, false, wiring.take_down.run(id)).await {
+        if let Some(Ok(_)) = invoke(world, REMOVAL_TIME, false, wiring.take_down.purge(id)).await {
             world.state().removed.insert(id.to_string());
             return;
         }

@@ -73,6 +73,7 @@ pub fn s3_options() -> S3Options {
         region: keys.region,
         notifications: Vec::new(),
         cors_origins: Vec::new(),
+        expirations: Vec::new(),
         clock: clock::system(),
     }
 }

@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use pipeline::Uploads;
-use vod_aws::{AwsConfig, Bucket, EnvReader};
+use pipeline::{Manage, Services, Uploads};
+use vod_aws::{AwsConfig, Bucket, Edge, EnvReader, Queue};
 use vod_http::{SecretsManager, Tokens};
 
 use crate::{App, Parts};
 
 /// Bucket of the uploads.
 pub const BUCKET: &str = "BUCKET";
+/// Bucket of the outputs; default: the same.
+pub const OUTPUT_BUCKET: &str = "OUTPUT_BUCKET";
+/// URL of the queue from which `submit` gets uploads.
+pub const UPLOAD_QUEUE_URL: &str = "UPLOAD_QUEUE_URL";
 
 /// The configuration, checked. [`Tokens`] documents the variables that say whose tokens are accepted.
 pub struct Config {
     aws: AwsConfig,
     bucket: String,
+    output_bucket: Option<String>,
+    upload_queue: String,
     tokens: Tokens,
 }
 
@@ -24,15 +30,20 @@ impl Config {
         Self {
             aws: AwsConfig::read(env),
             bucket: env.required(BUCKET),
+            output_bucket: env.optional(OUTPUT_BUCKET),
+            upload_queue: env.required(UPLOAD_QUEUE_URL),
             tokens: Tokens::read(env),
         }
     }
 
     /// The application on AWS.
     pub fn app(self) -> App {
-        let bucket = Bucket::new(vod_aws::s3(&self.aws), self.bucket);
+        let services = Services::connect(&self.aws, &self.bucket);
+        let outputs = self.output_bucket.as_deref().unwrap_or(&self.bucket);
+        let queue = Queue::new(&self.aws, self.upload_queue);
         App::new(Parts {
-            uploads: Uploads::new(bucket),
+            uploads: Uploads::new(Bucket::new(services.s3.clone(), self.bucket.clone())),
+            manage: Manage::new(services, outputs, queue, Edge::new(&self.aws)),
             auth: self.tokens.auth(SecretsManager::new(&self.aws)),
             clock: Arc::new(vod_aws::now),
         })
@@ -50,6 +61,7 @@ mod tests {
         assert_eq!(
             env.finish(config).err().unwrap().to_string(),
             "configuration: AWS_ACCESS_KEY_ID is not set; AWS_SECRET_ACCESS_KEY is not set; BUCKET is not set; \
+             UPLOAD_QUEUE_URL is not set; \
              AUTH_JWT_SECRET is not set"
         );
     }

@@ -1,20 +1,19 @@
 //! `/api/uploads`: sessions of uploads.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, StatusCode};
 use pipeline::{NewFile, UploadError};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use vod_core::upload::{Kind, ListedPart, Refusal, Uploader};
 use vod_http::Problem;
 
 use crate::App;
+use crate::body::{Body, parse};
 
 /// The body of `POST /api/uploads`.
 #[derive(Debug, Deserialize)]
@@ -38,7 +37,6 @@ pub(crate) struct Ask {
 
 type Id = Result<Path<String>, PathRejection>;
 type Key = Result<Query<Ask>, QueryRejection>;
-type Body = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -136,13 +134,6 @@ async fn session(
 
 fn missing() -> Problem {
     Problem::not_found(Refusal::Missing.to_string())
-}
-
-/// The body of a request. Its `Content-Type` does not matter: an origin request policy need not forward it.
-fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let body = body.map_err(|_| Problem::bad_request("the body is larger than 1 MiB, or ended early"))?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is malformed: {error}")))
 }
 
 fn problem(error: UploadError) -> Problem {

@@ -172,7 +172,7 @@ fn no_store(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// The COMPLETE record that `asset` names, or the newest one of `source`.
+/// The record with outputs that `asset` names, or the newest one of `source`.
 pub(crate) async fn to_watch(
     app: &App,
     admitted: &Viewer,
@@ -185,10 +185,11 @@ pub(crate) async fn to_watch(
         _ => return Err(Problem::bad_request("give either asset or source")),
     };
     vod_http::log_asset(&record.id);
-    match record.state {
-        record::State::Complete => Ok(record),
-        state => Err(Problem::not_complete(state)),
+    // A video stays playable while it is encoded again, and if that fails.
+    if record.outputs.is_empty() && record.state != record::State::Complete {
+        return Err(Problem::not_complete(record.state));
     }
+    Ok(record)
 }
 
 /// A token that is limited to other assets is told the same whether this one exists or not.

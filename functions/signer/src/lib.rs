@@ -6,6 +6,7 @@
 
 pub mod app;
 mod assets;
+mod captions;
 pub mod config;
 mod newest;
 mod openapi;

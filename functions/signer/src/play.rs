@@ -16,9 +16,10 @@ use vod_core::asset::AssetId;
 use vod_core::cloudfront::{Denied, Reason, Request};
 use vod_core::grant::Grant;
 use vod_core::playlist;
+use vod_core::record::Record;
 
 use crate::app::App;
-use crate::{thumbnails, viewer};
+use crate::{captions, thumbnails, viewer};
 use vod_http::Problem;
 
 /// Largest playlist that is read, in bytes: with P-256 signatures and gzip, ten hours of two-second segments
@@ -92,10 +93,21 @@ pub(crate) async fn play(
     let kind =
         Kind::of(&key).ok_or_else(|| Problem::not_found("only .m3u8, .mpd and .vtt are served here"))?;
     let key = format!("output/{key}");
-    let text = match (read(&app, &key).await?, kind) {
-        (Some(text), _) => text,
-        (None, Kind::Vtt) => made_thumbnails(&app, &key).await?,
-        (None, Kind::M3u8 | Kind::Mpd) => return Err(missing().into()),
+    let Some(text) = read(&app, &key).await? else {
+        // What follows from the record alone: captions that the owner has added, and the track of seek previews.
+        let made = match captions::made(&app, &key).await? {
+            Some(caption) => caption.into_bytes(),
+            None if kind == Kind::Vtt => {
+                let text = made_thumbnails(&app, &key).await?;
+                playlist::webvtt(&text, &key, &grant).map_err(|error| Problem::bad_file(error.to_string()))?
+            }
+            None => return Err(missing().into()),
+        };
+        return Ok(answer(kind, made, &headers));
+    };
+    let text = match kind {
+        Kind::M3u8 | Kind::Mpd => captions::added(&app, &key, text).await?,
+        Kind::Vtt => text,
     };
     let rewritten = match kind {
         Kind::M3u8 => playlist::m3u8(&text, &key, &grant),
@@ -121,7 +133,7 @@ fn missing() -> Problem {
 }
 
 /// The text of an object. `None`: it does not exist.
-async fn read(app: &App, key: &str) -> Result<Option<String>, Problem> {
+pub(crate) async fn read(app: &App, key: &str) -> Result<Option<String>, Problem> {
     let found = app.outputs.get(key, SIZE_MAX).await;
     let found = found.map_err(|error| {
         if error.is_damaged() {
@@ -134,14 +146,16 @@ async fn read(app: &App, key: &str) -> Result<Option<String>, Problem> {
     text.map_err(|_| Problem::bad_file("the playlist is not UTF-8"))
 }
 
+/// The record of the asset that an output belongs to. `None`: it does not exist.
+pub(crate) async fn record_of(app: &App, key: &str) -> Result<Option<Record>, Problem> {
+    let id = key.split('/').nth(1).and_then(|id| id.parse::<AssetId>().ok());
+    let Some(id) = id else { return Ok(None) };
+    Ok(app.catalog.get(&id).await?.map(|found| found.value))
+}
+
 /// The track of seek previews of an asset whose outputs hold none: it follows from the record.
 async fn made_thumbnails(app: &App, key: &str) -> Result<String, Problem> {
-    let id = key
-        .split('/')
-        .nth(1)
-        .and_then(|id| id.parse::<AssetId>().ok())
-        .ok_or_else(missing)?;
-    let record = app.catalog.get(&id).await?.ok_or_else(missing)?.value;
+    let record = record_of(app, key).await?.ok_or_else(missing)?;
     thumbnails::webvtt(&record, key).ok_or_else(missing)
 }
 

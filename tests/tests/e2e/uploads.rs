@@ -6,49 +6,14 @@ use vod_core::digest::sha256_hex;
 use vod_tests::http::{self, Answer};
 use vod_tests::{LocalStack, clips};
 
+use super::app::{App, detail};
+
 /// The size of a part in bytes, for files of up to 156 GiB.
 const PART: usize = 16 << 20;
 
-/// An app with a token.
-struct App<'a> {
-    stack: &'a LocalStack,
-    bearer: String,
-}
-
 impl<'a> App<'a> {
-    /// With a token that `vod token` makes.
-    fn new(stack: &'a LocalStack, options: &[&str]) -> anyhow::Result<Self> {
-        let output = stack.vod(&[&["token"], options].concat())?;
-        let token = String::from_utf8(output.stdout)?;
-        ensure!(output.status.success() && !token.is_empty(), "no token");
-        let bearer = format!("Bearer {}", token.trim());
-        Ok(Self { stack, bearer })
-    }
-
     fn uploader(stack: &'a LocalStack, sub: &str) -> anyhow::Result<Self> {
         Self::new(stack, &["--scope", "upload", "--sub", sub])
-    }
-
-    /// A request to the API. A body is JSON, and comes with its SHA-256.
-    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let hash = sha256_hex(body.as_bytes());
-        let mut headers = vec![("authorization", self.bearer.as_str())];
-        if !body.is_empty() {
-            headers.extend([
-                ("content-type", "application/json"),
-                ("x-amz-content-sha256", &hash),
-            ]);
-        }
-        let url = format!("{}{path}", self.stack.endpoints.edge);
-        http::send(method, &url, &headers, body.into_bytes())
-    }
-
-    /// The JSON of an answer with this status.
-    fn json(&self, status: u16, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let answer = self.send(method, path, body)?;
-        ensure!(answer.status == status, "{method} {path}: {answer:?}");
-        serde_json::from_slice(&answer.body).context("not JSON")
     }
 
     fn create(&self, name: &str, size: usize) -> anyhow::Result<Session<'_>> {
@@ -125,17 +90,6 @@ fn clip_of_two_parts() -> anyhow::Result<Vec<u8>> {
     clip.extend(b"free");
     clip.resize(clip.len() + PART - 8, 7);
     Ok(clip)
-}
-
-/// The detail of a problem document with this status.
-fn detail(answer: &Answer, status: u16) -> anyhow::Result<String> {
-    ensure!(answer.status == status, "{status} was expected: {answer:?}");
-    ensure!(
-        answer.header("content-type") == "application/problem+json",
-        "{answer:?}"
-    );
-    let problem: Value = serde_json::from_slice(&answer.body)?;
-    Ok(problem["detail"].as_str().context("no detail")?.to_owned())
 }
 
 #[test]
@@ -243,6 +197,14 @@ fn uploads_never_replace_each_other() -> anyhow::Result<()> {
         std::fs::read(stack.download("input/")?.join("notes.txt"))? == b"other",
         "replaced"
     );
+    // Its parts are kept: once that file is gone, it can be completed.
+    stack.aws(&[
+        "s3",
+        "rm",
+        "--only-show-errors",
+        &format!("s3://vod/{}", first.key),
+    ])?;
+    first.completed(&first.parts()?)?;
     second.completed(&second.parts()?)?;
     ensure!(
         anna.create("notes.txt", 5)?.key == "input/notes (3).txt",

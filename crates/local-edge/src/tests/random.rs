@@ -94,6 +94,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         "accept-encoding",
         "origin",
         "x-viewer-host",
+        "x-viewer-distribution",
         "x-viewer-authorization",
         "authorization",
         "x-forwarded-for",

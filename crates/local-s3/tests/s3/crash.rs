@@ -248,6 +248,34 @@ async fn an_upload_that_nobody_completes_goes_after_seven_days() {
     }
 }
 
+#[tokio::test]
+async fn old_objects_under_a_prefix_go_and_others_stay() {
+    let server = TestS3::local().await;
+    // More than one transaction takes.
+    let keys = (0..150).map(|number| format!("short/{number}"));
+    for key in keys.chain(["shorts".to_owned(), "long/x".to_owned()]) {
+        let put = server.client.put_object().bucket(BUCKET).key(key);
+        put.body(noise(10, 1).into()).send().await.unwrap();
+    }
+    let mut state = server.stop().await;
+    for (hours, left) in [(23, 152), (25, 2)] {
+        let later = crate::server::ticking_clock_after(hours * 3600);
+        let (service, _) = crate::server::open(state.path(), later).await;
+        service.tidy_up().await.unwrap();
+        drop(service);
+        let server = TestS3::in_folder(state).await;
+        let listed = server
+            .client
+            .list_objects_v2()
+            .bucket(BUCKET)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!((listed.contents().len(), server.files()), (left, left), "{hours}");
+        state = server.stop().await;
+    }
+}
+
 /// Tells [`server_to_kill`] that it is one, and where its state is.
 const STATE: &str = "VOD_TEST_STATE";
 

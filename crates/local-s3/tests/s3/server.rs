@@ -10,11 +10,11 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local_base::clock::Clock;
 use local_base::db::Db;
 use local_base::queue::{Queue, QueueSettings, Queues};
-use local_s3::{Notification, OpenError, S3Options, S3Service};
+use local_s3::{Expiration, Notification, OpenError, S3Options, S3Service};
 use tempfile::TempDir;
 use vod_aws::AwsConfig;
 
@@ -200,6 +200,11 @@ pub(crate) async fn try_open(state: &Path, clock: Clock) -> Result<(S3Service, Q
             queue: "uploads".to_owned(),
         }],
         cors_origins: vec![PAGE.to_owned()],
+        expirations: vec![Expiration {
+            bucket: BUCKET.to_owned(),
+            prefix: "short/".to_owned(),
+            after: SignedDuration::from_hours(24),
+        }],
         clock,
     };
     let service = S3Service::open(db, queues.clone(), state, options).await?;

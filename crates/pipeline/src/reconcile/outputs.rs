@@ -66,6 +66,10 @@ fn is_playlist(key: &str) -> bool {
 pub(super) fn attempt_of(asset: &AssetId, key: &str) -> Option<(String, u32)> {
     let mut parts = key.strip_prefix(&asset_prefix(asset))?.split('/');
     let (template, second) = (parts.next()?, parts.next()?);
+    // Files of the owner, `captions/en-….vtt`. A template of that name has folders there.
+    if template == "captions" && parts.next().is_none() {
+        return None;
+    }
     let number = second.strip_prefix('a').and_then(|number| number.parse().ok());
     let attempt = number.filter(|&number| number >= 2).unwrap_or(1);
     Some((template.to_owned(), attempt))

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tracing::info;
-use vod_aws::JobInfo;
+use vod_aws::{Document, JobInfo};
 use vod_core::asset::AssetId;
 use vod_core::attempt::event::fold;
 use vod_core::attempt::{JobBuilder, Prepared, upload};
 use vod_core::events::parse_job_event;
 use vod_core::keys::INPUT;
+use vod_core::owner::{Said, said_key};
 use vod_core::record::{Job, Lease, Media, Record, Source};
 use vod_core::state;
 
@@ -69,6 +70,13 @@ pub(super) async fn rebuild(
         builder: submit.builder(&templates),
     };
     let unfinished = rebuilder.fill(&mut record, &jobs, &observed);
+    let services = &reconcile.services;
+    let said = Document::new(services.s3.clone(), &services.bucket, &said_key(id))
+        .read()
+        .await?;
+    if let Some(said) = &said {
+        Said::put_on(said, &mut record);
+    }
     if unfinished {
         // Already expired: the next invocation takes it over, which is this one.
         record.lease = Some(Lease {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::record::Source;
 
 /// An object that S3 says was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +118,22 @@ struct SqsRecord {
 struct SqsAttributes {
     #[serde(rename = "ApproximateReceiveCount")]
     receive_count: Option<String>,
+}
+
+/// The message with which S3 would announce an upload again.
+pub fn upload_message(source: &Source) -> Value {
+    let key: String = form_urlencoded::byte_serialize(source.key.as_bytes()).collect();
+    let mut object = json!({"key": key, "size": source.size, "eTag": source.etag});
+    for (name, value) in [("versionId", &source.version), ("sequencer", &source.sequencer)] {
+        if let Some(value) = value {
+            object[name] = value.as_str().into();
+        }
+    }
+    json!({"Records": [{
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": source.bucket}, "object": object},
+    }]})
 }
 
 /// Takes an invocation's event apart.
@@ -241,7 +259,6 @@ fn excerpt(event: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -409,6 +426,23 @@ mod tests {
             };
             prop_assert_eq!(&messages[0].uploads, &bare);
             prop_assert!(messages[1].uploads.is_err());
+        }
+    }
+
+    #[test]
+    fn an_announced_upload_reads_back() {
+        for (version, sequencer) in [(None, None), (Some("v1"), Some("05"))] {
+            let source = Source {
+                bucket: "vod".to_owned(),
+                key: "input/caf\u{e9} & 1+1 %41.mp4".to_owned(),
+                size: 7,
+                etag: "e".to_owned(),
+                version: version.map(str::to_owned),
+                sequencer: sequencer.map(str::to_owned),
+                ..Source::default()
+            };
+            let found = parse_upload_message(&upload_message(&source).to_string()).unwrap();
+            assert_eq!(found, [Upload::Created(crate::attempt::upload::event(&source))]);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
+use local_base::ACCOUNT;
 use local_base::clock::{self, Clock};
 use local_base::db::Db;
 use local_base::fault::Faults;
@@ -17,8 +18,8 @@ use local_edge::web_origin::WebOrigin;
 use local_lambda::events::{Backoff, Delivery, Invoker, Poller};
 use local_lambda::{Functions, Limits};
 use local_mediaconvert::{MediaConvert, Settings};
-use local_s3::{Notification, S3Options, S3Service};
-use pipeline::{Complete, Config, Delays, Reconcile, Services, Submit, Uploads};
+use local_s3::{Expiration, Notification, S3Options, S3Service};
+use pipeline::{Complete, Config, Delays, Manage, Reconcile, Services, Submit, Uploads};
 use signer::{App, Parts, Scheme};
 use tokio::net::TcpListener;
 use transcode::exec::Limits as EncodeLimits;
@@ -36,10 +37,11 @@ use crate::rotation::SigningKeys;
 use crate::sqs::Sqs;
 
 const ACCESS_KEY: &str = "vod";
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The stack's own token is good for a year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 /// The page's token is valid for less: it is printed to a terminal, from which people copy.
-const PAGE_SCOPES: &str = "library playback";
+const PAGE_SCOPES: &str = "library playback upload";
 const PAGE_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// Uploads are submitted four at a time, which is more than one machine encodes.
 const SUBMIT: Limits = limits(Duration::from_mins(1), 4);
@@ -153,6 +155,17 @@ impl Base {
             region: REGION.to_owned(),
             notifications: vec![uploads],
             cors_origins: self.page_origins(),
+            expirations: [
+                (vod_core::keys::TRASH, vod_core::removal::KEPT),
+                // As in infra/template.yaml: a day after they have ended.
+                (vod_core::keys::UPLOADS, vod_core::upload::VALID + DAY),
+            ]
+            .map(|(prefix, after)| Expiration {
+                bucket: BUCKET.to_owned(),
+                prefix: prefix.to_owned(),
+                after,
+            })
+            .to_vec(),
         };
         let s3 = S3Service::open(self.db.clone(), self.queues.clone(), &self.state, options).await?;
         s3.ensure_bucket(BUCKET).await?;
@@ -267,9 +280,13 @@ impl Base {
     }
 
     fn owner(&self) -> anyhow::Result<owner::App> {
-        let bucket = vod_aws::Bucket::new(vod_aws::s3(&self.role("owner")), BUCKET);
+        let aws = self.role("owner");
+        let services = Services::connect(&aws, BUCKET);
+        let queue = vod_aws::Queue::new(&aws, format!("{}/{ACCOUNT}/{UPLOADS}", self.api_url));
+        let edge = vod_aws::Edge::at(&aws, self.api_url.clone());
         Ok(owner::App::new(owner::Parts {
-            uploads: Uploads::new(bucket),
+            uploads: Uploads::new(vod_aws::Bucket::new(services.s3.clone(), BUCKET)),
+            manage: Manage::new(services, BUCKET, queue, edge),
             auth: self.auth()?,
             clock: self.clock.clone(),
         }))

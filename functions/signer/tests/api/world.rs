@@ -87,10 +87,13 @@ impl World {
             (&newer, "COMPLETE", "02"),
             (&running, "PROGRESSING", "03"),
         ] {
-            objects.insert(
-                record_key(id),
-                record(id, state, sequencer).to_string().into_bytes(),
-            );
+            let mut record = record(id, state, sequencer);
+            if state != "COMPLETE"
+                && let Some(members) = record.as_object_mut()
+            {
+                members.remove("outputs");
+            }
+            objects.insert(record_key(id), record.to_string().into_bytes());
         }
         for (second, key) in (1..).zip(keys) {
             let id = AssetId::new("vod", key, None, "1");
