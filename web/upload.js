@@ -203,7 +203,11 @@ class Upload {
     const bytes = file.slice((part - 1) * partSize, part * partSize);
     await this.#again(async () => {
       const { url } = await api.send("GET", this.#path(`/${part}`));
-      await put(url, bytes, (sent) => this.sent.set(part, sent), this.stopped.signal).catch((error) => {
+      const sent = (/** @type {number} */ bytes) => {
+        this.sent.set(part, bytes);
+        this.problem = "";
+      };
+      await put(url, bytes, sent, this.stopped.signal).catch((error) => {
         this.sent.delete(part);
         throw error;
       });
