@@ -30,10 +30,7 @@ async function library(link = pageLink()) {
 async function limited(page, speed) {
   const debuggee = await page.context().newCDPSession(page);
   await debuggee.send("Network.enable");
-  /** @param {boolean} offline */
-  const set = (offline) => debuggee.send("Network.emulateNetworkConditions", { offline, latency: 0, downloadThroughput: -1, uploadThroughput: speed });
-  await set(false);
-  return set;
+  await debuggee.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: speed });
 }
 
 /** A film of three parts: an MP4 file may end in a box of free space. @param {string} name */
@@ -54,15 +51,14 @@ async function reads(element, text) {
 
 test("a film goes on after a lost connection and a reload, and plays", async () => {
   const { context, page } = await library();
-  const connection = await limited(page, 2 << 20);
+  await limited(page, 2 << 20);
+  // Chromium's own way to be offline lets what is on its way through.
+  await page.route((url) => url.origin === endpoints.api, (route) => route.abort("connectionfailed"));
   await page.locator(".add input").setInputFiles(film("Uploaded by the page"));
   const item = page.locator("#uploads .upload", { hasText: "Uploaded by the page" });
-  await reads(item, /MB of 38 MB · .*\/s · \d+ seconds? left/);
-
-  await connection(true);
   await reads(item, /Waiting for the connection/);
-  await connection(false);
-  await reads(item, /\/s · /);
+  await page.unrouteAll();
+  await reads(item, /MB of 38 MB · .*\/s · \d+ (second|minute)s? left/);
 
   await item.getByRole("button", { name: "Pause" }).click();
   await reads(item, /paused/);
