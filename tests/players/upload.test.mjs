@@ -105,9 +105,12 @@ test("a film goes on after a lost connection and a reload, and plays", async () 
   await page.getByRole("menuitemradio", { name: "English" }).click();
   await until(page, (video) => [...(video?.textTracks ?? [])].some((track) => track.mode === "showing" && track.cues?.length));
   const cue = await page.evaluate(() => {
-    const track = [...(document.querySelector("video")?.textTracks ?? [])].find(({ mode }) => mode === "showing");
+    const video = document.querySelector("video");
+    const track = [...(video?.textTracks ?? [])].find(({ mode }) => mode === "showing");
     const { startTime, endTime, text } = /** @type {VTTCue} */ (track?.cues?.[0]);
-    return { startTime, endTime, text };
+    // The first picture of a film without sound is a little after 0.
+    const picture = video?.buffered.start(0) ?? Number.NaN;
+    return { startTime: startTime - picture, endTime: endTime - picture, text };
   });
   assert.equal(cue.text, "Hello");
   assert.ok(Math.abs(cue.startTime - 0.5) < 0.05 && Math.abs(cue.endTime - 1.5) < 0.05, JSON.stringify(cue));
