@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::exec::Progress;
 use crate::failure::TranscodeError;
 use crate::plan::Plan;
+use crate::probe::Ratio;
 
 /// Pictures that any upload may become, however small: an hour at 60 per second.
 const FREE_PICTURES: u64 = 60 * 60 * 60;
@@ -19,11 +20,25 @@ pub(crate) struct Bounds {
     play_time: Duration,
     /// Bytes of the upload.
     size: u64,
+    /// Pictures per second, where they alone say how much was played.
+    rate: Option<Ratio>,
 }
 
 impl Bounds {
     pub(crate) fn new(play_time: Duration, size: u64) -> Self {
-        Self { play_time, size }
+        Self {
+            play_time,
+            size,
+            rate: None,
+        }
+    }
+
+    /// The same for a run that reports no time: its pictures count at this rate.
+    pub(crate) fn counting(self, rate: Ratio) -> Self {
+        Self {
+            rate: Some(rate),
+            ..self
+        }
     }
 
     /// One for each byte, above those that are free: the emptiest pictures of H.264 in MP4 take more.
@@ -44,7 +59,10 @@ impl Bounds {
 
     /// Judges what an encode has come to.
     pub(crate) fn watch(&self, progress: Progress, played: Duration) -> Result<(), TranscodeError> {
-        self.play_time(played)?;
+        let counted = self.rate.map_or(0.0, |rate| {
+            f64::from(u32::try_from(progress.frames).unwrap_or(u32::MAX)) / rate.as_f64().max(1e-6)
+        });
+        self.play_time(played.max(Duration::from_secs_f64(counted)))?;
         self.frames(progress.frames)
     }
 

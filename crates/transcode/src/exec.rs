@@ -60,7 +60,15 @@ pub async fn run_inputs(
     let bounds = Bounds::new(limits.play_time, size);
     bounds.check(plan)?;
     prepare(plan, &work).await.map_err(TranscodeError::Files)?;
-    let plan = &measure::loudness(plan, &inputs, &work, limits, cancel).await?;
+    let first = measure::Run {
+        inputs: &inputs,
+        work: &work,
+        limits,
+        bounds,
+        cancel,
+    };
+    let plan = &measure::loudness(plan, first).await?;
+    measure::pictures(plan, first).await?;
     let arguments = plan.arguments_for(&inputs);
     tracing::debug!(command = process::quoted("ffmpeg", &arguments), "start encoder");
     let reach = Reach {
@@ -195,7 +203,7 @@ fn is_cut_short(plan: &Plan, produced: &Produced, messages: &str) -> bool {
 }
 
 /// Reads `-progress` to its end, or to where the encode goes beyond its bounds.
-async fn report(
+pub(crate) async fn report(
     stdout: Option<impl AsyncRead + Unpin>,
     duration_ms: u64,
     bounds: Bounds,

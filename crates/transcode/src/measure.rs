@@ -1,70 +1,101 @@
-//! Measures the loudness of audio that is to be normalized, before it is encoded.
+//! Looks at a source before it is encoded: the loudness of audio that is to be normalized, and the pictures of encodes with two
+//! passes.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::Bounds;
+use crate::exec::report;
 use crate::failure::{self, TranscodeError};
-use crate::plan::Plan;
+use crate::plan::{Plan, pass_file};
 use crate::process::{self, Limits, Reach};
 
+/// What a run of ffmpeg may use.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) inputs: &'a [PathBuf],
+    pub(crate) work: &'a Path,
+    pub(crate) limits: &'a Limits,
+    pub(crate) bounds: Bounds,
+    pub(crate) cancel: &'a CancellationToken,
+}
+
 /// The plan with the gain of each audio encode that is normalized.
-pub(crate) async fn loudness(
-    plan: &Plan,
-    inputs: &[PathBuf],
-    work: &Path,
-    limits: &Limits,
-    cancel: &CancellationToken,
-) -> Result<Plan, TranscodeError> {
+pub(crate) async fn loudness(plan: &Plan, with: Run<'_>) -> Result<Plan, TranscodeError> {
     let mut plan = plan.clone();
     for index in 0..plan.audio.len() {
         let Some(loudness) = plan.audio[index].loudness else {
             continue;
         };
-        let arguments = plan.measuring(index, inputs);
-        let measured = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(TranscodeError::Canceled),
-            () = tokio::time::sleep(limits.time) => return Err(TranscodeError::TimedOut(limits.time)),
-            measured = run(&arguments, inputs, work, limits) => measured?,
-        };
+        let messages = run(&plan.measuring(index, with.inputs), with).await?;
+        // Audio without a sample has no summary; nothing is to be corrected then.
+        let measured = integrated(&String::from_utf8_lossy(&messages)).unwrap_or(f64::NEG_INFINITY);
         plan.audio[index].loudness = Some(loudness.measured(measured));
     }
     Ok(plan)
 }
 
-/// Runs a measurement. Dropping the future kills it.
-async fn run(
-    arguments: &[OsString],
-    inputs: &[PathBuf],
-    work: &Path,
-    limits: &Limits,
-) -> Result<f64, TranscodeError> {
+/// Makes the first pass of the encodes that have two, and leaves what it found where the second looks for it.
+pub(crate) async fn pictures(plan: &Plan, with: Run<'_>) -> Result<(), TranscodeError> {
+    let (Some(arguments), Some((_, video))) = (plan.first_pass(with.inputs), plan.two_passes().next()) else {
+        return Ok(());
+    };
+    // The encoder writes nothing in this pass, so that its pictures are all that it tells.
+    let bounds = with.bounds.counting(video.rate);
+    run(&arguments, Run { bounds, ..with }).await?;
+    let work = with.work;
+    for (first, (second, _)) in plan.two_passes().enumerate() {
+        let (from, to) = (work.join(pass_file(1, first)), work.join(pass_file(2, second)));
+        tokio::fs::rename(from, to).await.map_err(TranscodeError::Files)?;
+    }
+    Ok(())
+}
+
+/// Runs ffmpeg and returns the end of its messages. Dropping the future kills it; on any other way out it is reaped.
+async fn run(arguments: &[OsString], with: Run<'_>) -> Result<Vec<u8>, TranscodeError> {
+    let Run {
+        inputs, work, limits, ..
+    } = with;
     let reach = Reach {
         inputs,
         work,
         file_size: limits.disk,
     };
-    tracing::debug!(command = process::quoted("ffmpeg", arguments), "measure loudness");
+    tracing::debug!(
+        command = process::quoted("ffmpeg", arguments),
+        "look at the source"
+    );
     let mut child = process::spawn("ffmpeg", arguments, reach, limits)
         .await
         .map_err(TranscodeError::Start)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (mut progress, mut messages) = (Vec::new(), Vec::new());
-    tokio::join!(
-        process::tail(stdout, &mut progress),
-        process::tail(stderr, &mut messages)
-    );
-    let status = child.wait().await.map_err(TranscodeError::Start)?;
-    if !status.success() {
-        return Err(failure::of_encoder(
-            status,
-            &failure::redacted(&messages, inputs, work),
-        ));
+    let mut messages = Vec::new();
+    let outcome = tokio::select! {
+        biased;
+        () = with.cancel.cancelled() => Err(TranscodeError::Canceled),
+        () = tokio::time::sleep(limits.time) => Err(TranscodeError::TimedOut(limits.time)),
+        status = async {
+            let messages_read = async {
+                process::tail(stderr, &mut messages).await;
+                Ok(())
+            };
+            tokio::try_join!(report(stdout, 0, with.bounds, |_| {}), messages_read)?;
+            child.wait().await.map_err(TranscodeError::Start)
+        } => status,
+    };
+    match outcome {
+        Ok(status) if status.success() => Ok(messages),
+        Ok(status) => {
+            let messages = failure::redacted(&messages, inputs, work);
+            Err(failure::of_encoder(status, &messages))
+        }
+        Err(error) => {
+            child.kill().await.map_err(TranscodeError::Start)?;
+            Err(error)
+        }
     }
-    // Audio without a sample has no summary; nothing is to be corrected then.
-    Ok(integrated(&String::from_utf8_lossy(&messages)).unwrap_or(f64::NEG_INFINITY))
 }
 
 /// The integrated loudness in the summary of ffmpeg's filter `ebur128`, in LUFS.

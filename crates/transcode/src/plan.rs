@@ -45,7 +45,7 @@ use mediaconvert_job::names::Destination;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::arguments::START_SECONDS;
+pub(crate) use self::arguments::{START_SECONDS, pass_file};
 pub(crate) use self::captions::closed_key;
 pub use self::captions::{CaptionFiles, CaptionFormat, CaptionTrack, caption_files};
 pub(crate) use self::loudness::Loudness;
@@ -324,6 +324,12 @@ impl VideoEncode {
     pub fn size(&self) -> (u32, u32) {
         self.picture.size()
     }
+
+    /// Whether a first pass looks at all pictures before they are encoded: VP8 and VP9, for which `MediaConvert` has no other way.
+    pub(crate) fn has_two_passes(&self) -> bool {
+        let encoder = self.options.iter().find(|(name, _)| name == "c");
+        encoder.is_some_and(|(_, encoder)| encoder.starts_with("libvpx"))
+    }
 }
 
 /// Plans a job.
@@ -367,6 +373,7 @@ fn planned(
     // The table has seen all of it, so what remains is a value of the wrong type.
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
+    side::check(&job)?;
     let mut plan = outputs::plan(&job, sources, files, started)?;
     let mut approximations = support::approximations(given);
     approximations.extend(automated.map(|(_, count)| {

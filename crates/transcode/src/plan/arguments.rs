@@ -4,11 +4,16 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::plan::h264::cut;
-use crate::plan::{Capture, Group, GroupKind, Media, Output, Plan};
+use crate::plan::{Capture, Group, GroupKind, Media, Output, Plan, VideoEncode};
 use crate::process::{FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST};
 
 /// The instant at which transport streams start whose audio is in other files: the default of `MediaConvert`'s `ptsOffset`.
 pub(crate) const START_SECONDS: u32 = 2;
+
+/// The file in the work directory with what a pass knows of the pictures of an encode: ffmpeg appends its number to `-passlogfile`.
+pub(crate) fn pass_file(pass: u8, encode: usize) -> String {
+    format!("pass{pass}-{encode}.log")
+}
 
 impl Plan {
     /// ffmpeg's arguments for an input file. <https://ffmpeg.org/ffmpeg.html>
@@ -52,6 +57,37 @@ impl Plan {
         arguments.0
     }
 
+    /// ffmpeg's arguments for the first pass of the encodes that have two; `None` if there are none. It writes what it learns of
+    /// the pictures to [`pass_file`], with the number that the encode has in this pass.
+    pub(crate) fn first_pass(&self, files: &[impl AsRef<Path>]) -> Option<Vec<OsString>> {
+        let videos: Vec<_> = self.two_passes().map(|(_, video)| video.clone()).collect();
+        let first = Plan {
+            videos,
+            audio: Vec::new(),
+            captures: Vec::new(),
+            ..self.clone()
+        };
+        if first.videos.is_empty() {
+            return None;
+        }
+        let mut arguments = Arguments::default();
+        inputs(&mut arguments, files, "error");
+        first.image_inputs(&mut arguments);
+        arguments.flag("-filter_complex").add(&first.filters());
+        first.pictures(&mut arguments, 1);
+        arguments.flag("-fps_mode").add("passthrough");
+        arguments.flag("-f").add("null").add("-");
+        Some(arguments.0)
+    }
+
+    /// The encodes that have two passes, with their numbers.
+    pub(crate) fn two_passes(&self) -> impl Iterator<Item = (usize, &VideoEncode)> {
+        self.videos
+            .iter()
+            .enumerate()
+            .filter(|(_, video)| video.has_two_passes())
+    }
+
     /// Files with audio beside the source.
     fn sound_inputs(&self, arguments: &mut Arguments) {
         for file in self.sounds() {
@@ -73,24 +109,9 @@ impl Plan {
 
     /// All encodes, in one output which the `tee` muxer writes as many files.
     fn streams(&self, arguments: &mut Arguments) {
-        for index in 0..self.videos.len() {
-            arguments.flag("-map").add(&format!("[v{index}]"));
-        }
+        self.pictures(arguments, 2);
         for index in 0..self.audio.len() {
             arguments.flag("-map").add(&format!("[a{index}]"));
-        }
-        // Parameter sets out of band, as MP4 wants them; the transport stream muxer puts them back in.
-        arguments.flag("-flags").add("+global_header");
-        for (index, video) in self.videos.iter().enumerate() {
-            for (option, value) in &video.options {
-                // Flags of one stream replace those of all.
-                let value = if option == "flags" {
-                    &format!("+global_header{value}")
-                } else {
-                    value
-                };
-                arguments.flag(&format!("-{option}:v:{index}")).add(value);
-            }
         }
         for (index, track) in self.audio.iter().enumerate() {
             for (option, value) in &track.options {
@@ -121,6 +142,32 @@ impl Plan {
             })
             .collect();
         arguments.flag("-f").add("tee").add(&slaves.join("|"));
+    }
+
+    /// All encodes of video. `pass` counts for those that have two.
+    fn pictures(&self, arguments: &mut Arguments, pass: u8) {
+        for index in 0..self.videos.len() {
+            arguments.flag("-map").add(&format!("[v{index}]"));
+        }
+        // Parameter sets out of band, as MP4 wants them; the transport stream muxer puts them back in.
+        arguments.flag("-flags").add("+global_header");
+        for (index, video) in self.videos.iter().enumerate() {
+            for (option, value) in &video.options {
+                // Flags of one stream replace those of all.
+                let value = if option == "flags" {
+                    &format!("+global_header{value}")
+                } else {
+                    value
+                };
+                arguments.flag(&format!("-{option}:v:{index}")).add(value);
+            }
+            if video.has_two_passes() {
+                arguments.flag(&format!("-pass:v:{index}")).add(&pass.to_string());
+                arguments
+                    .flag(&format!("-passlogfile:v:{index}"))
+                    .add(&format!("pass{pass}"));
+            }
+        }
     }
 
     /// One file (or playlist with segments) of the `tee` muxer. <https://ffmpeg.org/ffmpeg-formats.html#tee>

@@ -34,7 +34,7 @@ pub(crate) fn vp9(
     Ok(encoder)
 }
 
-/// One pass, where MediaConvert makes two.
+/// Two passes.
 fn vpx(
     name: &str,
     settings: &EncoderSettings,

@@ -8,6 +8,10 @@ use serde_json::Value;
 use crate::plan::{CaptionFiles, Refusal};
 use crate::probe::MediaInfo;
 
+/// Images that a job lays over pictures, each as often as it is used: ffmpeg opens it each time. AWS documents no number; its layers
+/// allow 100 for each input and output.
+const MAX_IMAGES: usize = 64;
+
 /// A file beside the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SideFile {
@@ -41,7 +45,40 @@ pub struct SideFiles {
 pub fn side_files(settings: &Value) -> Result<Vec<SideFile>, Refusal> {
     let job: JobSettings = serde::Deserialize::deserialize(settings)
         .map_err(|error| Refusal::setting("/", error.to_string()))?;
+    check(&job)?;
     Ok(of(&job))
+}
+
+/// Refuses a job with more images than [`MAX_IMAGES`], with the path of the first that is too many.
+pub(crate) fn check(job: &JobSettings) -> Result<(), Refusal> {
+    let mut images = inserters(job).into_iter().flat_map(|(path, inserter)| {
+        let images = 0..inserter.insertable_images.len();
+        images.map(move |index| format!("{path}/insertableImages/{index}"))
+    });
+    let Some(path) = images.nth(MAX_IMAGES) else {
+        return Ok(());
+    };
+    let message =
+        format!("a job of the local engine has at most {MAX_IMAGES} images, over all its inputs and outputs");
+    Err(Refusal::setting(path, message))
+}
+
+/// The image inserters of a job, with their paths.
+fn inserters(job: &JobSettings) -> Vec<(String, &ImageInserter)> {
+    let inputs = job.inputs.iter().enumerate();
+    let mut found: Vec<(String, &ImageInserter)> = inputs
+        .map(|(index, input)| (format!("/inputs/{index}/imageInserter"), &input.image_inserter))
+        .collect();
+    for (index, group) in job.output_groups.iter().enumerate() {
+        for (number, output) in group.outputs.iter().enumerate() {
+            let path = format!("/outputGroups/{index}/outputs/{number}/videoDescription/videoPreprocessors");
+            found.extend(output.video_description.iter().map(|video| {
+                let path = format!("{path}/imageInserter");
+                (path, &video.video_preprocessors.image_inserter)
+            }));
+        }
+    }
+    found
 }
 
 /// The files that a job names, in the order of their URLs.
@@ -55,14 +92,12 @@ pub(crate) fn of(job: &JobSettings) -> Vec<SideFile> {
                 found.entry((url, false)).or_insert(path);
             }
         }
-        images(&input.image_inserter, &path, &mut found);
     }
-    for (index, group) in job.output_groups.iter().enumerate() {
-        for (number, output) in group.outputs.iter().enumerate() {
-            if let Some(video) = &output.video_description {
-                let path =
-                    format!("/outputGroups/{index}/outputs/{number}/videoDescription/videoPreprocessors");
-                images(&video.video_preprocessors.image_inserter, &path, &mut found);
+    for (path, inserter) in inserters(job) {
+        for (index, image) in inserter.insertable_images.iter().enumerate() {
+            if let Some(url) = image.image_inserter_input.as_deref() {
+                let path = format!("{path}/insertableImages/{index}/imageInserterInput");
+                found.entry((url, true)).or_insert(path);
             }
         }
     }
@@ -86,15 +121,6 @@ pub(crate) fn of(job: &JobSettings) -> Vec<SideFile> {
         .collect()
 }
 
-fn images<'a>(inserter: &'a ImageInserter, path: &str, found: &mut BTreeMap<(&'a str, bool), String>) {
-    for (index, image) in inserter.insertable_images.iter().enumerate() {
-        if let Some(url) = image.image_inserter_input.as_deref() {
-            let path = format!("{path}/imageInserter/insertableImages/{index}/imageInserterInput");
-            found.entry((url, true)).or_insert(path);
-        }
-    }
-}
-
 /// `png`, `tga` or `bmp`, as the name of an image says; `png` if it says nothing of the kind, which its header then contradicts.
 pub(crate) fn suffix(url: &str) -> &'static str {
     let named = url.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -110,6 +136,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_job_has_so_many_images_and_no_more() {
+        let image = json!({"imageInserterInput": "s3://b/logo.png", "imageX": 0, "imageY": 0, "layer": 0});
+        let images = |count: usize| json!({"insertableImages": vec![image.clone(); count]});
+        let job = |of_output: usize| {
+            json!({"inputs": [{"imageInserter": images(MAX_IMAGES - 1)}], "outputGroups": [{"outputs": [
+                {"videoDescription": {"videoPreprocessors": {"imageInserter": images(of_output)}}}]}]})
+        };
+        assert!(side_files(&job(1)).is_ok());
+        let refusal = side_files(&job(2)).expect_err("is refused");
+        assert_eq!(
+            refusal.to_string(),
+            "/outputGroups/0/outputs/0/videoDescription/videoPreprocessors/imageInserter/insertableImages/1: \
+             a job of the local engine has at most 64 images, over all its inputs and outputs"
+        );
+    }
 
     #[test]
     fn each_file_has_one_name() {

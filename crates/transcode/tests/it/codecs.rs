@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::common::{World, decoded, decoded_frames, ffprobe, keyframes, shown, small};
 
 /// Job settings with one file.
-fn file(container: &str, video: Option<Value>, audio: Option<Value>) -> Value {
+pub(crate) fn file(container: &str, video: Option<Value>, audio: Option<Value>) -> Value {
     let mut settings = small();
     let mut output = json!({"containerSettings": {"container": container}});
     if let Some(codec) = video {

@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::codecs::file;
 use crate::common::{World, no_sound, small};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use transcode::exec::{self, Limits, ProbeError, TranscodeError};
 use transcode::plan::Plan;
@@ -313,6 +315,22 @@ async fn an_encode_is_ended_where_it_goes_beyond_what_its_file_said() {
     };
     // The plan is that of another file: a file with a wrong header is the same case.
     let error = run(&world, &clip, &input, &limits)
+        .await
+        .expect_err("is too long");
+    assert!(matches!(error, TranscodeError::TooLong { .. }), "{error}");
+    assert_eq!(encoders(&world.work()), Vec::<u32>::new(), "it is dead");
+    // The same with two passes.
+    let vp9 = json!({"codec": "VP9", "vp9Settings": {"rateControlMode": "VBR", "bitrate": 100_000}});
+    let plan = world
+        .plan(&file("WEBM", Some(vp9), None), &clip)
+        .await
+        .expect("is planned");
+    let limits = Limits {
+        play_time: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let cancel = CancellationToken::new();
+    let error = exec::run(&plan, &input, &world.work(), &limits, &cancel, |_| {})
         .await
         .expect_err("is too long");
     assert!(matches!(error, TranscodeError::TooLong { .. }), "{error}");

@@ -2,6 +2,7 @@
 
 mod colors;
 mod frames;
+mod sources;
 
 use std::path::Path;
 

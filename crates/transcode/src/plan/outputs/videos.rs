@@ -89,14 +89,6 @@ impl Planner<'_> {
         let mapper = corrector.and_then(|corrector| corrector.hdr_to_sdr_tone_mapper.as_deref());
         self.vibrant |= mapper == Some("VIBRANT");
         self.warn_of_video(settings, &own);
-        if settings
-            .quality_tuning_level
-            .as_deref()
-            .is_some_and(|level| level.starts_with("MULTI_PASS"))
-        {
-            let level = settings.quality_tuning_level.as_deref().unwrap_or_default();
-            self.warn(WARN_ONE_PASS, format!("{level} is encoded in one slower pass"));
-        }
         let encode = VideoEncode {
             picture,
             treatment,
@@ -105,6 +97,10 @@ impl Planner<'_> {
             options: owned(encoder.options),
             rate,
         };
+        let level = settings.quality_tuning_level.as_deref().unwrap_or_default();
+        if level.starts_with("MULTI_PASS") && !encode.has_two_passes() {
+            self.warn(WARN_ONE_PASS, format!("{level} is encoded in one slower pass"));
+        }
         Ok((shared(&mut self.videos, encode), encoder.segment_seconds))
     }
 
