@@ -25,6 +25,7 @@ export class Player {
     const { signal } = this.#gone;
     this.seekbar = new SeekBar(root, this.video, (url) => this.stream.fresh(url), signal);
     this.quality = new Menu(find(root, "[data-menu=quality]"), (id) => this.stream.chooseQuality(id), signal);
+    this.audio = new Menu(find(root, "[data-menu=audio]"), (id) => this.stream.chooseAudio(id), signal);
     this.captions = new Menu(find(root, "[data-menu=captions]"), (id) => this.stream.chooseCaptions(id), signal);
     if (link.poster) this.video.poster = link.poster;
     this.#listen();
@@ -168,6 +169,7 @@ export class Player {
   #showChoices() {
     const qualities = this.stream.qualities();
     this.quality.show(qualities);
+    this.audio.show(this.stream.audio());
     this.captions.show(this.stream.captions());
     const playing = this.stream.playing();
     find(this.quality.root, ".chosen").textContent = playing;

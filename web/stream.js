@@ -44,7 +44,7 @@ function loadLibrary() {
   return library;
 }
 
-/** Events: `choices` when qualities or captions changed, `fault` (a CustomEvent with the message) when playback fails. */
+/** Events: `choices` when qualities, audio tracks or captions changed, `fault` (a CustomEvent with the message) when playback fails. */
 export class Stream extends EventTarget {
   /** @type {any} */
   #hls;
@@ -112,7 +112,7 @@ export class Stream extends EventTarget {
     return renewed(url, this.link);
   }
 
-  // Qualities and captions.
+  // Qualities, audio tracks and captions.
 
   /** @returns {Choice[]} the best first, then "Auto"; empty if there is nothing to choose */
   qualities() {
@@ -140,6 +140,28 @@ export class Stream extends EventTarget {
     if (id < 0) this.#hls.nextLevel = id;
     else this.#hls.currentLevel = id;
     this.#changed();
+  }
+
+  /** @returns {Choice[]} empty if there is nothing to choose */
+  audio() {
+    const tracks = this.#audioTracks();
+    if (tracks.length < 2) return [];
+    return tracks.map(({ name, label, lang, language, enabled }, id) => {
+      const chosen = this.#hls ? id === this.#hls.audioTrack : enabled;
+      return { id, label: name || label || lang || language || `Audio ${id + 1}`, chosen };
+    });
+  }
+
+  /** @param {number} id */
+  chooseAudio(id) {
+    if (this.#hls) this.#hls.audioTrack = id;
+    else for (const [index, track] of this.#audioTracks().entries()) track.enabled = index === id;
+    this.#changed();
+  }
+
+  /** Those of hls.js, or of the browser. Only some browsers have a list of their own. @returns {any[]} */
+  #audioTracks() {
+    return [...(this.#hls?.audioTracks ?? /** @type {any} */ (this.video).audioTracks ?? [])];
   }
 
   /** @returns {Choice[]} */
@@ -181,9 +203,11 @@ export class Stream extends EventTarget {
       },
     });
     this.#hls = hls;
-    for (const event of ["MANIFEST_PARSED", "LEVEL_SWITCHED", "LEVELS_UPDATED", "SUBTITLE_TRACKS_UPDATED", "SUBTITLE_TRACK_SWITCH"]) {
-      hls.on(Hls.Events[event], () => this.#changed());
-    }
+    const changes = [
+      ...["MANIFEST_PARSED", "LEVEL_SWITCHED", "LEVELS_UPDATED", "AUDIO_TRACKS_UPDATED", "AUDIO_TRACK_SWITCHED"],
+      ...["SUBTITLE_TRACKS_UPDATED", "SUBTITLE_TRACK_SWITCH"],
+    ];
+    for (const event of changes) hls.on(Hls.Events[event], () => this.#changed());
     hls.on(Hls.Events.ERROR, (/** @type {string} */ _, /** @type {any} */ data) => {
       if (data.fatal) this.#failed(Hls, data);
     });

@@ -68,6 +68,8 @@ fn completed(template: Template) -> Option<Template> {
 
 fn no_rules() -> Rules {
     Rules {
+        audio_only: false,
+        audio_tracks: false,
         drop_missing_audio: false,
         swap_for_portrait: false,
         keep_shape: false,

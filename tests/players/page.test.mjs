@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { PATIENCE, answers, everything, frames, launch, recordInterruptions, slowly, until } from "./lib/browser.mjs";
-import { endpoints, folder, pageLink, sign, vod } from "./lib/stack.mjs";
+import { endpoints, films, folder, pageLink, sign, vod } from "./lib/stack.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -512,6 +512,29 @@ test("captions are there where the film has some, and off until asked for", asyn
   await context.close();
 });
 
+test("a viewer chooses among the languages of a film, and the page says what was left out", async () => {
+  const { context, page, complaints } = await tab(DESKTOP);
+  const seen = answers(page);
+  await page.goto(`${films.edge}/#token=${films.token}`);
+  await page.locator(".card a", { hasText: "Two languages" }).click();
+  await page.getByText("subtitle track 1 (eng)").waitFor();
+  const menu = page.locator("[data-menu=audio]");
+  await menu.waitFor();
+  await menu.getByRole("button", { name: "Audio" }).click();
+  const languages = menu.getByRole("menuitemradio");
+  assert.deepEqual(await languages.allTextContents(), ["English", "German"]);
+  assert.equal(await menu.getByRole("menuitemradio", { checked: true }).textContent(), "English");
+  await menu.getByRole("menuitemradio", { name: "German" }).click();
+  await page.locator(".big").click();
+  await until(page, (video) => video.ended);
+  const german = seen.filter(({ url }) => /video_audio_2_\d+\.aac/.test(url));
+  assert.ok(german.length > 0 && german.every(({ status }) => status < 400), JSON.stringify(seen));
+  await menu.getByRole("button", { name: "Audio" }).click();
+  assert.equal(await menu.getByRole("menuitemradio", { checked: true }).textContent(), "German");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("when the connection is lost it says so, and goes on when asked to", async () => {
   const { context, page } = await tab(PHONE);
   await page.route("**/play/**", (route) => route.abort());
@@ -530,6 +553,7 @@ test("films without captions have no captions button", async () => {
   const { context, page } = await watching(DESKTOP);
   await until(page, (video) => video.readyState >= 1);
   assert.equal(await page.locator("[data-menu=captions]").isVisible(), false);
+  assert.equal(await page.locator("[data-menu=audio]").isVisible(), false, "one track is no choice");
   assert.equal(await page.locator("[data-menu=quality]").isVisible(), true);
   await context.close();
 });

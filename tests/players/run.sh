@@ -48,6 +48,16 @@ ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:d
 "$VOD" upload "$clip" --wait >/dev/null 2>"$VOD_STATE/upload" ||
     die "the clip was not converted: $(cat "$VOD_STATE/upload" "$VOD_STATE/log")"
 
+# A film in two languages with subtitles, by the built-in template.
+languages="$VOD_FILMS/Two languages.mkv"
+printf '1\n00:00:00,500 --> 00:00:01,500\nGood evening\n' >"$VOD_FILMS/en.srt"
+ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=640x360:rate=25:duration=4 -f lavfi -i sine=frequency=440:duration=4 \
+    -f lavfi -i sine=frequency=880:duration=4 -i "$VOD_FILMS/en.srt" -map 0 -map 1 -map 2 -map 3 \
+    -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -c:s srt \
+    -metadata:s:a:0 language=eng -metadata:s:a:1 language=ger -metadata:s:s:0 language=eng "$languages"
+VOD_STATE=$VOD_FILMS "$VOD" upload "$languages" --wait >/dev/null 2>"$VOD_FILMS/upload" ||
+    die "the film in two languages was not converted: $(cat "$VOD_FILMS/upload" "$VOD_FILMS/log")"
+
 # The same film by other templates, one after the other: a template under jobs/ is for all uploads that follow.
 film() (
     export VOD_STATE=$VOD_FILMS

@@ -122,6 +122,46 @@ pub fn podcast() -> anyhow::Result<PathBuf> {
     make("podcast.ogg", &tone(2.0), &["-c:a", "libvorbis", "-ac", "2"])
 }
 
+/// A film in two languages, the second a tenth as loud, with subtitles.
+pub fn two_languages() -> anyhow::Result<PathBuf> {
+    let subtitles = folder()?.join("subtitles.srt");
+    let temporary = temporary(&subtitles);
+    std::fs::write(&temporary, "1\n00:00:00,500 --> 00:00:01,500\nGood evening\n")?;
+    std::fs::rename(temporary, &subtitles)?;
+    let subtitles = ["-i".to_owned(), subtitles.to_string_lossy().into_owned()];
+    let inputs = [
+        picture("320x180", 30, 2.0),
+        tone(2.0),
+        tone(2.0),
+        subtitles.to_vec(),
+    ]
+    .concat();
+    let tracks = [
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-map",
+        "2",
+        "-map",
+        "3",
+        "-filter:a:1",
+        "volume=0.1",
+    ];
+    let languages = [
+        "-metadata:s:a:0",
+        "language=eng",
+        "-metadata:s:a:1",
+        "language=ger",
+    ];
+    let subtitles = ["-c:s", "srt", "-metadata:s:s:0", "language=eng"];
+    make(
+        "languages.mkv",
+        &inputs,
+        &[&tracks[..], &languages, H264, STEREO, &subtitles].concat(),
+    )
+}
+
 /// A picture of this size whose pixels have this shape.
 pub fn shaped(size: &str, pixel: &str) -> anyhow::Result<PathBuf> {
     let inputs = [picture(size, 30, 2.0), tone(2.0)].concat();

@@ -78,6 +78,23 @@ pub fn play(url: &str) -> anyhow::Result<f64> {
     Ok(micros.trim().parse::<i64>()? as f64 / 1e6)
 }
 
+/// The mean volume in decibels of the audio in a language (ISO 639-2).
+pub fn volume(input: &str, language: &str) -> anyhow::Result<f64> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-i", input]);
+    command.args(["-map", &format!("0:a:m:language:{language}"), "-af"]);
+    // Of the whole, after each frame: the last line counts.
+    command.arg("astats=metadata=1,ametadata=mode=print:key=lavfi.astats.Overall.RMS_level:file=-");
+    command.args(["-f", "null", "-"]);
+    let printed = tools::run(&mut command)?;
+    let last = printed
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("RMS_level="));
+    let (_, level) = last.context("ffmpeg heard nothing")?;
+    level.trim().parse().context("not a number")
+}
+
 /// Whether two times are within a tenth of a second.
 pub fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 0.1

@@ -17,8 +17,8 @@ pub const MEDIACONVERT_QUEUE: &str = "MEDIACONVERT_QUEUE";
 pub const JOB_TEMPLATE: &str = "JOB_TEMPLATE";
 /// Distinguishes this pipeline's jobs from others of the account; default `vod`.
 pub const APPLICATION: &str = "APPLICATION";
-/// Names of rules to turn off, separated by commas: `audio-only`, `drop-missing-audio`, `swap-for-portrait`, `keep-shape`,
-/// `no-upscale`.
+/// Names of rules to turn off, separated by commas: `audio-only`, `audio-tracks`, `drop-missing-audio`, `swap-for-portrait`,
+/// `keep-shape`, `no-upscale`.
 pub const RULES_OFF: &str = "RULES_OFF";
 
 /// The built-in template.

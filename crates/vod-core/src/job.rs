@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::loaded::LoadedTemplate;
 pub use self::rules::{
-    AUDIO_ONLY, DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT, UnknownRule,
+    AUDIO_ONLY, AUDIO_TRACKS, DROP_MISSING_AUDIO, KEEP_SHAPE, NO_UPSCALE, Rules, SWAP_FOR_PORTRAIT,
+    UnknownRule,
 };
 use crate::asset::AssetId;
 use crate::digest::sha256_hex;
@@ -71,7 +72,7 @@ pub fn build(
         changes,
         mut left_out,
     } = rules::apply(&mut settings, media, rules);
-    left_out.extend(left_out::tracks(&template.settings, media));
+    left_out.extend(left_out::tracks(&settings, media));
     set_input(&mut settings, target);
     set_destinations(&mut settings, target)?;
     let thumbnail_interval_ms = thumbnail_interval_ms(&settings);
@@ -133,20 +134,19 @@ pub fn request_token(asset: &AssetId, template: &str, attempt: u32) -> String {
 }
 
 fn set_input(settings: &mut Value, target: &Target<'_>) {
-    let url = format!("s3://{}/{}", target.input_bucket, target.input_key);
-    match settings.pointer_mut("/inputs/0").and_then(Value::as_object_mut) {
-        Some(input) => {
-            input.insert("fileInput".to_owned(), url.into());
-        }
-        None => {
-            settings["inputs"] = json!([{
-                "fileInput": url,
-                "audioSelectors": {"Audio Selector 1": {"defaultSelection": "DEFAULT"}},
-                "videoSelector": {"rotate": "AUTO"},
-                "timecodeSource": "ZEROBASED",
-            }]);
-        }
+    if !settings.pointer("/inputs/0").is_some_and(Value::is_object) {
+        settings["inputs"] = json!([default_input()]);
     }
+    settings["inputs"][0]["fileInput"] = format!("s3://{}/{}", target.input_bucket, target.input_key).into();
+}
+
+/// The input of a template that has none.
+fn default_input() -> Value {
+    json!({
+        "audioSelectors": {"Audio Selector 1": {"defaultSelection": "DEFAULT"}},
+        "videoSelector": {"rotate": "AUTO"},
+        "timecodeSource": "ZEROBASED",
+    })
 }
 
 /// The member of `outputGroupSettings` with the group's settings, and the folder of its outputs.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
-use vod_tests::media::{duration, play, probe, size, stream};
+use vod_tests::http::get;
+use vod_tests::media::{duration, play, probe, size, stream, volume};
 use vod_tests::{LocalStack, clips};
 
 /// A clip, and what its mp4 and its record must be.
@@ -85,6 +86,70 @@ fn heard(stack: &LocalStack, record: &Value, has_cover: bool) -> anyhow::Result<
         }
         None if !has_cover => {}
         other => anyhow::bail!("poster: {other:?}"),
+    }
+    Ok(())
+}
+
+/// Both languages are audio renditions and tracks of the MP4 file, and the record says what became of the subtitles.
+#[test]
+fn an_upload_with_two_languages_ends_with_both() -> anyhow::Result<()> {
+    let stack = LocalStack::start()?;
+    let key = "input/film.mkv";
+    stack.upload(&clips::two_languages()?, key)?;
+    let record = stack.wait_for_complete(key)?;
+    ensure!(
+        has_rule(&record, "audio-tracks"),
+        "no trace of the rule: {record:#}"
+    );
+    let left_out = record["left_out"].as_array().context("nothing is left out")?;
+    // Beside renditions that are larger than the picture.
+    let is_track = |entry: &&Value| {
+        entry["what"]
+            .as_str()
+            .is_some_and(|what| what.contains(" track "))
+    };
+    let tracks: Vec<_> = left_out.iter().filter(is_track).collect();
+    let [subtitles] = tracks.as_slice() else {
+        bail!("{left_out:#?}")
+    };
+    ensure!(subtitles["what"] == "subtitle track 1 (eng)", "{subtitles:#}");
+    let why = subtitles["why"].as_str().context("no reason")?;
+    ensure!(
+        why.contains("SRT or WebVTT") && why.contains("CaptionSelectors"),
+        "{why}"
+    );
+
+    let links = stack.vod_json(&["sign", record["id"].as_str().context("no id")?])?;
+    let hls = links["hls"].as_str().context("no hls")?;
+    let master = get(hls, &[])?.text();
+    for (default, language, name) in [("YES", "eng", "English"), ("NO", "deu", "German")] {
+        let rendition = format!("LANGUAGE=\"{language}\",NAME=\"{name}\",AUTOSELECT=YES,DEFAULT={default},");
+        ensure!(master.contains(&rendition), "{rendition} in {master}");
+    }
+    let variants = master
+        .lines()
+        .filter(|line| line.starts_with("#EXT-X-STREAM-INF:"));
+    ensure!(variants.clone().count() > 0, "{master}");
+    for variant in variants {
+        ensure!(variant.contains("AUDIO=\"audio_1\""), "{variant}");
+    }
+    ensure!((play(hls)? - 2.0).abs() <= 0.15, "it does not play to its end");
+
+    let mp4 = links["mp4"][0]["url"].as_str().context("no mp4")?;
+    for source in [mp4, hls] {
+        let facts = probe(source)?;
+        let streams = facts["streams"].as_array().context("no streams")?;
+        let audio = streams.iter().filter(|stream| stream["codec_type"] == "audio");
+        let languages: Vec<_> = audio.map(|stream| stream["tags"]["language"].as_str()).collect();
+        for language in ["eng", "deu"] {
+            ensure!(languages.contains(&Some(language)), "{source}: {languages:?}");
+        }
+        // A tenth is 20 decibels.
+        let (first, second) = (volume(source, "eng")?, volume(source, "deu")?);
+        ensure!(
+            (first - second - 20.0).abs() < 3.0,
+            "{source}: {first} dB and {second} dB"
+        );
     }
     Ok(())
 }

@@ -113,18 +113,36 @@ fn selected(selector: Option<&Value>, tracks: &[(usize, &Track)]) -> Option<Vec<
 }
 
 const NO_CAPTIONS: &str = "the template makes no captions";
+/// Of the tracks in an MP4 or Matroska file, no source type of a caption selector reads text (API reference,
+/// `CaptionSourceSettings`; `TrackSourceSettings` is for IMSC in IMF).
+const NOT_READ: &str = "MediaConvert does not read subtitle tracks inside a video: save them as an SRT or WebVTT file and add it as \
+    captions (docs/api.md), or name it in the template's CaptionSelectors";
+/// Sources of captions that are tracks of the input.
+const IN_TRACKS: [&str; 3] = ["DVB_SUB", "IMSC", "TELETEXT"];
 
 fn captions(settings: &Value, media: &Media, left_out: &mut Vec<LeftOut>) {
     let asks = |output: &Value| list(output, "/captionDescriptions").next().is_some();
     let mut outputs = list(settings, "/outputGroups").flat_map(|group| list(group, "/outputs"));
-    if outputs.any(asks) {
-        // Which of them it takes is decided by its selectors.
-        return;
+    let makes_captions = outputs.any(asks);
+    let selectors = settings
+        .pointer("/inputs/0/captionSelectors")
+        .and_then(Value::as_object);
+    let reads_tracks = selectors
+        .into_iter()
+        .flat_map(|selectors| selectors.values())
+        .any(|selector| {
+            let source = selector
+                .pointer("/sourceSettings/sourceType")
+                .and_then(Value::as_str);
+            source.is_some_and(|source| IN_TRACKS.contains(&source))
+        });
+    // Which tracks a template takes is decided by its selectors.
+    if !(makes_captions && reads_tracks) {
+        for (number, track) in of_kind(media, TrackKind::Subtitles) {
+            left_out.push(LeftOut::new(name("subtitle", number, track), NOT_READ));
+        }
     }
-    for (number, track) in of_kind(media, TrackKind::Subtitles) {
-        left_out.push(LeftOut::new(name("subtitle", number, track), NO_CAPTIONS));
-    }
-    if of_kind(media, TrackKind::EmbeddedCaptions).next().is_some() {
+    if !makes_captions && of_kind(media, TrackKind::EmbeddedCaptions).next().is_some() {
         left_out.push(LeftOut::new("embedded captions (608/708)", NO_CAPTIONS));
     }
 }
@@ -190,8 +208,8 @@ mod tests {
                 "video track 2: only the first video track is taken over",
                 "audio track 1: its codec is unknown, so it cannot be decoded",
                 "audio track 3 (deu): the template takes audio track 2",
-                "subtitle track 1: the template makes no captions",
-                "subtitle track 2 (deu): the template makes no captions",
+                &format!("subtitle track 1: {NOT_READ}"),
+                &format!("subtitle track 2 (deu): {NOT_READ}"),
                 "embedded captions (608/708): the template makes no captions",
             ]
         );
@@ -228,7 +246,15 @@ mod tests {
 
     #[test]
     fn a_template_with_captions_decides_by_itself() {
-        let settings = json!({"outputGroups": [{"outputs": [{"captionDescriptions": [{}]}]}]});
-        assert!(said(&settings, &media(vec![track(TrackKind::Subtitles, None)])).is_empty());
+        for (source, left_out) in [("TELETEXT", 0), ("DVB_SUB", 0), ("EMBEDDED", 1), ("SRT", 1)] {
+            let settings = json!({
+                "inputs": [{"captionSelectors": {"A": {"sourceSettings": {"sourceType": source}}}}],
+                "outputGroups": [{"outputs": [{"captionDescriptions": [{}]}]}]});
+            let tracks = vec![
+                track(TrackKind::Subtitles, None),
+                track(TrackKind::EmbeddedCaptions, None),
+            ];
+            assert_eq!(said(&settings, &media(tracks)).len(), left_out, "{source}");
+        }
     }
 }

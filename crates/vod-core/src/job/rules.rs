@@ -2,6 +2,8 @@
 //! when it changed something. A rule fires only on what the probe has found: nothing is guessed.
 
 mod audio_only;
+mod audio_tracks;
+mod language;
 
 use std::borrow::Cow;
 
@@ -13,6 +15,8 @@ use crate::record::{Change, LeftOut, Media};
 
 /// MediaConvert would make black pictures for a source that has none.
 pub const AUDIO_ONLY: &str = "audio-only";
+/// A template made for one audio track would leave out the other languages of a source.
+pub const AUDIO_TRACKS: &str = "audio-tracks";
 /// AWS fails a job that requires audio if the source has none.
 pub const DROP_MISSING_AUDIO: &str = "drop-missing-audio";
 /// A portrait video in a landscape frame would be a thin strip between black bars.
@@ -27,6 +31,7 @@ pub const NO_UPSCALE: &str = "no-upscale";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     pub audio_only: bool,
+    pub audio_tracks: bool,
     pub drop_missing_audio: bool,
     pub swap_for_portrait: bool,
     /// Off, an output with one side has a 16:9 frame: CreateJob never carries one side alone.
@@ -37,7 +42,7 @@ pub struct Rules {
 /// A name that is no rule's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no rule is called `{0}` (there are {AUDIO_ONLY}, {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {KEEP_SHAPE}, {NO_UPSCALE})"
+    "no rule is called `{0}` (there are {AUDIO_ONLY}, {AUDIO_TRACKS}, {DROP_MISSING_AUDIO}, {SWAP_FOR_PORTRAIT}, {KEEP_SHAPE}, {NO_UPSCALE})"
 )]
 pub struct UnknownRule(String);
 
@@ -46,6 +51,7 @@ impl Rules {
     pub fn all() -> Self {
         Self {
             audio_only: true,
+            audio_tracks: true,
             drop_missing_audio: true,
             swap_for_portrait: true,
             keep_shape: true,
@@ -59,6 +65,7 @@ impl Rules {
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             match name {
                 AUDIO_ONLY => rules.audio_only = false,
+                AUDIO_TRACKS => rules.audio_tracks = false,
                 DROP_MISSING_AUDIO => rules.drop_missing_audio = false,
                 SWAP_FOR_PORTRAIT => rules.swap_for_portrait = false,
                 KEEP_SHAPE => rules.keep_shape = false,
@@ -91,6 +98,9 @@ pub(super) fn apply(settings: &mut Value, media: &Media, rules: Rules) -> Applie
     let mut applied = Applied::default();
     if rules.audio_only && media.is_audio_only() {
         applied.changes = audio_only::apply(settings, media.cover.is_some()).unwrap_or_default();
+    }
+    if rules.audio_tracks {
+        applied.changes.extend(audio_tracks::apply(settings, media));
     }
     let source = Source::new(settings, &pictured(media));
     let Some(groups) = settings.get_mut("outputGroups").and_then(Value::as_array_mut) else {

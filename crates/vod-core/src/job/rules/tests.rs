@@ -328,3 +328,5 @@ fn video_is_left_out_only_where_the_probe_found_none() {
             .is_empty()
     );
 }
+
+mod further_audio;
