@@ -68,10 +68,10 @@ fuzz_target!(|text: &str| {
         .into_iter()
         .map(|argument| argument.into_string().expect("arguments are text"))
         .collect();
-    assert_eq!(
-        arguments.iter().filter(|argument| *argument == "-i").count(),
-        1,
-        "one input"
+    // Images and audio beside the video are inputs too.
+    assert!(
+        arguments.iter().any(|argument| argument == "-i"),
+        "{arguments:?}"
     );
     assert!(arguments.iter().all(|argument| !argument.contains('\0')));
     for group in &plan.groups {

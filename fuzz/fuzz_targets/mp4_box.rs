@@ -1,10 +1,13 @@
-//! Bytes of media: walking the boxes of a file always gets on, and looking into a segment ends.
+//! Bytes of media: walking the boxes of a file always gets on, and looking into a segment ends. Audio is cut between frames.
 #![no_main]
 
-use std::io::Cursor;
+use std::cell::RefCell;
+use std::io::{self, Cursor, Write};
+use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
-use transcode::boxes::Track;
+use transcode::adts;
+use transcode::boxes::{Track, copy_fragments, hevc_in_stream};
 use transcode::playlist::{avc_codec, durations};
 use transcode::transport::keyframes;
 use vod_core::mp4::box_header;
@@ -32,6 +35,12 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
 
+    let mut fragments = Vec::new();
+    if let Ok(copied) = copy_fragments(&mut Cursor::new(bytes), &mut fragments) {
+        assert_eq!(copied, fragments.len() as u64);
+        assert!(fragments.len() <= bytes.len());
+    }
+
     if let Ok(found) = keyframes(&mut &*bytes) {
         assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
         assert!(found.iter().all(|key| key.start < key.end));
@@ -42,6 +51,48 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(codec.starts_with("avc1.") && codec.len() <= 12, "{codec}");
         }
     }
+    if let Some(codec) = hevc_in_stream(bytes) {
+        assert!(codec.starts_with("hvc1.") && codec.len() <= 40, "{codec}");
+    }
+    packed_audio(bytes);
     let playlist = String::from_utf8_lossy(bytes);
     assert!(durations(&playlist).len() <= playlist.matches("#EXTINF:").count());
 });
+
+/// Bytes of the tag in front of each segment of packed audio.
+const TAG: usize = 73;
+
+/// All frames are in the segments, in their order.
+fn packed_audio(bytes: &[u8]) {
+    let mut segments: Vec<Segment> = Vec::new();
+    let create = |number| {
+        let segment = Segment::default();
+        segments.push(segment.clone());
+        assert_eq!(segments.len(), number);
+        Ok(segment)
+    };
+    let Ok(durations) = adts::cut(&mut &*bytes, 0.1, 2, create) else {
+        return;
+    };
+    assert_eq!(durations.len(), segments.len());
+    assert!(durations.iter().all(|seconds| *seconds > 0.0));
+    let audio: Vec<u8> = segments
+        .iter()
+        .flat_map(|segment| segment.0.borrow()[TAG..].to_vec())
+        .collect();
+    assert_eq!(audio, bytes);
+}
+
+/// A file in memory that can be read while it is written.
+#[derive(Clone, Default)]
+struct Segment(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Segment {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -62,13 +62,19 @@ fuzz_target!(|text: &str| {
 /// DASH manifests: nothing outside of the asset is signed.
 fn manifest(text: &str) {
     let key = format!("output/{}/default/cmaf/video.mpd", keys::film());
-    let Ok(rewritten) = mpd(text, &key, &GRANT) else { return };
+    let Ok(rewritten) = mpd(text, &key, &GRANT) else {
+        return;
+    };
     let rewritten = String::from_utf8(rewritten).expect("is UTF-8");
     let query = QUERY.replace('&', "&amp;");
     let own = format!("/output/{}/", keys::film());
-    let signed = rewritten.split(['"', '\'', '>', '<']).filter(|part| part.contains(&query));
+    let signed = rewritten
+        .split(['"', '\'', '>', '<'])
+        .filter(|part| part.contains(&query));
     for uri in signed.filter(|uri| !text.contains(*uri)) {
-        let url = AT.join(&uri.replace("&amp;", "&")).expect("what is signed is a URL");
+        let url = AT
+            .join(&uri.replace("&amp;", "&"))
+            .expect("what is signed is a URL");
         assert_eq!(url.host_str(), Some("127.0.0.1"), "{uri}");
         assert!(url.path().starts_with(&own), "{uri} is {url}");
     }

@@ -213,11 +213,17 @@ impl Run {
         }
         let first_flags = has(0x4).then(|| number32(run, at));
         at += if has(0x4) { 4 } else { 0 };
-        // A list without members per sample has no end in the bytes.
-        if flags & 0xf00 == 0 && u64::from(count) > BOX_MAX {
+        // Samples without members of their own are alike: the bytes do not limit their number, and one is looked at.
+        let are_alike = flags & 0xf00 == 0;
+        if are_alike && u64::from(count) > BOX_MAX {
             return None;
         }
-        for index in 0..count {
+        let (looked_at, alike) = if are_alike {
+            (count.min(1), count)
+        } else {
+            (count, 1)
+        };
+        for index in 0..looked_at {
             let mut member = |flag: u32, default: u32| -> Option<u32> {
                 if !has(flag) {
                     return Some(default);
@@ -229,7 +235,7 @@ impl Run {
             let size = member(0x200, defaults.size)?;
             let flags = member(0x400, defaults.flags)?;
             let offset = member(0x800, 0)?;
-            parsed.duration += u64::from(duration);
+            parsed.duration += u64::from(duration) * u64::from(alike);
             if index == 0 {
                 parsed.first_size = u64::from(size);
                 parsed.first_flags = first_flags.unwrap_or(Some(flags))?;
