@@ -69,10 +69,7 @@ fuzz_target!(|text: &str| {
         .map(|argument| argument.into_string().expect("arguments are text"))
         .collect();
     // Images and audio beside the video are inputs too.
-    assert!(
-        arguments.iter().any(|argument| argument == "-i"),
-        "{arguments:?}"
-    );
+    assert!(arguments.iter().any(|argument| argument == "-i"), "{arguments:?}");
     assert!(arguments.iter().all(|argument| !argument.contains('\0')));
     for group in &plan.groups {
         assert!(group.folder.bytes().all(|byte| byte.is_ascii_alphanumeric()));
