@@ -33,7 +33,7 @@ class NotSent extends Error {
 /** Sends a part. @param {string} url @param {Blob} part @param {(bytes: number) => void} sent @param {AbortSignal} signal */
 function put(url, part, sent, signal) {
   return new Promise((done, failed) => {
-    // fetch does not tell how much has been sent.
+    // fetch does not report how much has been sent.
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     signal.addEventListener("abort", abort, { once: true });
