@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{ManageError, ManageErrorKind, Removed};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use vod_core::asset::AssetId;
 use vod_core::owner::Edit;
 use vod_core::record::Record;
@@ -54,8 +54,19 @@ struct Bulk {
 #[derive(Debug, Deserialize)]
 struct BulkRequest {
     asset: String,
+    action: String,
     #[serde(flatten)]
-    action: Action,
+    members: Map<String, Value>,
+}
+
+impl BulkRequest {
+    /// The asset, and what to do with it. An action is named by a text: serde alone would also take its number.
+    fn read(mut self) -> Result<(String, Action), Problem> {
+        self.members.insert("action".to_owned(), self.action.into());
+        let action = serde_json::from_value(Value::Object(self.members))
+            .map_err(|error| Problem::bad_request(format!("the body is malformed: {error}")))?;
+        Ok((self.asset, action))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,9 +134,12 @@ pub(crate) async fn bulk(State(app): State<App>, headers: HeaderMap, body: Body)
             "requests are not between 1 and {BULK_MAX}"
         )));
     }
+    // All are read before the first is done: a bad request changes nothing.
+    let requests = requests.into_iter().map(BulkRequest::read);
+    let requests = requests.collect::<Result<Vec<_>, _>>()?;
     let end = (app.0.clock)() + BULK_TIME;
     let mut responses = Vec::with_capacity(requests.len());
-    for BulkRequest { asset, action } in requests {
+    for (asset, action) in requests {
         let done = if (app.0.clock)() < end {
             perform(&app, &headers, &owner, &asset, action).await
         } else {
@@ -258,5 +272,28 @@ pub(crate) fn problem(error: &ManageError) -> Problem {
             ManageError::Queue(error) => Problem::unavailable("the queue", error),
             error => Problem::unavailable("the storage", error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_named_by_its_text_and_has_its_members() {
+        for (request, good) in [
+            (json!({"asset": "a", "action": "remove"}), true),
+            (json!({"asset": "a", "action": "edit", "title": "b"}), true),
+            (json!({"asset": "a", "action": "encode", "template": "hd"}), true),
+            (json!({"asset": "a", "action": 1}), false),
+            (json!({"asset": "a", "action": "explode"}), false),
+            (json!({"asset": "a", "action": "encode"}), false),
+            (json!({"asset": "a", "action": "edit", "name": "b"}), false),
+            (json!({"asset": "a"}), false),
+        ] {
+            let read = serde_json::from_value::<BulkRequest>(request.clone());
+            let read = read.ok().and_then(|request| request.read().ok());
+            assert_eq!(read.is_some(), good, "{request}");
+        }
     }
 }
