@@ -317,12 +317,14 @@ impl TestEdge {
 async fn put_asset(s3: &aws_sdk_s3::Client, id: &AssetId, state: &str, key: &str) {
     let folder = format!("output/{id}/default");
     let time = "2026-01-01T00:00:00Z";
-    let record = json!({"schema": 1, "id": id, "state": state, "progress": 100, "title": "my film",
+    let mut record = json!({"schema": 1, "id": id, "state": state, "progress": 100, "title": "my film",
         "source": {"bucket": "vod", "key": key, "etag": "1", "size": 9, "uploaded_at": time},
-        "outputs": [{"template": "default", "prefix": format!("{folder}/"),
-            "hls": {"master": format!("{folder}/hls/video.m3u8"), "variants": []},
-            "mp4": [{"key": format!("{folder}/mp4/video.mp4")}]}],
         "created_at": time, "updated_at": time});
+    if state == "COMPLETE" {
+        record["outputs"] = json!([{"template": "default", "prefix": format!("{folder}/"),
+            "hls": {"master": format!("{folder}/hls/video.m3u8"), "variants": []},
+            "mp4": [{"key": format!("{folder}/mp4/video.mp4")}]}]);
+    }
     put(
         s3,
         &format!("catalog/{id}.json"),
