@@ -195,7 +195,7 @@ UNUSED = {
     "lambda:*FunctionConcurrency": "reserved concurrency", "lambda:GetLayerVersion": "layers", "lambda:PassCapacityProvider": "managed instances",
     "lambda:AssociateRuntimeAlias": "pinned runtimes", "lambda:PutRuntimeManagementConfig": "pinned runtimes",
     "lambda:Put*RecursionConfig": "loops on purpose", "lambda:Put*ScalingConfig": "managed instances",
-    "iam:DeleteRolePermissionsBoundary": "a boundary is never taken away", "logs:*KmsKey": "keys of one's own", "logs:*ResourcePolicy": "log delivery",
+    "iam:DeleteRolePermissionsBoundary": "a boundary is never taken away", "iam:*GroupPolicy": "policies of groups", "iam:*UserPolicy": "policies of users", "logs:*KmsKey": "keys of one's own", "logs:*ResourcePolicy": "log delivery",
     "logs:*ResourcePolicies": "log delivery", "logs:Delete*Policy": "field indexes and data protection", "logs:Put*IndexPolicy": "field indexes",
     "logs:PutDataProtectionPolicy": "data protection", "logs:PutBearerTokenAuthentication": "tokens", "logs:PutLogGroupDeletionProtection": "locks",
     "s3:REST.PUT.OBJECT": "no action of IAM's", "s3:*Metadata*": "metadata tables", "s3:Put*Acl": "access lists, which are off", "s3:*Website": "websites",
