@@ -21,7 +21,7 @@ if (($# == 0)); then
     echo "== no reconcile: what SQS brings again is enough"
     simulate --uploads 120 --faults 4 --seed 2 --queues-only --create-rate 2 --removals 0
     echo "== many deaths: the search alone finds jobs that are not on record"
-    simulate --uploads 120 --faults 10 --seed 3 --removals 0
+    simulate --uploads 120 --faults 10 --seed 2 --removals 0
     echo "== many removals: what is taken down stays down"
     simulate --uploads 2000 --seed 1 --removals 10 --create-rate 10
     echo "== vod up, killed 50 times"

@@ -39,7 +39,7 @@ const DEATHS: &[&str] = &[
     "--faults",
     "10",
     "--seed",
-    "3",
+    "2",
     "--removals",
     "0",
 ];
