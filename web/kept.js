@@ -1,5 +1,5 @@
 // @ts-check
-/** What the browser keeps of uploads over a reload: the sessions, and the files themselves unless they are too large. */
+/** Storage of uploads over a reload: the sessions, and the files themselves unless they are too large. */
 
 /**
  * @typedef {{

@@ -1,6 +1,6 @@
 //! Calls to AWS, and to a local stack, which has the same APIs.
 //!
-//! S3, CloudFront and MediaConvert have SDK crates. The other four services are called through [`vod_aws::call`]; ADR 0006
+//! S3 and MediaConvert have SDK crates. The other five services are called through [`vod_aws::call`]; ADR 0006
 //! gives the reasons. aws-config finds credentials, region and endpoints.
 
 mod credentials;
@@ -11,6 +11,7 @@ mod xml;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -21,13 +22,13 @@ use aws_types::service_config::ServiceConfigKey;
 use form_urlencoded::Serializer;
 use serde_json::Value;
 use vod_aws::call::{Call, CallResponse, Caller};
-use vod_aws::{MediaConvert, Wire, root};
+use vod_aws::{MediaConvert, Wire, edge, root};
 use vod_state::endpoints::Endpoints;
 
 pub(crate) use self::error::{AwsError, Refusal};
 use self::sdk::refused;
 pub(crate) use self::sdk::{in_one_line, media_error, sdk_error};
-use self::service::{LAMBDA, Service};
+use self::service::{CLOUDFRONT, LAMBDA, Service};
 
 /// Longest time until the first byte of a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -122,10 +123,6 @@ impl Aws {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    pub(crate) fn cloudfront(&self) -> aws_sdk_cloudfront::Client {
-        aws_sdk_cloudfront::Client::new(&self.sdk)
-    }
-
     pub(crate) fn mediaconvert(&self) -> MediaConvert {
         MediaConvert::from_sdk(&self.sdk)
     }
@@ -192,6 +189,19 @@ impl Aws {
         let response = self.send(service, call).await?;
         let mut document = xml::parse(&response.body).unwrap_or(Value::Null);
         Ok(document[format!("{operation}Response")][format!("{operation}Result")].take())
+    }
+
+    /// Has the edge fetch the objects at `path` again (see [`edge::invalidation`]).
+    pub(crate) async fn invalidate(&self, distribution: &str, path: &str) -> anyhow::Result<()> {
+        let endpoint = self.own_endpoint(CLOUDFRONT.id);
+        let endpoint = endpoint.unwrap_or_else(|| edge::ADDRESS.to_owned());
+        let call = edge::invalidation(endpoint.trim_end_matches('/').to_owned(), distribution, path);
+        let call = Call {
+            read_error: xml::error,
+            ..call.context("the id of the distribution is malformed")?
+        };
+        self.in_region(edge::REGION).send(&CLOUDFRONT, call).await?;
+        Ok(())
     }
 
     /// Runs a function and waits for its result. The inner error is the function's own: its type and message.

@@ -3,15 +3,12 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::{Context, anyhow, bail};
-use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
-use jiff::Timestamp;
 use pipeline::{RemovedUpload, Services, TakeDown};
 use serde::Serialize;
 use vod_core::asset::AssetId;
 use vod_core::keys::asset_prefix;
 use vod_core::record::Record;
 
-use crate::aws::sdk_error;
 use crate::output;
 use crate::stack::Stack;
 use crate::target::Target;
@@ -156,24 +153,9 @@ fn confirm(asset: &AssetId, record: Option<&Record>, outputs: usize, args: &Args
 
 /// Invalidates the outputs at the edge, so that links that are still valid lead nowhere.
 async fn invalidate(stack: &Stack, asset: &AssetId) -> anyhow::Result<()> {
-    let reference = format!("rm-{asset}-{}", Timestamp::now().as_millisecond());
-    let paths = Paths::builder()
-        .quantity(1)
-        .items(format!("/{}*", asset_prefix(asset)))
-        .build()?;
-    let batch = InvalidationBatch::builder()
-        .paths(paths)
-        .caller_reference(reference)
-        .build()?;
-    let call = stack.aws.cloudfront().create_invalidation();
-    let answer = call
-        .distribution_id(stack.distribution())
-        .invalidation_batch(batch)
-        .send()
-        .await;
-    let what = "the outputs are deleted, but they could not be invalidated at the edge";
-    answer.map_err(|error| sdk_error(what, "cloudfront:CreateInvalidation", error))?;
-    Ok(())
+    let path = format!("/{}*", asset_prefix(asset));
+    let done = stack.aws.invalidate(stack.distribution(), &path).await;
+    done.context("the outputs are deleted, but they could not be invalidated at the edge")
 }
 
 /// Deletes the upload, unless another one is at its key by now. Returns whether it did.

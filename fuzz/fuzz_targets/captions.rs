@@ -38,7 +38,7 @@ fn again(format: Format, file: &str, cues: &[Cue]) {
     assert_eq!(read.as_deref(), Ok(cues), "{file}");
 }
 
-/// What a job does with cues keeps them in order, within the clip, and with a length.
+/// A job's changes to cues keep them in order, within the clip, and with a length.
 fn moved(cues: &[Cue]) {
     for ms in [-1500, 40, i64::MIN, i64::MAX] {
         assert!(shift(cues, ms).iter().all(|cue| cue.start < cue.end));

@@ -23,11 +23,7 @@ const IO: [&str; 11] = [
     "tower",
 ];
 /// Outside crates, and the only crates that may link them.
-const RESERVED: [(&str, &[&str]); 3] = [
-    ("aws-sdk-mediaconvert", &["vod-aws"]),
-    ("aws-config", &["vod"]),
-    ("aws-sdk-cloudfront", &["vod"]),
-];
+const RESERVED: [(&str, &[&str]); 2] = [("aws-sdk-mediaconvert", &["vod-aws"]), ("aws-config", &["vod"])];
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

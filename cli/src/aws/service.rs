@@ -19,6 +19,12 @@ pub(crate) const CLOUDFORMATION: Service = Service {
     version: "2010-05-15",
     target: "",
 };
+pub(crate) const CLOUDFRONT: Service = Service {
+    id: "CloudFront",
+    name: "cloudfront",
+    version: "2020-05-31",
+    target: "",
+};
 pub(crate) const LAMBDA: Service = Service {
     id: "Lambda",
     name: "lambda",

@@ -244,8 +244,6 @@ impl Edge {
 }
 
 #[cfg(test)]
-mod red_team;
-#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

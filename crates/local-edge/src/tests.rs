@@ -11,6 +11,7 @@ mod caching;
 mod cors;
 mod objects;
 mod random;
+mod red_team;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_api_to_the_last_segment() {

@@ -1,4 +1,4 @@
-//! What owners do with their videos. The command and the functions share the rules.
+//! Requests of owners about their videos: edit, take down, restore, encode again. The command and the functions share the rules.
 
 use tracing::info;
 use vod_aws::{BucketError, Edge, EdgeError, Queue, QueueError};
@@ -48,7 +48,7 @@ pub enum ManageError {
     Step(#[from] Error),
 }
 
-/// What a client can do about an error.
+/// The way in which a client can react to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Send another request (400).

@@ -182,15 +182,8 @@ impl TakeDown {
 
     /// Every key under `output/<asset>/`.
     pub async fn outputs(&self, asset: &AssetId) -> Result<Vec<String>, Error> {
-        let (mut keys, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let page = self.outputs.keys(&asset_prefix(asset), after.as_deref()).await?;
-            keys.extend(page.entries);
-            match page.next {
-                Some(place) => after = Some(place.key),
-                None => return Ok(keys),
-            }
-        }
+        let all = self.outputs.all(&asset_prefix(asset)).await?;
+        Ok(all.into_iter().map(|listed| listed.key).collect())
     }
 
     /// Deletes outputs until there are none: a job's last ones may have been written while the first were deleted.

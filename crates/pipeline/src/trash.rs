@@ -43,8 +43,8 @@ impl Trash {
             // It has nothing to restore, and must not replace the copy of a video.
             return Ok(());
         }
-        let outputs = list(&self.outputs, &asset_prefix(asset)).await?;
-        let copies = list(&self.bucket, &trash_prefix(asset)).await?;
+        let outputs = self.outputs.all(&asset_prefix(asset)).await?;
+        let copies = self.bucket.all(&trash_prefix(asset)).await?;
         let mut known: HashMap<String, Listed> =
             copies.into_iter().map(|copy| (copy.key.clone(), copy)).collect();
         known.remove(&trash_record_key(asset));
@@ -77,7 +77,7 @@ impl Trash {
 
     /// Copies the outputs back to where they were.
     pub(crate) async fn copy_back(&self, asset: &AssetId) -> Result<(), BucketError> {
-        let copies = list(&self.bucket, &trash_prefix(asset)).await?;
+        let copies = self.bucket.all(&trash_prefix(asset)).await?;
         let outputs = copies.into_iter().filter_map(|copy| {
             let key = output_of_trash(asset, &copy.key)?.to_owned();
             Some((copy, key))
@@ -87,7 +87,7 @@ impl Trash {
 
     /// Deletes all copies of a video.
     pub(crate) async fn erase(&self, asset: &AssetId) -> Result<(), BucketError> {
-        let copies = list(&self.bucket, &trash_prefix(asset)).await?;
+        let copies = self.bucket.all(&trash_prefix(asset)).await?;
         let keys: Vec<String> = copies.into_iter().map(|copy| copy.key).collect();
         self.bucket.delete(&keys).await
     }
@@ -100,17 +100,4 @@ async fn copy_all(from: &Bucket, to: &Bucket, objects: Vec<(Listed, String)>) ->
         .buffer_unordered(CONCURRENCY)
         .try_for_each(|_| async { Ok(()) })
         .await
-}
-
-/// All objects under a prefix.
-async fn list(bucket: &Bucket, prefix: &str) -> Result<Vec<Listed>, BucketError> {
-    let (mut all, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let page = bucket.list(prefix, after.as_deref(), usize::MAX).await?;
-        all.extend(page.entries);
-        match page.next {
-            Some(place) => after = Some(place.key),
-            None => return Ok(all),
-        }
-    }
 }

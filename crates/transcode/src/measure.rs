@@ -12,7 +12,7 @@ use crate::failure::{self, TranscodeError};
 use crate::plan::{Plan, pass_file};
 use crate::process::{self, Limits, Reach};
 
-/// What a run of ffmpeg may use.
+/// The limits of a run of ffmpeg.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     pub(crate) inputs: &'a [PathBuf],

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::bucket::{Bucket, BucketError, unquoted};
 
-/// What stays as it is in the header `x-amz-copy-source`, which is URL-encoded.
+/// The characters that stay as they are in the header `x-amz-copy-source`, which is URL-encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')

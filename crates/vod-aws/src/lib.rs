@@ -11,7 +11,7 @@ mod clock;
 mod config;
 mod copy;
 mod document;
-mod edge;
+pub mod edge;
 mod listing;
 mod logs;
 mod mediaconvert;

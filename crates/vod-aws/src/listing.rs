@@ -65,6 +65,19 @@ impl Bucket {
         Ok(Entries { entries, next })
     }
 
+    /// Lists all objects under `prefix`, which must be few enough to hold: those of one asset.
+    pub async fn all(&self, prefix: &str) -> Result<Vec<Listed>, BucketError> {
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.list(prefix, after.as_deref(), PAGE_MAX).await?;
+            all.extend(page.entries);
+            match page.next {
+                Some(place) => after = Some(place.key),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Lists keys under `prefix` after the key `after`.
     pub async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Entries<String>, BucketError> {
         let page = self.list(prefix, after, PAGE_MAX).await?;

@@ -17,7 +17,7 @@ pub const WEB: &str = "web/";
 pub const REMOVED: &str = "ops/removed/";
 /// Copies of removed videos, from which they can be restored for a while.
 pub const TRASH: &str = "ops/trash/";
-/// What owners have said of their videos: titles, posters.
+/// Titles, posters and captions that owners have set.
 pub const OWNER: &str = "ops/owner/";
 /// Reservations of names by uploads that are under way.
 pub const UPLOADS: &str = "ops/uploads/";

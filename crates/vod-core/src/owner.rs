@@ -1,4 +1,4 @@
-//! What owners may say of a video: its title, its poster, its captions.
+//! The members of a record that its owner sets: title, poster, captions.
 //!
 //! It is part of the record, and also in a document of its own, from which a lost record is rebuilt.
 
@@ -96,7 +96,7 @@ fn good_title(title: &str) -> Result<String, NotSaid> {
     Ok(normalizer.normalize(title).into_owned())
 }
 
-/// What an owner has said of a video: `ops/owner/<asset>.json`.
+/// The members that an owner has set, as they are stored in `ops/owner/<asset>.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     pub schema: u32,
@@ -117,7 +117,7 @@ pub fn said_key(id: &AssetId) -> String {
 }
 
 impl Said {
-    /// What the record has of its owner.
+    /// The members of a record that its owner has set.
     pub fn of(record: &Record) -> Self {
         Self {
             schema: 1,

@@ -14,7 +14,7 @@ use crate::keys::{REMOVED, TRASH};
 use crate::record::{JobState, Record, Source};
 use crate::state;
 
-/// How long a video that was taken down can be restored. A lifecycle rule of the bucket deletes the copies then.
+/// The time for which a video that was taken down can be restored. A lifecycle rule of the bucket deletes the copies then.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The tombstone of an asset.

@@ -21,7 +21,7 @@ fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(
         clippy::expect_used,
-        reason = "without the system's random source no program of this project can work"
+        reason = "aws-lc reads the kernel's source (getrandom), which has no error once the system has started"
     )]
     rand::fill(&mut bytes).expect("the system's random source works");
     bytes

@@ -22,12 +22,12 @@ use crate::body::{Body, parse};
 
 /// Requests in one bulk request.
 const BULK_MAX: usize = 100;
-/// How long a bulk request starts further actions. The edge waits 30 s for an answer.
+/// The time after which a bulk request starts no further action. The edge waits 30 s for a response.
 const BULK_TIME: SignedDuration = SignedDuration::from_secs(20);
 /// The id of the distribution behind which the function is. Only the edge sets this header.
 const DISTRIBUTION: &str = "x-viewer-distribution";
 
-/// What a client wants done with one video.
+/// One action on one video.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 enum Action {
@@ -75,7 +75,7 @@ pub(crate) struct Ask {
     purge: Option<String>,
 }
 
-/// What became of a video that was taken down.
+/// The response to a removal.
 #[derive(Debug, Serialize)]
 struct Down {
     asset: AssetId,

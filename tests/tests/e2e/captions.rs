@@ -29,7 +29,7 @@ fn line<'a>(text: &'a str, words: &[&str]) -> anyhow::Result<&'a str> {
     found.with_context(|| format!("no line with {words:?}: {text}"))
 }
 
-/// What a playlist URL is relative to.
+/// The folder that the URLs in a playlist are relative to.
 fn folder(url: &str) -> &str {
     url.rsplit_once('/').map_or(url, |(folder, _)| folder)
 }

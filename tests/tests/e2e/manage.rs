@@ -1,4 +1,4 @@
-//! What owners do with their videos over HTTP.
+//! Owners edit, take down, restore and encode their videos over HTTP.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};

@@ -11,6 +11,7 @@ use vod_core::attempt::repair::{Active, REPAIRS};
 use vod_core::attempt::{Invocation, Prepared, upload};
 use vod_core::error_codes;
 use vod_core::keys::asset_prefix;
+use vod_core::object::Listed;
 use vod_core::record::{JobError, Record, Source};
 use vod_core::state::{self, Change};
 
@@ -220,20 +221,10 @@ pub(super) fn event_of_outputs(
 /// What is under `output/<asset>/`, by template and attempt.
 pub(super) async fn observe(reconcile: &Reconcile, asset: &AssetId) -> Result<Attempts<Observed>, Error> {
     let mut found: Attempts<Observed> = BTreeMap::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = reconcile
-            .outputs
-            .keys(&asset_prefix(asset), after.as_deref())
-            .await?;
-        for key in &page.entries {
-            if let Some(attempt) = outputs::attempt_of(asset, key) {
-                found.entry(attempt).or_default().add(key);
-            }
-        }
-        match page.next {
-            Some(place) => after = Some(place.key),
-            None => return Ok(found),
+    for Listed { key, .. } in reconcile.outputs.all(&asset_prefix(asset)).await? {
+        if let Some(attempt) = outputs::attempt_of(asset, &key) {
+            found.entry(attempt).or_default().add(&key);
         }
     }
+    Ok(found)
 }

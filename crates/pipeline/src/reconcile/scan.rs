@@ -52,10 +52,30 @@ struct Checkpoint {
     at: Position,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
-    /// Whether an earlier pass has looked for every record's entry in the index by time.
-    #[serde(default)]
-    is_indexed: bool,
+    /// Whether an earlier pass has looked for every record's entry in the index by time. `None`: the pass began in a
+    /// version without the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is_indexed: Option<bool>,
     summary: Summary,
+}
+
+impl Checkpoint {
+    /// Where to continue, or the beginning of the next pass.
+    fn next(last: Option<Self>) -> Self {
+        let was_indexed = match last {
+            Some(unfinished) if !unfinished.summary.finished => return unfinished,
+            Some(Self {
+                is_indexed: Some(was_indexed),
+                summary,
+                ..
+            }) => was_indexed || summary.failed == 0,
+            _ => false,
+        };
+        Self {
+            is_indexed: Some(was_indexed),
+            ..Self::default()
+        }
+    }
 }
 
 /// One page of items, each with the place to continue from once it is done.
@@ -79,13 +99,7 @@ pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary,
     } else {
         document.read::<Checkpoint>().await?
     };
-    let mut checkpoint = last.unwrap_or_default();
-    if checkpoint.summary.finished {
-        checkpoint = Checkpoint {
-            is_indexed: checkpoint.is_indexed || checkpoint.summary.failed == 0,
-            ..Checkpoint::default()
-        };
-    }
+    let mut checkpoint = Checkpoint::next(last);
     checkpoint.summary.dry_run = run.dry_run;
     checkpoint.started_at.get_or_insert(run.limits.now);
     let mut store = CheckpointStore {
@@ -97,7 +111,7 @@ pub(super) async fn run(reconcile: &Reconcile, run: &RunInfo) -> Result<Summary,
         checker: Checker {
             reconcile,
             run,
-            is_indexed: checkpoint.is_indexed,
+            is_indexed: checkpoint.is_indexed == Some(true),
         },
         run,
         at: Some(checkpoint.at.clone()),
@@ -357,4 +371,34 @@ async fn records_from(reconcile: &Reconcile, first: &AssetId) -> Result<HashSet<
     let page = reconcile.inputs.keys(CATALOG, Some(before)).await?;
     let ids = page.entries.iter().filter_map(|key| asset_of_record(key));
     Ok(ids.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn all_entries_are_looked_for_until_one_pass_has_seen_them() {
+        let last = |is_indexed: Value, finished: bool, failed: u64| {
+            let summary = json!({"finished": finished, "failed": failed});
+            serde_json::from_value(json!({"phase": "records", "is_indexed": is_indexed, "summary": summary}))
+                .unwrap()
+        };
+        for (last, expected) in [
+            (None, Some(false)),
+            // A version without the index has left these.
+            (Some(last(Value::Null, true, 0)), Some(false)),
+            (Some(last(Value::Null, false, 0)), None),
+            (Some(last(false.into(), true, 1)), Some(false)),
+            (Some(last(false.into(), false, 0)), Some(false)),
+            (Some(last(false.into(), true, 0)), Some(true)),
+            (Some(last(true.into(), true, 1)), Some(true)),
+        ] {
+            assert_eq!(Checkpoint::next(last.clone()).is_indexed, expected, "{last:?}");
+        }
+        let unfinished = last(true.into(), false, 0);
+        assert_eq!(Checkpoint::next(Some(unfinished)).at.phase, Phase::Records);
+    }
 }

@@ -9,7 +9,7 @@ use super::is_undelivered;
 use crate::record::{Job, JobState, Record, State};
 use crate::state;
 
-/// What is tried again.
+/// The templates that are encoded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again<'a> {
     /// Each template whose latest attempt has failed or was canceled.

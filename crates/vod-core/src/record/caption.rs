@@ -29,10 +29,10 @@ pub struct Caption {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptionKind {
-    /// What is said.
+    /// The words that are spoken.
     #[default]
     Subtitles,
-    /// What is said and heard, for people who do not hear it.
+    /// The words that are spoken and the sounds, for people who do not hear them.
     Sdh,
     /// Only what a viewer who knows the language of the film does not understand. Players show it without being asked.
     Forced,

@@ -1,4 +1,4 @@
-//! What a job states of its source: sample range, alpha channel, kind of scan.
+//! Properties of the source that a job states: sample range, alpha channel, kind of scan.
 
 use super::*;
 

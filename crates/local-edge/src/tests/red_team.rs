@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use vod_core::cloudfront::{Policy, Signature, encoding, sign};
 use vod_core::grant::Grant;
 
-use super::testing::{Answer, NOW, SECRET, TestEdge, keyring, token, token_with};
+use crate::testing::{Answer, NOW, SECRET, TestEdge, keyring, token, token_with};
 
 /// `attempt!(name, status "words of the answer", |edge| what is tried)`
 macro_rules! attempt {

@@ -2,8 +2,8 @@
 
 use jsonwebtoken::Algorithm;
 
-use super::super::testing::PEMS;
 use super::*;
+use crate::testing::PEMS;
 
 attempt!(no_token, 401 "required", |w| w.get(&playback(w)));
 attempt!(an_empty_token, 401 "token", |w| w.ask(&playback(w), Some("Bearer ")));
