@@ -1,48 +1,62 @@
-//! Tags of languages (RFC 5646), as far as caption files need them.
+//! Languages: tags of captions (RFC 5646), codes of audio tracks (ISO 639), and names for viewers.
 
-/// Names of languages in themselves, for menus.
-const NAMES: [(&str, &str); 40] = [
-    ("ar", "العربية"),
-    ("bg", "Български"),
-    ("bn", "বাংলা"),
-    ("ca", "Català"),
-    ("cs", "Čeština"),
-    ("da", "Dansk"),
-    ("de", "Deutsch"),
-    ("el", "Ελληνικά"),
-    ("en", "English"),
-    ("es", "Español"),
-    ("et", "Eesti"),
-    ("fa", "فارسی"),
-    ("fi", "Suomi"),
-    ("fr", "Français"),
-    ("he", "עברית"),
-    ("hi", "हिन्दी"),
-    ("hr", "Hrvatski"),
-    ("hu", "Magyar"),
-    ("id", "Bahasa Indonesia"),
-    ("it", "Italiano"),
-    ("ja", "日本語"),
-    ("ko", "한국어"),
-    ("lt", "Lietuvių"),
-    ("lv", "Latviešu"),
-    ("ms", "Bahasa Melayu"),
-    ("nb", "Norsk bokmål"),
-    ("nl", "Nederlands"),
-    ("no", "Norsk"),
-    ("pl", "Polski"),
-    ("pt", "Português"),
-    ("ro", "Română"),
-    ("ru", "Русский"),
-    ("sk", "Slovenčina"),
-    ("sl", "Slovenščina"),
-    ("sv", "Svenska"),
-    ("th", "ไทย"),
-    ("tr", "Türkçe"),
-    ("uk", "Українська"),
-    ("vi", "Tiếng Việt"),
-    ("zh", "中文"),
+/// Code of ISO 639-1, terminology code and bibliographic code of ISO 639-2, the English name, and the name in the language
+/// itself. English names have ASCII letters only, because `streamName` matches `^[\w\s]*$`.
+const LANGUAGES: &[[&str; 5]] = &[
+    ["ar", "ara", "ara", "Arabic", "العربية"],
+    ["bg", "bul", "bul", "Bulgarian", "Български"],
+    ["bn", "ben", "ben", "Bengali", "বাংলা"],
+    ["ca", "cat", "cat", "Catalan", "Català"],
+    ["cs", "ces", "cze", "Czech", "Čeština"],
+    ["cy", "cym", "wel", "Welsh", "Cymraeg"],
+    ["da", "dan", "dan", "Danish", "Dansk"],
+    ["de", "deu", "ger", "German", "Deutsch"],
+    ["el", "ell", "gre", "Greek", "Ελληνικά"],
+    ["en", "eng", "eng", "English", "English"],
+    ["es", "spa", "spa", "Spanish", "Español"],
+    ["et", "est", "est", "Estonian", "Eesti"],
+    ["eu", "eus", "baq", "Basque", "Euskara"],
+    ["fa", "fas", "per", "Persian", "فارسی"],
+    ["fi", "fin", "fin", "Finnish", "Suomi"],
+    ["fr", "fra", "fre", "French", "Français"],
+    ["ga", "gle", "gle", "Irish", "Gaeilge"],
+    ["he", "heb", "heb", "Hebrew", "עברית"],
+    ["hi", "hin", "hin", "Hindi", "हिन्दी"],
+    ["hr", "hrv", "hrv", "Croatian", "Hrvatski"],
+    ["hu", "hun", "hun", "Hungarian", "Magyar"],
+    ["id", "ind", "ind", "Indonesian", "Bahasa Indonesia"],
+    ["is", "isl", "ice", "Icelandic", "Íslenska"],
+    ["it", "ita", "ita", "Italian", "Italiano"],
+    ["ja", "jpn", "jpn", "Japanese", "日本語"],
+    ["ko", "kor", "kor", "Korean", "한국어"],
+    ["lt", "lit", "lit", "Lithuanian", "Lietuvių"],
+    ["lv", "lav", "lav", "Latvian", "Latviešu"],
+    ["ms", "msa", "may", "Malay", "Bahasa Melayu"],
+    ["nb", "nob", "nob", "Norwegian Bokmal", "Norsk bokmål"],
+    ["nl", "nld", "dut", "Dutch", "Nederlands"],
+    ["no", "nor", "nor", "Norwegian", "Norsk"],
+    ["pl", "pol", "pol", "Polish", "Polski"],
+    ["pt", "por", "por", "Portuguese", "Português"],
+    ["ro", "ron", "rum", "Romanian", "Română"],
+    ["ru", "rus", "rus", "Russian", "Русский"],
+    ["sk", "slk", "slo", "Slovak", "Slovenčina"],
+    ["sl", "slv", "slv", "Slovenian", "Slovenščina"],
+    ["sq", "sqi", "alb", "Albanian", "Shqip"],
+    ["sr", "srp", "srp", "Serbian", "Српски"],
+    ["sv", "swe", "swe", "Swedish", "Svenska"],
+    ["ta", "tam", "tam", "Tamil", "தமிழ்"],
+    ["te", "tel", "tel", "Telugu", "తెలుగు"],
+    ["th", "tha", "tha", "Thai", "ไทย"],
+    ["tr", "tur", "tur", "Turkish", "Türkçe"],
+    ["uk", "ukr", "ukr", "Ukrainian", "Українська"],
+    ["ur", "urd", "urd", "Urdu", "اردو"],
+    ["vi", "vie", "vie", "Vietnamese", "Tiếng Việt"],
+    ["zh", "zho", "chi", "Chinese", "中文"],
 ];
+
+fn known(code: &str) -> Option<&'static [&'static str; 5]> {
+    LANGUAGES.iter().find(|language| language[..3].contains(&code))
+}
 
 /// A tag in its usual spelling: a language of two or three letters, then optionally a script and a region
 /// (`en`, `pt-BR`, `zh-Hant-TW`). `None`: this is no such tag.
@@ -73,11 +87,23 @@ pub fn language(tag: &str) -> Option<String> {
 /// A name for menus: that of the language in itself, with what follows in the tag, or the tag.
 pub fn name(tag: &str) -> String {
     let (primary, rest) = tag.split_once('-').unwrap_or((tag, ""));
-    match NAMES.iter().find(|(language, _)| *language == primary) {
-        Some((_, name)) if rest.is_empty() => (*name).to_owned(),
-        Some((_, name)) => format!("{name} ({rest})"),
+    match known(primary) {
+        Some([.., name]) if rest.is_empty() => (*name).to_owned(),
+        Some([.., name]) => format!("{name} ({rest})"),
         None => tag.to_owned(),
     }
+}
+
+/// The code of three letters and the English name of a language, from a code of two or three. `None` if it is neither.
+pub fn audio(code: &str) -> Option<(String, String)> {
+    let code = code.to_ascii_lowercase();
+    if let Some([_, code, _, name, _]) = known(&code) {
+        return Some(((*code).to_owned(), (*name).to_owned()));
+    }
+    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_lowercase());
+    // `mul`, `und`, `zxx` and `mis` are no languages.
+    let is_language = is_code && !["mul", "und", "zxx", "mis"].contains(&code.as_str());
+    is_language.then(|| (code.clone(), code.to_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -110,8 +136,39 @@ mod tests {
 
     #[test]
     fn names() {
-        for (tag, expected) in [("en", "English"), ("pt-BR", "Português (BR)"), ("gsw", "gsw")] {
+        for (tag, expected) in [
+            ("en", "English"),
+            ("pt-BR", "Português (BR)"),
+            ("deu", "Deutsch"),
+            ("gsw", "gsw"),
+        ] {
             assert_eq!(name(tag), expected);
+        }
+    }
+
+    #[test]
+    fn codes_of_two_and_three_letters_have_one_code_and_a_name() {
+        for (code, expected) in [
+            ("de", Some(("deu", "German"))),
+            ("GER", Some(("deu", "German"))),
+            ("deu", Some(("deu", "German"))),
+            ("yor", Some(("yor", "YOR"))),
+            ("und", None),
+            ("xx", None),
+            ("d1u", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(code, name)| (code.to_owned(), name.to_owned()));
+            assert_eq!(audio(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn names_are_stream_names() {
+        for [short, code, other, name, own] in LANGUAGES {
+            assert!(short.len() == 2 && code.len() == 3 && other.len() == 3, "{name}");
+            let is_stream_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b' ';
+            assert!(name.bytes().all(is_stream_name) && !own.is_empty(), "{name}");
         }
     }
 }

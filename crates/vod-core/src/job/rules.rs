@@ -3,7 +3,6 @@
 
 mod audio_only;
 mod audio_tracks;
-mod language;
 
 use std::borrow::Cow;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{AUDIO_TRACKS, changed, language};
+use super::{AUDIO_TRACKS, changed};
 use crate::job::{default_input, frame_capture, group_kind};
+use crate::language;
 use crate::record::{Change, Media, TrackKind};
 
 /// Further tracks that are taken over.
@@ -76,7 +77,7 @@ fn tracks(media: &Media) -> Vec<Track> {
         .filter(|(_, track)| track.readable)
         .take(MOST + 1)
         .map(|(number, track)| {
-            let (language, name) = match track.language.as_deref().and_then(language::of) {
+            let (language, name) = match track.language.as_deref().and_then(language::audio) {
                 Some((code, name)) => (Some(code), name),
                 None => (None, format!("Audio {number}")),
             };
